@@ -1,0 +1,1 @@
+"""Matte and tracking metrics on plain arrays. Knows numpy and scipy; knows no files."""

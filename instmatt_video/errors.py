@@ -1,0 +1,60 @@
+"""What the world can do to a run, one class each, with the exit status it ends in.
+
+The caller's own mistakes stay `ValueError` and `TypeError`.
+"""
+
+from __future__ import annotations
+
+
+class InstMattVideoError(Exception):
+    """Base of every error the product raises on purpose; the message is one line for a person."""
+
+    exit_status = 1
+
+
+class OptionError(InstMattVideoError):
+    """Options that cannot work together, or an output that exists already."""
+
+    exit_status = 2
+
+
+class VideoOpenError(InstMattVideoError):
+    """The input is missing, empty, or nothing that can be read as frames."""
+
+    exit_status = 3
+
+
+class FrameDecodeError(InstMattVideoError):
+    """Too many frames in a row could not be decoded."""
+
+    exit_status = 3
+
+
+class MaskReadError(InstMattVideoError):
+    """Instance masks on disk do not fit the clip."""
+
+    exit_status = 3
+
+
+class BatchError(InstMattVideoError):
+    """Some clips of a batch failed; the others are done."""
+
+    exit_status = 4
+
+
+class DeviceError(InstMattVideoError):
+    """A device that was asked for is absent."""
+
+    exit_status = 5
+
+
+class WeightsError(InstMattVideoError):
+    """Weights are missing, or their checksum is wrong."""
+
+    exit_status = 6
+
+
+class AlphaWriteError(InstMattVideoError):
+    """An output could not be written, or failed its verification."""
+
+    exit_status = 7

@@ -1,0 +1,1 @@
+"""Frames in, alpha streams out: sources, colour policy, writers and their verification."""

@@ -1,0 +1,1 @@
+"""Networks, losses and checkpoints. Knows torch; knows no files but weights, and no video."""

@@ -1,0 +1,1 @@
+../../instmatt_video/__init__.py
