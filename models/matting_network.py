@@ -1,0 +1,205 @@
+"""The matting branch: an image and a tri-mask in, tri-mattes at three strides out, fused by refinement.
+
+Knows one crop and one tri-mask a sample; knows nothing of which samples belong to the same picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .decoder import Decoder, TriMatteHead, Upsampling
+from .encoder import Encoder
+from .progressive_refinement import fuse_tri_mattes
+
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+"""Mean of the RGB channels, 0..1, that the network's input is centred by (ImageNet)."""
+IMAGE_STD = (0.229, 0.224, 0.225)
+
+Activation = Literal["tanh", "softmax"]
+
+
+@dataclass(frozen=True)
+class MattingNetworkConfig:
+    """Widths and settings of one matting network with its refinement."""
+
+    stem: tuple[int, int, int] = (32, 32, 64)
+    """Channels of the three stem convolutions."""
+    widths: tuple[int, int, int, int] = (64, 128, 256, 512)
+    """Channels at strides 4, 8, 16, 32."""
+    encoder_blocks: tuple[int, int, int, int] = (3, 4, 4, 2)
+    decoder_blocks: tuple[int, int, int, int] = (2, 3, 3, 2)
+    """Blocks towards strides 16, 8, 4, 2."""
+    shortcut_depth: int = 2
+    """Convolutions of a shortcut branch."""
+    aspp_width: int = 256
+    head_width: int = 32
+    """Hidden channels of a prediction head."""
+    upsampling: Upsampling = "transposed"
+    activation: Activation = "tanh"
+    """`tanh`: three independent mattes; `softmax`: the sum of Eq. 4 is built in."""
+    saturation: float = 0.0
+    """How far the activation is stretched past 0 and 1 before it is clamped, so that mattes reach both."""
+    has_spectral_norm: bool = True
+    has_fine_norm: bool = True
+    """Batch norm also at strides 1 and 2."""
+    refinement_width: int = 16
+    """Exchanged channels a component of the multi-instance refinement."""
+    head_refinement_width: int = 32
+    """Channels of its aggregation."""
+
+    def __post_init__(self) -> None:
+        if self.activation not in ("tanh", "softmax"):
+            raise ValueError(f"activation must be tanh or softmax, not {self.activation!r}")
+        if not 0 <= self.saturation < 0.5:
+            raise ValueError(f"saturation must be in 0..0.5, not {self.saturation}")
+
+
+PRESETS: dict[str, MattingNetworkConfig] = {
+    "base": MattingNetworkConfig(),
+    "lite": MattingNetworkConfig(
+        stem=(16, 16, 24),
+        widths=(24, 48, 96, 192),
+        encoder_blocks=(2, 2, 3, 2),
+        decoder_blocks=(1, 1, 1, 1),
+        shortcut_depth=1,
+        aspp_width=64,
+        head_width=16,
+        upsampling="nearest",
+        activation="softmax",
+        saturation=0.02,
+        has_spectral_norm=False,
+        has_fine_norm=False,
+        refinement_width=8,
+        head_refinement_width=16,
+    ),
+}
+"""`base` is the paper's released configuration; `lite` is the one that is embedded, for CPUs and live use."""
+
+
+class ClampThrough(torch.autograd.Function):
+    """Clamp to 0..1 whose gradient ignores the clamp.
+
+    An L1 loss gives no gradient to a value that is clamped on the right side and a full one to a value that
+    is clamped on the wrong side, so mattes can be exactly 0 and 1 and still be corrected.
+    """
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        """Return `x` clamped to 0..1."""
+        return x.clamp(0, 1)
+
+    @staticmethod
+    def backward(ctx: object, *gradients: Tensor) -> Tensor:
+        """Return the gradient as it came."""
+        return gradients[0]
+
+
+@dataclass(frozen=True)
+class MattingOutput:
+    """What the matting branch says of each sample; tri-mattes are `(N, 3, H, W)`, 0..1."""
+
+    os1: Tensor
+    """Tri-matte of the head at stride 1."""
+    os4: Tensor
+    """Tri-matte of the head at stride 4, at full size."""
+    os8: Tensor
+    """Tri-matte of the head at stride 8, at full size."""
+    feature: Tensor
+    """`(N, C, H, W)`, the input of the stride-1 head; multi-instance refinement reads it."""
+
+
+class MattingNetwork(nn.Module):
+    """Encoder, decoder and three heads (the structure of Yu et al. 2021, as the paper says).
+
+    Args:
+        config: Widths and settings.
+        mask_channels: Channels of guidance; 3 is the tri-mask, fewer are the paper's ablation (Table 3).
+
+    Source:
+        InstMatt section 3.2.
+    """
+
+    def __init__(self, config: MattingNetworkConfig, mask_channels: int = 3) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(
+            3 + mask_channels,
+            config.stem,
+            config.widths,
+            config.encoder_blocks,
+            config.shortcut_depth,
+            config.aspp_width,
+            config.has_spectral_norm,
+            config.has_fine_norm,
+        )
+        self.decoder = Decoder(
+            config.widths[3],
+            (config.stem[0], config.stem[1], *config.widths[:3]),
+            config.decoder_blocks,
+            config.upsampling,
+            config.has_spectral_norm,
+            config.has_fine_norm,
+        )
+        width = config.head_width
+        self.head_os8 = TriMatteHead(config.widths[1], width, has_norm=True)
+        self.head_os4 = TriMatteHead(config.widths[0], width, has_norm=True)
+        self.head_os1 = TriMatteHead(config.stem[0], width, has_norm=config.has_fine_norm)
+
+    def forward(self, image: Tensor, guidance: Tensor) -> MattingOutput:
+        """Return the tri-mattes of the three heads.
+
+        Args:
+            image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
+            guidance: Tri-masks, `(N, 3, H, W)`, 0..1.
+        """
+        coarse, shortcuts = self.encoder(torch.cat((image, guidance), 1))
+        feature_os8, feature_os4, feature = self.decoder(coarse, shortcuts)
+        os8 = _enlarge(self.head_os8(feature_os8), 8)
+        os4 = _enlarge(self.head_os4(feature_os4), 4)
+        os1 = self.head_os1(feature)
+        return MattingOutput(
+            activate(os1, self.config),
+            activate(os4, self.config),
+            activate(os8, self.config),
+            feature,
+        )
+
+    def predict(self, image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return fused tri-mattes, the region that the finest head decided, and its feature.
+
+        Args:
+            image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
+            guidance: Tri-masks, `(N, 3, H, W)`, 0..1.
+
+        Returns:
+            Tri-mattes `(N, 3, H, W)`, 0..1; region `(N, 1, H, W)`, bool; feature `(N, C, H, W)`.
+        """
+        output = self(image, guidance)
+        fused, region = fuse_tri_mattes(output.os8, output.os4, output.os1)
+        return fused, region, output.feature
+
+
+def activate(logits: Tensor, config: MattingNetworkConfig) -> Tensor:
+    """Return mattes, 0..1, of the logits `(N, 3, H, W)`."""
+    mattes = (torch.tanh(logits) + 1) / 2 if config.activation == "tanh" else logits.softmax(1)
+    margin = config.saturation
+    if not margin:
+        return mattes
+    clamped: Tensor = ClampThrough.apply(mattes * (1 + 2 * margin) - margin)
+    return clamped
+
+
+def normalise_image(image: Tensor) -> Tensor:
+    """Return RGB 0..1, `(…, 3, H, W)`, centred and scaled as the network expects."""
+    mean = image.new_tensor(IMAGE_MEAN).view(3, 1, 1)
+    std = image.new_tensor(IMAGE_STD).view(3, 1, 1)
+    return (image - mean) / std
+
+
+def _enlarge(logits: Tensor, factor: int) -> Tensor:
+    return F.interpolate(logits, scale_factor=float(factor), mode="bilinear", align_corners=False)

@@ -1,0 +1,108 @@
+"""The second look: one person's crop gives their mask, a better box and how sure that is.
+
+Knows crops; knows nothing of the picture that they were cut from. A crop shows a proposal's box with
+a margin of `MARGIN` of its sides on every edge, stretched to `CROP_SIZE`: small people are enlarged,
+so the mask's detail does not depend on how large a person stands in the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .shufflenet_backbone import FEATURE_CHANNELS, ShuffleNetBackbone, activation, normalise
+
+CROP_SIZE = (192, 128)
+"""Height and width of a crop in pixels; multiples of 32."""
+MARGIN = 0.125
+"""What a crop shows beyond each edge of the proposal, as a share of the proposal's side."""
+EMBEDDING_SIZE = 128
+
+
+@dataclass(frozen=True)
+class CropOutputs:
+    """What the crop network says of `N` crops."""
+
+    mask_logits: Tensor
+    """`(N, 96, 64)`: the crop at stride 2; above 0 is the person."""
+    box_deltas: Tensor
+    """`(N, 4)`: how far the true left, top, right, bottom lie from the proposal's, in its sides."""
+    quality_logits: Tensor
+    """`(N,)`: the overlap that the mask will have with the truth, 0 where there is no person."""
+    embedding: Tensor
+    """`(N, EMBEDDING_SIZE)`"""
+
+
+class PersonCropNetwork(nn.Module):
+    """ShuffleNet V2 with a U-shaped mask decoder, and a box and quality head on its deepest map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = ShuffleNetBackbone()
+        channels = FEATURE_CHANNELS
+        self.lateral32 = nn.Conv2d(channels.stride32, 128, 1)
+        self.lateral16 = nn.Conv2d(channels.stride16, 128, 1)
+        self.lateral8 = nn.Conv2d(channels.stride8, 96, 1)
+        self.lateral4 = nn.Conv2d(channels.stride4, 48, 1)
+        self.lateral2 = nn.Conv2d(channels.stride2, 24, 1)
+        self.decode32 = nn.Sequential(_conv(128, 128), _conv(128, 128))
+        self.decode16 = nn.Sequential(_conv(128, 128), _conv(128, 96))
+        self.decode8 = nn.Sequential(_conv(96, 96), _conv(96, 48))
+        self.decode4 = nn.Sequential(_conv(48, 48), _conv(48, 24))
+        self.decode2 = _conv(24, 24)
+        self.mask = nn.Conv2d(24, 1, 3, padding=1)
+        grid = (CROP_SIZE[0] // 32) * (CROP_SIZE[1] // 32)
+        self.squeeze = nn.Sequential(nn.Conv2d(channels.stride32, 64, 1), activation())
+        self.embed = nn.Sequential(nn.Flatten(), nn.Linear(64 * grid, EMBEDDING_SIZE), activation())
+        self.box = nn.Linear(EMBEDDING_SIZE, 4)
+        self.quality = nn.Linear(EMBEDDING_SIZE, 1)
+        self._initialise_new_layers()
+
+    def forward(self, crops: Tensor) -> CropOutputs:
+        """Return masks, box corrections and quality for RGB crops `(N, 3, *CROP_SIZE)` of 0..255."""
+        features = self.backbone(normalise(crops))
+        x = self.decode32(self.lateral32(features.stride32))
+        x = self.decode16(_double(x) + self.lateral16(features.stride16))
+        x = self.decode8(_double(x) + self.lateral8(features.stride8))
+        x = self.decode4(_double(x) + self.lateral4(features.stride4))
+        x = self.decode2(_double(x) + self.lateral2(features.stride2))
+        embedding = self.embed(self.squeeze(features.stride32))
+        return CropOutputs(
+            mask_logits=self.mask(x)[:, 0],
+            box_deltas=self.box(embedding),
+            quality_logits=self.quality(embedding)[:, 0],
+            embedding=embedding,
+        )
+
+    def _initialise_new_layers(self) -> None:
+        for name, module in self.named_modules():
+            if name.startswith("backbone") or not isinstance(module, nn.Conv2d | nn.Linear):
+                continue
+            nn.init.kaiming_normal_(module.weight, a=0.1, nonlinearity="leaky_relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        for last in (self.box, self.quality, self.mask):
+            nn.init.normal_(last.weight, std=0.01)
+
+
+def refine_boxes(boxes: Tensor, box_deltas: Tensor) -> Tensor:
+    """Return proposals `(N, 4)` xyxy moved by the network's `(N, 4)` corrections."""
+    width_height = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+    return boxes + box_deltas * width_height
+
+
+def box_deltas(proposals: Tensor, boxes: Tensor) -> Tensor:
+    """Return the corrections `(N, 4)` that move `proposals` onto `boxes`."""
+    width_height = (proposals[:, 2:] - proposals[:, :2]).repeat(1, 2)
+    return (boxes - proposals) / width_height
+
+
+def _conv(in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 3, padding=1), activation())
+
+
+def _double(features: Tensor) -> Tensor:
+    return F.interpolate(features, scale_factor=2.0, mode="nearest")

@@ -1,0 +1,95 @@
+"""Progressive refinement: finer heads decide only where coarser ones are uncertain."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+UNCERTAIN_MARGIN = 1 / 255
+"""A matte value this far from both 0 and 1 is uncertain."""
+WIDTH_OS4_PX = 15
+"""Size of the ellipse that dilates the uncertain set for the stride-4 head."""
+WIDTH_OS1_PX = 7
+
+
+@lru_cache
+def ellipse_offsets(size_px: int) -> tuple[tuple[int, int], ...]:
+    """Return for each row the first and the last column (inclusive) of an elliptic kernel.
+
+    Rows and columns are relative to the anchor at `size_px // 2`; the shape is OpenCV's MORPH_ELLIPSE.
+
+    Args:
+        size_px: Side of the kernel in pixels, at least 1.
+    """
+    radius = size_px // 2
+    if size_px == 1:
+        return ((0, 0),)
+    spans = []
+    for row in range(size_px):
+        dy = row - radius
+        # ref: cv::getStructuringElement: half-width c * sqrt(1 - dy²/r²), rounded half to even
+        half = round(radius * max(0.0, 1 - dy * dy / (radius * radius)) ** 0.5)
+        spans.append((max(-half, -radius), min(half, size_px - 1 - radius)))
+    return tuple(spans)
+
+
+def dilate(region: Tensor, size_px: int) -> Tensor:
+    """Return the region grown by an elliptic structuring element.
+
+    Args:
+        region: `(N, C, H, W)`, bool.
+        size_px: Side of the ellipse in pixels.
+
+    Returns:
+        `(N, C, H, W)`, bool.
+    """
+    kernel = torch.zeros(size_px, size_px)
+    radius = size_px // 2
+    for row, (first, last) in enumerate(ellipse_offsets(size_px)):
+        kernel[row, first + radius : last + radius + 1] = 1
+    # Dilation looks the reflected way; for the odd sizes used here the ellipse is symmetric.
+    n, c, h, w = region.shape
+    flat = region.reshape(n * c, 1, h, w).to(torch.float32)
+    weight = kernel.flip(0, 1)[None, None].to(flat.device)
+    before = size_px - 1 - radius
+    padded = F.pad(flat, (before, radius, before, radius))
+    return (F.conv2d(padded, weight) > 0.5).reshape(n, c, h, w)
+
+
+def uncertain(mattes: Tensor) -> Tensor:
+    """Return where mattes `(N, C, H, W)` are neither 0 nor 1 within a level of 8 bit, bool."""
+    return (mattes >= UNCERTAIN_MARGIN) & (mattes <= 1 - UNCERTAIN_MARGIN)
+
+
+def fuse_tri_mattes(
+    os8: Tensor,
+    os4: Tensor,
+    os1: Tensor,
+    width_os4_px: int = WIDTH_OS4_PX,
+    width_os1_px: int = WIDTH_OS1_PX,
+) -> tuple[Tensor, Tensor]:
+    """Return the fused tri-mattes and the region that the stride-1 head decided.
+
+    One region serves the three channels: where any of them is uncertain, all are refined.
+
+    Args:
+        os8: Tri-mattes at full size, `(N, 3, H, W)`, 0..1.
+        os4: As `os8`.
+        os1: As `os8`.
+        width_os4_px: Dilation of the uncertain set for the stride-4 head.
+        width_os1_px: Dilation for the stride-1 head.
+
+    Returns:
+        Tri-mattes `(N, 3, H, W)` and the region `(N, 1, H, W)`, bool.
+
+    Source:
+        Yu et al. 2021 (progressive refinement module), in InstMatt's three-channel version.
+    """
+    # The union of the channels' dilations is the dilation of their union.
+    region_os4 = dilate(uncertain(os8).any(1, keepdim=True), width_os4_px)
+    fused = torch.where(region_os4, os4, os8)
+    region_os1 = dilate(uncertain(fused).any(1, keepdim=True), width_os1_px)
+    return torch.where(region_os1, os1, fused), region_os1
