@@ -1,0 +1,204 @@
+"""Frames from pictures on disk: a folder, a printf pattern or a glob.
+
+Knows picture files and their numbering; knows no video.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..errors import FrameDecodeError, VideoOpenError
+from .color import Image, tags_by_size
+from .frame import ClipInfo, Frame
+from .image_size import read_image_size
+from .source import FrameSource
+from .timetable import DEFAULT_FRAME_RATE
+from .video_file import MAX_BAD_FRAMES_IN_A_ROW
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
+
+_LAST_NUMBER = re.compile(r"(\d+)(?!.*\d)")
+
+
+class ImageSequenceSource(FrameSource):
+    """Pictures of one size, shown at a constant rate.
+
+    `Frame.index` counts the pictures from 0, those that could not be decoded included.
+    """
+
+    def __init__(self, name: str, paths: Sequence[Path], frame_rate: Fraction | None = None) -> None:
+        super().__init__()
+        self._paths = list(paths)
+        if frame_rate is None:
+            frame_rate = DEFAULT_FRAME_RATE
+            self._warn(f"{name}: pictures have no frame rate; {frame_rate} frames/s is taken (--fps)")
+        width, height = self._common_size()
+        number = _LAST_NUMBER.search(self._paths[0].stem)
+        self.info = ClipInfo(
+            name=name,
+            path=self._paths[0].parent,
+            width=width,
+            height=height,
+            frame_rate=frame_rate,
+            time_base=1 / frame_rate,
+            frame_count=len(self._paths),
+            duration_s=len(self._paths) / frame_rate,
+            bit_depth=8 * self._first_decodable().dtype.itemsize,
+            color=tags_by_size(height),
+            first_frame_number=int(number[1]) if number else 1,
+        )
+
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        """Yield the pictures from index `start` on."""
+        if start < 0:
+            raise ValueError(f"start must be >= 0, got {start}")
+        bad_in_a_row = 0
+        for index in range(start, len(self._paths)):
+            image = read_image(self._paths[index])
+            if image is None:
+                bad_in_a_row += 1
+                self.skipped_frames += 1
+                self._warn(f"{self._paths[index]}: cannot be decoded and is skipped")
+                if bad_in_a_row > MAX_BAD_FRAMES_IN_A_ROW:
+                    raise FrameDecodeError(
+                        f"{self._paths[index]}: more than {MAX_BAD_FRAMES_IN_A_ROW} frames in a row "
+                        "cannot be decoded"
+                    )
+                continue
+            bad_in_a_row = 0
+            self._check_size(self._paths[index], image.shape[1], image.shape[0])
+            yield Frame(index, index / self.info.frame_rate, image)
+
+    def _common_size(self) -> tuple[int, int]:
+        """Return the (width, height) of the first picture whose header can be read; all must share it."""
+        size: tuple[int, int] | None = None
+        for path in self._paths:
+            found = read_image_size(path)
+            if found is None:
+                continue
+            if size is None:
+                size = found
+                first = path
+            elif found != size:
+                raise VideoOpenError(
+                    f"{path}: {found[0]}x{found[1]}, but {first.name} is {size[0]}x{size[1]}; "
+                    "all frames must have one size"
+                )
+        if size is None:
+            raise VideoOpenError(f"{self._paths[0]}: cannot be read as a picture")
+        return size
+
+    def _first_decodable(self) -> Image:
+        for path in self._paths[: MAX_BAD_FRAMES_IN_A_ROW + 1]:
+            image = read_image(path)
+            if image is not None:
+                self._width, self._height = image.shape[1], image.shape[0]
+                return image
+        raise VideoOpenError(f"{self._paths[0]}: cannot be decoded, nor can those that follow")
+
+    def _check_size(self, path: Path, width: int, height: int) -> None:
+        if (width, height) != (self.info.width, self.info.height):
+            raise VideoOpenError(
+                f"{path}: {width}x{height}, but the clip is {self.info.width}x{self.info.height}"
+            )
+
+
+def list_numbered_frames(folder: Path) -> list[Path]:
+    """Return a folder's pictures in natural order.
+
+    Raises:
+        VideoOpenError: There are none, they are of several kinds, or a number is missing between them.
+    """
+    paths = [
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    ]
+    if not paths:
+        raise VideoOpenError(f"{folder}: no frames in the folder (looked for {_suffix_list()})")
+    suffixes = sorted({path.suffix.lower() for path in paths})
+    if len(suffixes) > 1:
+        raise VideoOpenError(
+            f"{folder}: frames of several kinds ({', '.join(suffixes)}); "
+            f"name one of them with a pattern, as {folder / ('*' + suffixes[0])}"
+        )
+    return _without_gaps(sorted(paths, key=natural_key))
+
+
+def list_printf_frames(pattern: Path) -> list[Path]:
+    """Return the files that a printf pattern such as `shot_%04d.png` names, by number.
+
+    Raises:
+        VideoOpenError: There are none, or a number is missing between them.
+    """
+    before, field, after = re.split(r"(%0?\d*d)", pattern.name, maxsplit=1)
+    digits = re.sub(r"\D", "", field)
+    number = rf"\d{{{int(digits)},}}" if digits else r"\d+"
+    name = re.compile(re.escape(before) + f"({number})" + re.escape(after))
+    folder = pattern.parent
+    matches = [path for path in folder.iterdir() if name.fullmatch(path.name)] if folder.is_dir() else []
+    if not matches:
+        raise VideoOpenError(f"{pattern}: no file matches the pattern")
+    return _without_gaps(sorted(matches, key=natural_key))
+
+
+def list_globbed_frames(pattern: str) -> list[Path]:
+    """Return the files that a glob names, in natural order; numbers may be missing.
+
+    Raises:
+        VideoOpenError: There are none.
+    """
+    paths = [Path(name) for name in glob.glob(pattern)]
+    if not paths:
+        raise VideoOpenError(f"{pattern}: no file matches the pattern")
+    return sorted(paths, key=natural_key)
+
+
+def natural_key(path: Path) -> list[tuple[int, int, str]]:
+    """Return a sorting key under which `frame_9` comes before `frame_10`."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
+
+
+def read_image(path: Path) -> Image | None:
+    """Return `(H, W, 3)` RGB, uint8 or uint16, or `None` where the file holds no whole picture."""
+    data = path.read_bytes()
+    if path.suffix.lower() in (".jpg", ".jpeg") and b"\xff\xd9" not in data[-64:]:
+        return None  # cut off: the decoder would fill the rest with grey and say nothing
+    if path.suffix.lower() == ".png" and b"IEND" not in data[-16:]:
+        return None
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    if image is None or image.dtype not in (np.uint8, np.uint16):
+        return None
+    return np.ascontiguousarray(image[..., ::-1])
+
+
+def _without_gaps(paths: list[Path]) -> list[Path]:
+    """Return `paths`; raise when they are one numbered row with a number missing."""
+    matches = [_LAST_NUMBER.search(path.stem) for path in paths]
+    around = {
+        (match.string[: match.start()], match.string[match.end() :]) for match in matches if match
+    }
+    if len(around) != 1 or not all(matches):
+        return paths
+    numbers = [int(match[1]) for match in matches if match]
+    for before, (number, following) in zip(paths, zip(numbers, numbers[1:], strict=False), strict=False):
+        if following != number + 1:
+            raise VideoOpenError(
+                f"{before.parent}: frame {number + 1} is missing after {before.name}"
+                if following > number
+                else f"{before}: frame number {number} occurs twice"
+            )
+    return paths
+
+
+def _suffix_list() -> str:
+    return ", ".join(sorted(IMAGE_SUFFIXES))

@@ -1,0 +1,70 @@
+"""Width and height of a picture from its first bytes, without decoding it."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import cv2
+
+_JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+def read_image_size(path: Path) -> tuple[int, int] | None:
+    """Return (width, height) in pixels as stored, or `None` where the file is no picture.
+
+    PNG and JPEG are read from their headers, other kinds are decoded. A JPEG's Exif orientation counts:
+    the size is that of the upright picture.
+    """
+    with path.open("rb") as file:
+        head = file.read(26)
+    if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) >= 24:
+        width, height = struct.unpack(">II", head[16:24])
+        return width, height
+    if head[:2] == b"\xff\xd8":
+        return _read_jpeg_size(path)
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    return None if image is None else (image.shape[1], image.shape[0])
+
+
+def _read_jpeg_size(path: Path) -> tuple[int, int] | None:
+    """Return the size in the frame header (ITU T.81, B.2.2), turned if Exif says so."""
+    data = path.read_bytes()
+    position = 2
+    is_turned = False
+    while position + 9 < len(data):
+        if data[position] != 0xFF:
+            return None
+        marker = data[position + 1]
+        if marker == 0xFF:  # fill byte
+            position += 1
+            continue
+        (length,) = struct.unpack_from(">H", data, position + 2)
+        if marker in _JPEG_FRAME_MARKERS:
+            height, width = struct.unpack_from(">HH", data, position + 5)
+            return (height, width) if is_turned else (width, height)
+        if marker == 0xE1:
+            is_turned |= _exif_orientation(data[position + 4 : position + 2 + length]) >= 5
+        position += 2 + length
+    return None
+
+
+def _exif_orientation(segment: bytes) -> int:
+    """Return the Exif orientation, 1..8, of an APP1 segment; 1 where it has none (Exif 2.3, tag 0x0112)."""
+    if segment[:6] != b"Exif\0\0" or len(segment) < 16:
+        return 1
+    tiff = segment[6:]
+    order = "<" if tiff[:2] == b"II" else ">"
+    (directory,) = struct.unpack_from(order + "I", tiff, 4)
+    if directory + 2 > len(tiff):
+        return 1
+    (entries,) = struct.unpack_from(order + "H", tiff, directory)
+    for k in range(entries):
+        entry = directory + 2 + 12 * k
+        if entry + 12 > len(tiff):
+            break
+        (tag,) = struct.unpack_from(order + "H", tiff, entry)
+        if tag == 0x0112:
+            (orientation,) = struct.unpack_from(order + "H", tiff, entry + 8)
+            return int(orientation)
+    return 1

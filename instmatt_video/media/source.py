@@ -1,0 +1,129 @@
+"""What every source of frames offers, and the one door to all of them.
+
+Knows which kind of source a name means; the kinds themselves lie in one file each.
+"""
+
+from __future__ import annotations
+
+import glob
+import logging
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+
+from ..errors import VideoOpenError
+from .frame import ClipInfo, Frame
+
+_log = logging.getLogger(__name__)
+
+_NETWORK = re.compile(r"^(rtsps?|rtmps?|srt|udp|rtp|tcp|https?|mms)://", re.IGNORECASE)
+_PRINTF = re.compile(r"%0?\d*d")
+
+
+class FrameSource(ABC):
+    """Frames of one clip, in order.
+
+    Iterating reads from the first frame. `frames(start)` begins at an index and gives what reading from the
+    beginning would have given there. What was odd about the input stands in `warnings`, one line each; each
+    also goes to the log when it is noticed.
+    """
+
+    info: ClipInfo
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self.skipped_frames = 0
+
+    @abstractmethod
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        """Yield the frames from index `start` on.
+
+        Raises:
+            FrameDecodeError: More than 8 frames in a row cannot be decoded.
+        """
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self.frames()
+
+    def close(self) -> None:
+        """Let go of files and devices; a second call does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _warn(self, message: str) -> None:
+        if message not in self.warnings:
+            self.warnings.append(message)
+            _log.warning("%s", message)
+
+
+def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None) -> FrameSource:
+    """Return the frames that `spec` names.
+
+    Args:
+        spec: A video file; a folder of frames; a printf (`shot_%04d.png`) or glob (`shot_*.png`) pattern;
+            `-` for a video on standard input; a network address (`rtsp://…`); a camera (`/dev/video0`, or
+            its number). An existing file or folder wins over every other reading of the name.
+        frame_rate: Frames per second. Needed by folders and patterns, 24 unless given; on a video it
+            replaces the clip's own times.
+
+    Raises:
+        VideoOpenError: Nothing there can be read as frames.
+        ValueError: `frame_rate` is not positive.
+    """
+    # The kinds know this module, so it meets them only here.
+    from .image_sequence import ImageSequenceSource, list_numbered_frames, list_printf_frames
+    from .live_source import LiveSource
+    from .video_file import VideoFileSource
+
+    rate = None if frame_rate is None else Fraction(frame_rate).limit_denominator(100_000)
+    if rate is not None and rate <= 0:
+        raise ValueError(f"frame_rate must be > 0, got {frame_rate}")
+    text = str(spec)
+    path = Path(text)
+    if text == "-" or _NETWORK.match(text) or text.startswith("/dev/video"):
+        return LiveSource(text, rate)
+    if path.is_dir():
+        return ImageSequenceSource(path.name or path.resolve().name, list_numbered_frames(path), rate)
+    if path.exists():
+        return VideoFileSource(path, rate)
+    if text.isdigit():
+        return LiveSource(text, rate)
+    if _PRINTF.search(path.name):
+        return ImageSequenceSource(_pattern_name(path), list_printf_frames(path), rate)
+    if glob.has_magic(text):
+        from .image_sequence import list_globbed_frames
+
+        return ImageSequenceSource(_pattern_name(path), list_globbed_frames(text), rate)
+    raise VideoOpenError(f"{text}: no such file or folder")
+
+
+def describe_av_error(error: Exception) -> str:
+    """Return FFmpeg's own words for a fault, in one line."""
+    if isinstance(error, av.FFmpegError):
+        words = error.strerror or str(error)
+        detail = error.log[1] if error.log else None
+        if detail is not None:
+            words = f"{words} ({detail[1]}: {detail[2].strip()})"
+        return " ".join(words.split())
+    return " ".join(str(error).split())
+
+
+def _pattern_name(path: Path) -> str:
+    """Return a clip's name for a pattern: what stands still in it, or its folder's name."""
+    stem = re.sub(r"%0?\d*d|[*?]|\[[^]]*\]", "", path.stem).strip("._- ")
+    return stem or path.resolve().parent.name

@@ -1,0 +1,112 @@
+"""When each picture of a file is shown, read from its packets without decoding.
+
+Knows presentation times; knows no pixels.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+DEFAULT_FRAME_RATE = Fraction(24)
+"""Frames per second where neither the clip nor the caller names a rate."""
+
+# AVI stores order, not time, and an elementary stream neither: B-frames come out with the wrong times there.
+_FORMATS_WITHOUT_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo", "mjpeg", "av1", "obu"})
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """Presentation times of a clip's pictures."""
+
+    ticks: list[int]
+    """Ascending, no two alike, in units of `time_base`."""
+    time_base: Fraction
+    """Seconds per tick."""
+    frame_rate: Fraction
+    """Frames per second; the nominal one where the rate varies."""
+    is_exact: bool
+    """Each picture's own time is known; else pictures are placed in the order they come."""
+    is_variable_rate: bool
+
+    @property
+    def duration_s(self) -> Fraction:
+        """Seconds from the first picture to the end of the last, which lasts one nominal frame."""
+        if not self.ticks:
+            return Fraction(0)
+        return (self.ticks[-1] - self.ticks[0]) * self.time_base + 1 / self.frame_rate
+
+    def index_of(self, pts: int | None, position: int) -> int | None:
+        """Return the index of the picture shown at `pts`, or that came as number `position`."""
+        if not self.is_exact:
+            return position
+        if pts is None:
+            return None
+        index = bisect_left(self.ticks, pts)
+        return index if index < len(self.ticks) and self.ticks[index] == pts else None
+
+
+def read_timetable(
+    container: InputContainer, stream: VideoStream, frame_rate: Fraction | None = None
+) -> Timetable:
+    """Return the timetable of `stream`, reading the container to its end.
+
+    Args:
+        container: Freshly opened.
+        stream: One of its video streams.
+        frame_rate: Overrides the clip's own rate and times: picture `k` is then shown at `k / frame_rate`.
+    """
+    rate = frame_rate or stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE
+    rate = _snap_to_broadcast_rate(Fraction(rate))
+    presentation: list[int | None] = []
+    count = 0
+    try:
+        for packet in container.demux(stream):
+            if not packet.size or packet.is_discard:
+                continue
+            count += 1
+            presentation.append(packet.pts)
+    except av.FFmpegError:
+        # The reader meets the same fault and reports it; what was seen so far stands.
+        pass
+    known = [pts for pts in presentation if pts is not None]
+    time_base = stream.time_base
+    if frame_rate is not None or len(known) < count or not time_base:
+        return Timetable(list(range(count)), 1 / rate, rate, is_exact=False, is_variable_rate=False)
+    ticks = sorted(set(known))
+    is_exact = container.format.name not in _FORMATS_WITHOUT_TIMES and len(ticks) == count
+    varies = is_variable(ticks, time_base, rate)
+    if varies and stream.guessed_rate and not is_variable(ticks, time_base, stream.guessed_rate):
+        rate, varies = Fraction(stream.guessed_rate), False
+    if varies and stream.guessed_rate:
+        # The mean rate of a clip with dropped frames is no rate that it was shot at.
+        rate = _snap_to_broadcast_rate(Fraction(stream.guessed_rate))
+    return Timetable(ticks, time_base, rate, is_exact, varies)
+
+
+def is_variable(ticks: Sequence[int], time_base: Fraction, frame_rate: Fraction) -> bool:
+    """Tell whether any picture is off the grid of `frame_rate` by more than rounding to a tick."""
+    if len(ticks) < 2:
+        return False
+    step = 1 / (frame_rate * time_base)
+    numerator, denominator = step.numerator, step.denominator
+    first = ticks[0]
+    return any(
+        abs((tick - first) * denominator - k * numerator) > denominator
+        for k, tick in enumerate(ticks)
+    )
+
+
+def _snap_to_broadcast_rate(rate: Fraction) -> Fraction:
+    """Return n/1001 for a rate that a millisecond clock blurred; others unchanged."""
+    for whole in (24, 30, 48, 60, 120):
+        exact = Fraction(whole * 1000, 1001)
+        if rate != exact and abs(rate - exact) < exact / 20000:
+            return exact
+    return rate

@@ -1,0 +1,224 @@
+"""Frames of a video file, exact in number and time.
+
+Knows PyAV and the clip's timetable; knows no pipeline. Every picture is placed by its presentation time in a
+timetable read from the packets, so a frame that cannot be decoded leaves a gap and shifts no other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ..errors import FrameDecodeError, VideoOpenError
+from .color import Image, RgbConverter, tags_of_stream
+from .frame import ClipInfo, Frame
+from .source import FrameSource, describe_av_error
+from .timetable import Timetable, read_timetable
+
+MAX_BAD_FRAMES_IN_A_ROW = 8
+"""As PySceneDetect; a ninth ends the run."""
+
+_log = logging.getLogger(__name__)
+
+
+class VideoFileSource(FrameSource):
+    """A file that PyAV decodes.
+
+    `Frame.index` counts the clip's pictures from 0, those that could not be decoded included.
+    """
+
+    def __init__(self, path: Path, frame_rate: Fraction | None = None) -> None:
+        super().__init__()
+        self._path = path
+        container = open_container(path)
+        with container:
+            stream = first_video_stream(container, path)
+            self._timetable = read_timetable(container, stream, frame_rate)
+        if not self._timetable.ticks:
+            raise VideoOpenError(f"{path}: no video frames in the file")
+        with open_container(path) as container:
+            stream = first_video_stream(container, path)
+            first = self._first_decodable(container, stream)
+            self.info = self._describe(container, stream, first)
+        self._converter = RgbConverter(self.info.color)
+
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        """Yield the frames from index `start` on, the same as reading from the beginning gives."""
+        if start < 0:
+            raise ValueError(f"start must be >= 0, got {start}")
+        if start >= len(self._timetable.ticks):
+            return
+        with open_container(self._path) as container:
+            stream = first_video_stream(container, self._path)
+            seek_to = None
+            if start and self._timetable.is_exact:
+                # Back from the wanted time: decoders need the key frame before it.
+                seek_to = self._timetable.ticks[start]
+                container.seek(seek_to, stream=stream)
+            yield from self._decode(container, stream, start, was_sought=seek_to is not None)
+
+    def _decode(
+        self, container: InputContainer, stream: VideoStream, start: int, was_sought: bool
+    ) -> Iterator[Frame]:
+        ticks = self._timetable.ticks
+        next_index = start if was_sought else 0
+        is_first = True
+        bad_in_a_row = 0
+        position = 0  # of the next picture to come, where times cannot tell
+        for picture in self._pictures(container, stream):
+            if picture is None:
+                bad_in_a_row += 1
+                position += 1
+                if bad_in_a_row > MAX_BAD_FRAMES_IN_A_ROW:
+                    raise FrameDecodeError(
+                        f"{self._path}: more than {MAX_BAD_FRAMES_IN_A_ROW} frames in a row cannot be "
+                        f"decoded, from frame {next_index} on"
+                    )
+                continue
+            bad_in_a_row = 0
+            index = self._timetable.index_of(picture.pts, position)
+            position += 1
+            if index is None or index >= len(ticks):
+                continue
+            if is_first and was_sought and index > start:
+                # The container's index led past the wanted frame: read from the beginning instead.
+                with open_container(self._path) as again:
+                    yield from self._decode(
+                        again, first_video_stream(again, self._path), start, was_sought=False
+                    )
+                return
+            is_first = False
+            if index < next_index:
+                continue
+            self._note_gap(next_index, index, start)
+            next_index = index + 1
+            if index >= start:
+                yield Frame(index, ticks[index] * self._timetable.time_base, self._upright(picture))
+        self._note_gap(next_index, len(ticks), start)
+
+    def _pictures(
+        self, container: InputContainer, stream: VideoStream
+    ) -> Iterator[VideoFrame | None]:
+        """Yield decoded pictures in order of presentation, `None` for each decoding fault."""
+        stream.thread_type = "FRAME"
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError as error:
+                # A read error: what follows in the file is out of reach.
+                self._warn(f"reading stopped early: {describe_av_error(error)}")
+                packet = None
+            if packet is None:
+                return
+            try:
+                yield from stream.codec_context.decode(packet)
+            except av.FFmpegError as error:
+                _log.debug("%s: %s", self._path, error)
+                yield None
+
+    def _note_gap(self, expected: int, index: int, start: int) -> None:
+        """Count the frames `expected..index - 1` as skipped, if they are among those asked for."""
+        expected = max(expected, start)
+        missing = index - expected
+        if missing <= 0:
+            return
+        self.skipped_frames += missing
+        frames = f"frame {expected}" if missing == 1 else f"frames {expected}-{index - 1}"
+        self._warn(f"{frames} cannot be decoded and {'is' if missing == 1 else 'are'} skipped")
+        if missing > MAX_BAD_FRAMES_IN_A_ROW:
+            raise FrameDecodeError(
+                f"{self._path}: {missing} frames in a row ({expected}-{index - 1}) cannot be decoded, "
+                f"at most {MAX_BAD_FRAMES_IN_A_ROW} are skipped"
+            )
+
+    def _first_decodable(self, container: InputContainer, stream: VideoStream) -> VideoFrame:
+        faults = 0
+        for picture in self._pictures(container, stream):
+            if picture is not None:
+                return picture
+            faults += 1
+            if faults > MAX_BAD_FRAMES_IN_A_ROW:
+                break
+        raise VideoOpenError(f"{self._path}: not one frame can be decoded")
+
+    def _describe(
+        self, container: InputContainer, stream: VideoStream, first: VideoFrame
+    ) -> ClipInfo:
+        timetable = self._timetable
+        rotation_deg = -first.rotation % 360
+        if rotation_deg % 90:
+            self._warn(f"rotation by {rotation_deg} degrees is not applied")
+            rotation_deg = 0
+        is_interlaced = first.interlaced_frame
+        if is_interlaced:
+            self._warn("interlaced: fields are matted as they are; deinterlace first for clean edges")
+        if timetable.is_variable_rate:
+            self._warn("variable frame rate: each frame keeps its own time")
+        if stream.frames > len(timetable.ticks) + 1:
+            self._warn(
+                f"the file names {stream.frames} frames but holds {len(timetable.ticks)}: truncated?"
+            )
+        is_turned = rotation_deg in (90, 270)
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        return ClipInfo(
+            name=self._path.stem,
+            path=self._path,
+            width=first.height if is_turned else first.width,
+            height=first.width if is_turned else first.height,
+            frame_rate=timetable.frame_rate,
+            time_base=timetable.time_base,
+            frame_count=len(timetable.ticks),
+            duration_s=timetable.duration_s,
+            bit_depth=max(component.bits for component in first.format.components),
+            color=tags_of_stream(stream),
+            rotation_deg=rotation_deg,
+            pixel_aspect=1 / aspect if is_turned else aspect,
+            timecode=stream.metadata.get("timecode") or container.metadata.get("timecode"),
+            has_audio=bool(container.streams.audio),
+            is_variable_rate=timetable.is_variable_rate,
+            is_interlaced=is_interlaced,
+        )
+
+    def _upright(self, picture: VideoFrame) -> Image:
+        image = self._converter(picture)
+        if not self.info.rotation_deg:
+            return image
+        # np.rot90 turns counter-clockwise.
+        return np.ascontiguousarray(np.rot90(image, -self.info.rotation_deg // 90))
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a file for reading.
+
+    Raises:
+        VideoOpenError: It is missing, empty or no video; the message holds FFmpeg's own words.
+    """
+    if not path.exists():
+        raise VideoOpenError(f"{path}: no such file")
+    if not path.stat().st_size:
+        raise VideoOpenError(f"{path}: the file is empty")
+    try:
+        return av.open(path, "r")
+    except (av.FFmpegError, OSError) as error:
+        raise VideoOpenError(f"{path}: cannot be opened: {describe_av_error(error)}") from error
+
+
+def first_video_stream(container: InputContainer, path: Path | str) -> VideoStream:
+    """Return the first video stream that is no cover picture."""
+    for stream in container.streams.video:
+        if not stream.disposition & av.stream.Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise VideoOpenError(f"{path}: FFmpeg has no decoder for its video stream")
+            return stream
+    kinds = sorted({stream.type for stream in container.streams})
+    found = f"only {' and '.join(kinds)}" if kinds else "nothing"
+    raise VideoOpenError(f"{path}: no video stream in it, {found}")
