@@ -189,7 +189,9 @@ def yuv_to_rgb(codes: Codes, color: ColorTags, bits: int) -> npt.NDArray[np.uint
     return np.asarray(cv2.transform(codes, backward), np.uint16)
 
 
-def plane_view(frame: VideoFrame, index: int, dtype: npt.DTypeLike = np.uint16) -> npt.NDArray[np.uint16]:
+def plane_view(
+    frame: VideoFrame, index: int, dtype: npt.DTypeLike = np.uint16
+) -> npt.NDArray[np.uint16]:
     """Return a writable `(h, w)` view of one plane of `frame`; uint8 planes by `dtype`."""
     plane = frame.planes[index]
     rows = np.frombuffer(plane, dtype).reshape(plane.height, -1)

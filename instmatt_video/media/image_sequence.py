@@ -33,12 +33,16 @@ class ImageSequenceSource(FrameSource):
     `Frame.index` counts the pictures from 0, those that could not be decoded included.
     """
 
-    def __init__(self, name: str, paths: Sequence[Path], frame_rate: Fraction | None = None) -> None:
+    def __init__(
+        self, name: str, paths: Sequence[Path], frame_rate: Fraction | None = None
+    ) -> None:
         super().__init__()
         self._paths = list(paths)
         if frame_rate is None:
             frame_rate = DEFAULT_FRAME_RATE
-            self._warn(f"{name}: pictures have no frame rate; {frame_rate} frames/s is taken (--fps)")
+            self._warn(
+                f"{name}: pictures have no frame rate; {frame_rate} frames/s is taken (--fps)"
+            )
         width, height = self._common_size()
         number = _LAST_NUMBER.search(self._paths[0].stem)
         self.info = ClipInfo(
@@ -143,7 +147,9 @@ def list_printf_frames(pattern: Path) -> list[Path]:
     number = rf"\d{{{int(digits)},}}" if digits else r"\d+"
     name = re.compile(re.escape(before) + f"({number})" + re.escape(after))
     folder = pattern.parent
-    matches = [path for path in folder.iterdir() if name.fullmatch(path.name)] if folder.is_dir() else []
+    matches = (
+        [path for path in folder.iterdir() if name.fullmatch(path.name)] if folder.is_dir() else []
+    )
     if not matches:
         raise VideoOpenError(f"{pattern}: no file matches the pattern")
     return _without_gaps(sorted(matches, key=natural_key))
@@ -190,7 +196,9 @@ def _without_gaps(paths: list[Path]) -> list[Path]:
     if len(around) != 1 or not all(matches):
         return paths
     numbers = [int(match[1]) for match in matches if match]
-    for before, (number, following) in zip(paths, zip(numbers, numbers[1:], strict=False), strict=False):
+    for before, (number, following) in zip(
+        paths, zip(numbers, numbers[1:], strict=False), strict=False
+    ):
         if following != number + 1:
             raise VideoOpenError(
                 f"{before.parent}: frame {number + 1} is missing after {before.name}"

@@ -98,7 +98,9 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
     if text == "-" or _NETWORK.match(text) or text.startswith("/dev/video"):
         return LiveSource(text, rate)
     if path.is_dir():
-        return ImageSequenceSource(path.name or path.resolve().name, list_numbered_frames(path), rate)
+        return ImageSequenceSource(
+            path.name or path.resolve().name, list_numbered_frames(path), rate
+        )
     if path.exists():
         return VideoFileSource(path, rate)
     if text.isdigit():

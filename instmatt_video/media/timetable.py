@@ -18,7 +18,9 @@ DEFAULT_FRAME_RATE = Fraction(24)
 """Frames per second where neither the clip nor the caller names a rate."""
 
 # AVI stores order, not time, and an elementary stream neither: B-frames come out with the wrong times there.
-_FORMATS_WITHOUT_TIMES = frozenset({"avi", "h264", "hevc", "m4v", "mpegvideo", "mjpeg", "av1", "obu"})
+_FORMATS_WITHOUT_TIMES = frozenset(
+    {"avi", "h264", "hevc", "m4v", "mpegvideo", "mjpeg", "av1", "obu"}
+)
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,9 @@ class VideoFileSource(FrameSource):
             rotation_deg = 0
         is_interlaced = first.interlaced_frame
         if is_interlaced:
-            self._warn("interlaced: fields are matted as they are; deinterlace first for clean edges")
+            self._warn(
+                "interlaced: fields are matted as they are; deinterlace first for clean edges"
+            )
         if timetable.is_variable_rate:
             self._warn("variable frame rate: each frame keeps its own time")
         if stream.frames > len(timetable.ticks) + 1:

@@ -1,0 +1,93 @@
+"""The clip's sound, copied packet by packet into an output.
+
+Knows audio packets; decodes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+
+from .source import describe_av_error
+
+
+class AudioCopy:
+    """Audio streams of a file on their way into a container.
+
+    Args:
+        path: The file to take the sound from.
+        start: Seconds; sound before it is left out, and what follows is moved to begin at 0.
+    """
+
+    def __init__(self, path: Path, start: Fraction = Fraction(0)) -> None:
+        self._path = path
+        self._start = start
+        self._source: InputContainer | None = None
+        self._packets: Iterator[Packet[AudioStream]] = iter(())
+        self._targets: dict[int, AudioStream] = {}
+        self._waiting: Packet[AudioStream] | None = None
+
+    def add_streams(self, container: OutputContainer) -> list[str]:
+        """Add what `container` can hold to it; return a warning for each stream that it cannot."""
+        try:
+            self._source = av.open(self._path, "r")
+        except (av.FFmpegError, OSError) as error:
+            return [f"no sound: {self._path} cannot be opened: {describe_av_error(error)}"]
+        warnings = []
+        taken = []
+        for stream in self._source.streams.audio:
+            codec = stream.codec_context.codec.canonical_name
+            if codec not in container.supported_codecs:
+                warnings.append(
+                    f"sound left out: {codec} does not go into a {container.format.name} file"
+                )
+                continue
+            self._targets[stream.index] = container.add_stream_from_template(stream)
+            taken.append(stream)
+        if taken:
+            self._packets = self._source.demux(taken)
+        return warnings
+
+    def copy_until(self, container: OutputContainer, time: Fraction) -> None:
+        """Write the packets that begin before `time` seconds of the output."""
+        while True:
+            packet = self._waiting or self._next_packet()
+            self._waiting = None
+            if packet is None:
+                return
+            assert packet.pts is not None
+            begins = packet.pts * packet.time_base - self._start
+            if begins >= time:
+                self._waiting = packet
+                return
+            if begins < 0 < self._start:
+                continue
+            shift = round(self._start / packet.time_base)
+            packet.pts -= shift
+            if packet.dts is not None:
+                packet.dts -= shift
+            packet.stream = self._targets[packet.stream_index]
+            container.mux(packet)
+
+    def close(self) -> None:
+        """Close the source; a second call does nothing."""
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+            self._packets = iter(())
+
+    def _next_packet(self) -> Packet[AudioStream] | None:
+        try:
+            for packet in self._packets:
+                if packet.size and packet.pts is not None:
+                    return packet
+        except av.FFmpegError:
+            # Damaged sound ends early; the picture does not fail for it.
+            self._packets = iter(())
+        return None
