@@ -1,0 +1,112 @@
+"""What tracks remember beside their boxes: the last mask and a running average of appearance.
+
+Both are optional, for a whole run or for single frames. They re-rank the pairs that boxes allow; they never forbid one,
+so a poor mask or a change of light cannot end a track that its box would have kept.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .boxes import BoolArray, FloatArray, IntArray
+from .config import TrackerConfig
+from .masks import MaskArray, pairwise_mask_iou
+
+F = TypeVar("F", np.float32, np.float64)
+
+
+class Cues:
+    """Masks and appearance of `T` tracks; a track without one has zeros there."""
+
+    def __init__(self, config: TrackerConfig) -> None:
+        self.config = config
+        self.masks: MaskArray | None = None
+        self.appearance: FloatArray | None = None
+        self._count = 0
+
+    def add(self, count: int, masks: MaskArray | None, appearance: FloatArray | None) -> None:
+        """Append `count` tracks with what their first detections show."""
+        self.masks = _append(self.masks, self._count, count, masks)
+        self.appearance = _append(self.appearance, self._count, count, appearance)
+        self._count += count
+
+    def keep(self, index: BoolArray) -> None:
+        """Drop every track that `index` does not name."""
+        self._count = int(np.count_nonzero(index))
+        self.masks = None if self.masks is None else self.masks[index]
+        self.appearance = None if self.appearance is None else self.appearance[index]
+
+    def update(
+        self, rows: IntArray, masks: MaskArray | None, appearance: FloatArray | None
+    ) -> None:
+        """Take over the masks of the tracks `rows`, and blend their appearance into the average."""
+        if masks is not None and self.masks is None:
+            self.masks = np.zeros((self._count, *masks.shape[1:]), np.float32)
+        if self.masks is not None:
+            # Without a new mask the old one no longer fits the new box.
+            self.masks[rows] = 0.0 if masks is None else masks
+        if appearance is not None:
+            if self.appearance is None:
+                self.appearance = np.zeros((self._count, appearance.shape[1]))
+            self.appearance[rows] = blend_unit_vectors(
+                self.appearance[rows], appearance, self.config.appearance_memory
+            )
+
+    def pair_values(
+        self,
+        overlap: FloatArray,
+        track_boxes: FloatArray,
+        boxes: FloatArray,
+        masks: MaskArray | None,
+        appearance: FloatArray | None,
+    ) -> FloatArray:
+        """Return what each (track, detection) pair is worth in one number, `(T, D)`, from 0.
+
+        Args:
+            overlap: IoU of (grown) boxes, `(T, D)`.
+            track_boxes: Predicted boxes, `(T, 4)`.
+            boxes: Detected boxes, `(D, 4)`.
+            masks: Of the detections, `(D, m, m)`.
+            appearance: Of the detections, `(D, A)` unit vectors.
+        """
+        value = overlap
+        if masks is not None and self.masks is not None:
+            has_mask = self.masks.any(axis=(1, 2))[:, None] & masks.any(axis=(1, 2))
+            mask_iou = pairwise_mask_iou(track_boxes, self.masks, boxes, masks)
+            share = self.config.mask_weight
+            value = np.where(has_mask, (1.0 - share) * overlap + share * mask_iou, overlap)
+        if appearance is not None and self.appearance is not None:
+            likeness = np.maximum(self.appearance @ appearance.T, 0.0)
+            value = value + self.config.appearance_weight * likeness
+        return value
+
+
+def blend_unit_vectors(old: FloatArray, new: FloatArray, memory: float) -> FloatArray:
+    """Return `memory · old + (1 - memory) · new` at unit length, `(n, D)`; a zero row gives way to the other.
+
+    Source:
+        Zhang et al. 2021 (FairMOT), section 3.4, and Aharon et al. 2022 (BoT-SORT), eq. 8.
+    """
+    share = np.where(old.any(axis=1), memory, 0.0)[:, None]
+    share = np.where(new.any(axis=1)[:, None], share, 1.0)
+    blend = share * old + (1.0 - share) * new
+    length = np.linalg.norm(blend, axis=1, keepdims=True)
+    return np.divide(blend, length, out=np.zeros_like(blend), where=length > 0.0)
+
+
+def _append(
+    kept: npt.NDArray[F] | None, count: int, num_new: int, new: npt.NDArray[F] | None
+) -> npt.NDArray[F] | None:
+    """Return the rows of `kept` (or `count` of zeros) and then of `new` (or `num_new` of zeros)."""
+    if new is None:
+        if kept is None:
+            return None
+        new = np.zeros((num_new, *kept.shape[1:]), kept.dtype)
+    if kept is None:
+        kept = np.zeros((count, *new.shape[1:]), new.dtype)
+    if kept.shape[1:] != new.shape[1:]:
+        raise ValueError(f"cues changed their shape from {kept.shape[1:]} to {new.shape[1:]}")
+    return np.concatenate([kept, new])

@@ -1,0 +1,55 @@
+"""Taking an absent person's track up again by appearance alone. Knows unit vectors; knows no boxes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .assignment import match_pairs
+from .boxes import BoolArray, FloatArray, IntArray
+
+
+class EndedTracks:
+    """Confirmed tracks that ended a short while ago, with how they looked."""
+
+    def __init__(self) -> None:
+        self.track_ids: IntArray = np.zeros(0, np.intp)
+        self.appearance: FloatArray | None = None
+        self._frames: IntArray = np.zeros(0, np.intp)
+
+    def add(self, track_ids: IntArray, appearance: FloatArray, frame: int) -> None:
+        """Remember tracks that ended at `frame`; `appearance` is `(n, D)`."""
+        self.track_ids = np.concatenate([self.track_ids, track_ids])
+        self._frames = np.concatenate([self._frames, np.full(len(track_ids), frame, np.intp)])
+        known = self.appearance
+        self.appearance = appearance if known is None else np.concatenate([known, appearance])
+
+    def forget(self, track_ids: IntArray, before_frame: int) -> None:
+        """Drop the tracks named, and those that ended before `before_frame`."""
+        if self.appearance is None:
+            return
+        is_kept = (self._frames >= before_frame) & ~np.isin(self.track_ids, track_ids)
+        self.track_ids = self.track_ids[is_kept]
+        self.appearance = self.appearance[is_kept]
+        self._frames = self._frames[is_kept]
+
+
+def match_by_appearance(
+    absent: FloatArray, present: FloatArray, min_similarity: float, min_margin: float
+) -> tuple[IntArray, IntArray]:
+    """Return pairs of rows that look alike, and clearly more so than any other pairing of either.
+
+    Args:
+        absent: `(A, D)` unit vectors.
+        present: `(P, D)` unit vectors.
+        min_similarity: Least cosine of a pair.
+        min_margin: The cosine of a pair must exceed that of the next best for both of its sides by this much.
+    """
+    similarity = absent @ present.T
+    if not similarity.size:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    is_sure: BoolArray = similarity >= min_similarity
+    for axis in (0, 1):
+        if similarity.shape[axis] > 1:
+            second = np.partition(similarity, -2, axis=axis).take([-2], axis=axis)
+            is_sure &= similarity >= second + min_margin
+    return match_pairs(similarity, is_sure)

@@ -1,0 +1,330 @@
+"""Births, lives and deaths of tracks, frame by frame. Knows detections and time; knows no pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from .assignment import match_pairs
+from .boxes import BoolArray, FloatArray, IntArray, as_boxes, expand_boxes, pairwise_iou
+from .config import TrackerConfig
+from .cues import Cues
+from .kalman import BoxFilter
+from .masks import MaskArray, pairwise_mask_iou
+from .reentry import EndedTracks, match_by_appearance
+
+
+class TrackState(Enum):
+    """Where a track stands in its life."""
+
+    TENTATIVE = "tentative"
+    """Too young to be believed; reported from birth, so that its frames are not lost when it proves real."""
+    CONFIRMED = "confirmed"
+    """Detected in this frame."""
+    LOST = "lost"
+    """Confirmed before, not detected in this frame: the box is the motion model's guess."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """One track in one frame."""
+
+    track_id: int
+    """From 1, never reused."""
+    state: TrackState
+    box: FloatArray
+    """`(4,)` xyxy in pixels, as the motion model believes it after this frame's detection."""
+    score: float
+    """Of its detection in this frame, or of its last one, 0..1."""
+    detection: int | None
+    """Row of its detection in this call; `None` while the track coasts."""
+
+
+# What the tracker keeps of a track beside motion and cues.
+_LIFE = np.dtype(
+    [
+        ("track_id", np.intp),
+        ("hits", np.intp),
+        ("missed", np.intp),
+        ("score", np.float64),
+        ("is_confirmed", np.bool_),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class _Detections:
+    """The detections of one call that count, with the rows that they had in the call."""
+
+    rows: IntArray
+    boxes: FloatArray
+    scores: FloatArray
+    masks: MaskArray | None
+    appearance: FloatArray | None
+
+
+class Tracker:
+    """Links the detections of successive frames into tracks.
+
+    Every frame: move all tracks on; give detections of high score to confirmed tracks, those of low score to
+    the confirmed tracks still seen in the last frame, the rest of high score to tentative tracks; what is left starts new tracks.
+
+    Source:
+        Bewley et al. 2016 (SORT) for the loop; Zhang et al. 2022 (ByteTrack), algorithm 1, for the second
+        association; Yang et al. 2023 (C-BIoU) for grown boxes; Aharon et al. 2022 (BoT-SORT) for camera motion.
+    """
+
+    def __init__(self, config: TrackerConfig | None = None) -> None:
+        self.config = config or TrackerConfig()
+        self._frame = -1
+        self._next_id = 1
+        self._confirmed_ids: set[int] = set()
+        self._start_afresh()
+
+    @property
+    def confirmed_ids(self) -> frozenset[int]:
+        """Ids of all tracks that were ever confirmed, up to now."""
+        return frozenset(self._confirmed_ids)
+
+    def finish(self) -> frozenset[int]:
+        """End all tracks; return the ids of those that were ever confirmed. Others were no people."""
+        self._start_afresh()
+        return self.confirmed_ids
+
+    def update(
+        self,
+        boxes: npt.ArrayLike,
+        scores: npt.ArrayLike,
+        *,
+        masks: npt.ArrayLike | None = None,
+        appearance: npt.ArrayLike | None = None,
+        camera_motion: npt.ArrayLike | None = None,
+        is_cut: bool = False,
+        elapsed_frames: int = 1,
+    ) -> list[Track]:
+        """Return all living tracks after the next frame, by id.
+
+        Args:
+            boxes: `(N, 4)` xyxy in pixels, in any order. May be empty.
+            scores: `(N,)`, 0..1.
+            masks: `(N, m, m)`, 0..1; an `m × m` grid of cells laid over each box.
+            appearance: `(N, D)` unit vectors; a row of zeros is unknown.
+            camera_motion: `(2, 3)`, from the previous frame's pixels to this one's; `None` for a still camera.
+            is_cut: The frame begins a new shot: every track ends before it.
+            elapsed_frames: Frames since the last call, from 1.
+
+        Raises:
+            ValueError: Shapes do not fit together, or a box has no area.
+        """
+        found = self._take_in(boxes, scores, masks, appearance)
+        if elapsed_frames < 1:
+            raise ValueError(f"elapsed_frames is {elapsed_frames}; time runs forward by 1 or more")
+        self._frame += elapsed_frames
+        if is_cut:
+            self._start_afresh()
+        elif camera_motion is not None:
+            affine = np.asarray(camera_motion, np.float64)
+            if affine.shape != (2, 3):
+                raise ValueError(f"camera_motion must be (2, 3), not {affine.shape}")
+            self._motion.warp(affine)
+        for _ in range(elapsed_frames):
+            self._motion.predict()
+
+        detection_of = self._associate(found)
+        self._correct(detection_of, found, elapsed_frames)
+        is_claimed = np.zeros(len(found.rows), np.bool_)
+        is_claimed[detection_of[detection_of >= 0]] = True
+        born = self._choose_births(found, is_claimed)
+        recalled = self._recall(found, born)
+        detection_of = detection_of[self._end_tracks(recalled)]
+        self._give_birth(found, born, recalled)
+        return self._report(found, np.concatenate([detection_of, born]))
+
+    def _start_afresh(self) -> None:
+        self._life = np.zeros(0, _LIFE)
+        self._motion = BoxFilter(self.config.motion)
+        self._cues = Cues(self.config)
+        self._ended = EndedTracks()
+
+    def _take_in(
+        self,
+        boxes: npt.ArrayLike,
+        scores: npt.ArrayLike,
+        masks: npt.ArrayLike | None,
+        appearance: npt.ArrayLike | None,
+    ) -> _Detections:
+        """Return the detections that count: score high enough, and no weaker copy of another."""
+        box = as_boxes(boxes)
+        score = np.asarray(scores, np.float64).reshape(-1)
+        mask = None if masks is None else np.asarray(masks, np.float32)
+        look = None if appearance is None else np.asarray(appearance, np.float64)
+        for name, cue, rank in (("scores", score, 1), ("masks", mask, 3), ("appearance", look, 2)):
+            if cue is not None and (cue.ndim != rank or len(cue) != len(box)):
+                raise ValueError(f"{name} of shape {cue.shape} do not fit {len(box)} boxes")
+        rows = np.flatnonzero(score >= self.config.low_score)
+        # An order of our own, so that the caller's order changes nothing: best first, then from the left.
+        rows = rows[np.lexsort((box[rows, 1], box[rows, 0], -score[rows]))]
+        if self.config.duplicate_iou < 1.0 and len(rows) > 1:
+            rows = rows[self._are_originals(box[rows], None if mask is None else mask[rows])]
+        return _Detections(
+            rows,
+            box[rows],
+            score[rows],
+            None if mask is None else mask[rows],
+            None if look is None else look[rows],
+        )
+
+    def _are_originals(self, boxes: FloatArray, masks: MaskArray | None) -> BoolArray:
+        """Return which detections, best first, are no copy of a better one."""
+        iou = pairwise_iou(boxes, boxes)
+        is_copy = np.triu(iou > self.config.duplicate_iou, 1)
+        if masks is not None and is_copy.any():
+            # Two people may fill one box; they never fill one outline.
+            is_copy &= pairwise_mask_iou(boxes, masks, boxes, masks) > self.config.duplicate_iou
+        is_kept = np.ones(len(boxes), np.bool_)
+        for better, weaker in np.argwhere(is_copy):
+            is_kept[weaker] &= not is_kept[better]
+        return is_kept
+
+    def _associate(self, found: _Detections) -> IntArray:
+        """Return the detection of each track, `(T,)`, or -1."""
+        config, life = self.config, self._life
+        detection_of = np.full(len(life), -1, np.intp)
+        if not len(life) or not len(found.rows):
+            return detection_of
+        predicted = self._motion.boxes
+        overlap = pairwise_iou(
+            expand_boxes(predicted, config.buffer_fraction),
+            expand_boxes(found.boxes, config.buffer_fraction),
+        )
+        value = self._cues.pair_values(
+            overlap, predicted, found.boxes, found.masks, found.appearance
+        )
+        is_high = found.scores >= config.high_score
+        is_free = np.ones(len(found.rows), np.bool_)
+        is_confirmed = life["is_confirmed"]
+        # A certain detection is worth more than an uncertain one, so the certain one is taken first.
+        scored = value * found.scores
+        for tracks, detections, worth, least in (
+            (is_confirmed, is_high, scored, config.min_iou),
+            (is_confirmed & (life["missed"] == 0), ~is_high, value, config.min_iou_low_score),
+            (~is_confirmed, is_high, scored, config.min_iou_tentative),
+        ):
+            is_allowed = (overlap >= least) & detections & is_free
+            is_allowed &= (tracks & (detection_of < 0))[:, None]
+            if is_allowed.any():
+                rows, columns = match_pairs(worth, is_allowed)
+                detection_of[rows] = columns
+                is_free[columns] = False
+        return detection_of
+
+    def _correct(self, detection_of: IntArray, found: _Detections, elapsed_frames: int) -> None:
+        """Bring motion, cues and lives of the matched tracks up to their detections; the others age."""
+        life = self._life
+        rows = np.flatnonzero(detection_of >= 0)
+        life["missed"] += elapsed_frames
+        if not len(rows):
+            return
+        columns = detection_of[rows]
+        self._motion.update(rows, found.boxes[columns])
+        self._cues.update(
+            rows,
+            None if found.masks is None else found.masks[columns],
+            None if found.appearance is None else found.appearance[columns],
+        )
+        life["missed"][rows] = 0
+        life["hits"][rows] += 1
+        life["score"][rows] = found.scores[columns]
+        is_confirmed = life["is_confirmed"]
+        is_new = ~is_confirmed & (life["hits"] >= self.config.confirm_frames)
+        if is_new.any():
+            is_confirmed |= is_new
+            self._confirmed_ids.update(life["track_id"][is_new].tolist())
+
+    def _choose_births(self, found: _Detections, is_claimed: BoolArray) -> IntArray:
+        """Return the detections that start tracks, from the left."""
+        born = np.flatnonzero(~is_claimed & (found.scores >= self.config.birth_score))
+        return born[np.lexsort((found.boxes[born, 1], found.boxes[born, 0]))]
+
+    def _recall(self, found: _Detections, born: IntArray) -> IntArray:
+        """Return, for each newborn, the id of the absent track whose appearance it surely shows, or 0."""
+        recalled = np.zeros(len(born), np.intp)
+        if not len(born) or found.appearance is None or not self.config.max_reentry_frames:
+            return recalled
+        track_ids, looks = self._ended.track_ids, self._ended.appearance
+        is_coasting = self._life["is_confirmed"] & (self._life["missed"] > 0)
+        if self._cues.appearance is not None and is_coasting.any():
+            own = self._cues.appearance[is_coasting]
+            track_ids = np.concatenate([track_ids, self._life["track_id"][is_coasting]])
+            looks = own if looks is None else np.concatenate([looks, own])
+        if looks is not None:
+            rows, columns = match_by_appearance(
+                looks,
+                found.appearance[born],
+                self.config.min_reentry_similarity,
+                self.config.min_reentry_margin,
+            )
+            recalled[columns] = track_ids[rows]
+        return recalled
+
+    def _end_tracks(self, recalled: IntArray) -> BoolArray:
+        """Drop the tracks that were absent too long or go on as newborns; return which ones stay."""
+        life = self._life
+        is_recalled = np.isin(life["track_id"], recalled) if len(recalled) else False
+        is_over = life["missed"] > np.where(life["is_confirmed"], self.config.max_lost_frames, 0)
+        is_kept: BoolArray = ~(is_over | is_recalled)
+        if not is_kept.all():
+            is_remembered = is_over & life["is_confirmed"]
+            if self._cues.appearance is not None and is_remembered.any():
+                self._ended.add(
+                    life["track_id"][is_remembered],
+                    self._cues.appearance[is_remembered],
+                    self._frame - self.config.max_lost_frames,
+                )
+            self._life = life[is_kept]
+            self._motion.keep(is_kept)
+            self._cues.keep(is_kept)
+        self._ended.forget(recalled, self._frame - self.config.max_reentry_frames)
+        return is_kept
+
+    def _give_birth(self, found: _Detections, born: IntArray, recalled: IntArray) -> None:
+        """Start a track at each newborn detection, under its recalled id or the next new one."""
+        if not len(born):
+            return
+        is_new = recalled == 0
+        life = np.zeros(len(born), _LIFE)
+        life["track_id"] = np.where(is_new, self._next_id + np.cumsum(is_new) - 1, recalled)
+        life["hits"] = np.where(is_new, 1, self.config.confirm_frames)
+        life["score"] = found.scores[born]
+        life["is_confirmed"] = life["hits"] >= self.config.confirm_frames
+        self._confirmed_ids.update(life["track_id"][life["is_confirmed"]].tolist())
+        self._next_id += int(np.count_nonzero(is_new))
+        self._life = np.concatenate([self._life, life])
+        self._motion.add(found.boxes[born])
+        self._cues.add(
+            len(born),
+            None if found.masks is None else found.masks[born],
+            None if found.appearance is None else found.appearance[born],
+        )
+
+    def _report(self, found: _Detections, detection_of: IntArray) -> list[Track]:
+        """Return the living tracks by id; `detection_of` is `(T,)`, -1 for none."""
+        life, boxes = self._life, self._motion.boxes
+        rows = np.where(detection_of >= 0, np.append(found.rows, -1)[detection_of], -1).tolist()
+        tracks = []
+        for track_id, is_confirmed, score, box, row in zip(
+            life["track_id"].tolist(),
+            life["is_confirmed"].tolist(),
+            life["score"].tolist(),
+            boxes,
+            rows,
+            strict=True,
+        ):
+            state = TrackState.TENTATIVE
+            if is_confirmed:
+                state = TrackState.LOST if row < 0 else TrackState.CONFIRMED
+            tracks.append(Track(track_id, state, box, score, None if row < 0 else row))
+        return sorted(tracks, key=lambda track: track.track_id)
