@@ -1,83 +1,143 @@
 """The connectivity error of mattes, on runs of pixels instead of labelled frames.
 
 The largest component is wanted at ten thresholds of every pair. A person's mask has a few runs of
-pixels in each row, so its components are found on a graph of some thousand runs, and what leaves a
-component is looked up only where prediction and target differ (elsewhere the error is 0).
+pixels in each row, so the components of all ten are found at once on a graph of some thousand
+runs, and connectivity is looked up only where prediction and target differ (elsewhere its error
+is 0).
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from .alpha import Float, Mask
+from .alpha import Alpha, Mask, to_unit
 
 THRESHOLDS = np.linspace(0, 1, 11, dtype=np.float64).astype(np.float32)
 DEAD_ZONE = np.float32(0.15)
 """Differences to the level of connection below this do not count."""
 
+_Bytes = npt.NDArray[np.uint8]
 _Indices = npt.NDArray[np.intp]
 
 
-def _find_runs(padded: npt.NDArray[np.uint8]) -> tuple[_Indices, _Indices]:
-    """Return the flat starts and ends (half-open) of the runs of ones, row by row.
+def _find_runs(steps: _Bytes) -> list[_Indices]:
+    """Return the runs of pixels `>= i`, for each step i from 1 to the highest.
 
     Args:
-        padded: `(H, W + 1)` zeros and ones, whose last column is 0 and parts the rows.
+        steps: `(H, W + 1)`, whose last column is 0 and parts the rows.
+
+    Returns:
+        Of each step flat starts and ends (half-open), `(R, 2)`, row by row.
     """
-    flat = padded.ravel()
+    flat = steps.reshape(-1)
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    before, after = flat[edges - 1], flat[edges]
     if flat[0]:
         edges = np.concatenate((np.zeros(1, dtype=edges.dtype), edges))
-    return edges[::2], edges[1::2]
+        before = np.concatenate((np.zeros(1, dtype=before.dtype), before))
+        after = np.concatenate((flat[:1], after))
+    low, high = np.minimum(before, after), np.maximum(before, after)
+    highest = int(high.max(initial=0))
+    return [edges[(low < i) & (high >= i)].reshape(-1, 2) for i in range(1, highest + 1)]
 
 
-def _label_runs(starts: _Indices, ends: _Indices, stride: int) -> tuple[int, _Indices]:
-    """Return the number of 4-connected components, and each run's component.
-
-    Components are numbered in the order of their first pixel.
-    """
+def _label_runs(runs: _Indices, stride: int) -> _Indices:
+    """Return each run's 4-connected component, numbered in the order of their first pixels."""
+    starts, ends = np.ascontiguousarray(runs.T)
     # The runs of the next row that share a column with this one are neighbours in the list.
     first = np.searchsorted(ends, starts + stride, side="right")
     last = np.searchsorted(starts, ends + stride, side="left")
     counts = last - first
-    above = np.repeat(np.arange(starts.size), counts)
-    offsets = np.arange(above.size) - np.repeat(np.cumsum(counts) - counts, counts)
-    below = np.repeat(first, counts) + offsets
-    graph = coo_array(
-        (np.ones(above.size, dtype=np.uint8), (above, below)), shape=(starts.size, starts.size)
-    )
-    count, labels = connected_components(graph, directed=False)
-    return count, labels
+    rows = np.concatenate((np.zeros(1, dtype=counts.dtype), np.cumsum(counts)))
+    below = np.arange(rows[-1]) + np.repeat(first - rows[:-1], counts)
+    links = np.ones(below.size, dtype=np.uint8)
+    graph = csr_array((links, below, rows), shape=(starts.size, starts.size))
+    labels: _Indices = connected_components(graph, directed=False)[1]
+    return labels
 
 
-def keep_largest_component(padded: npt.NDArray[np.uint8]) -> None:
-    """Set to 0, in place, all but the largest 4-connected component (of equals, the first).
+def _find_lost_runs(runs: list[_Indices], plane: int, stride: int) -> list[_Indices]:
+    """Return, for each step, the runs outside of its largest component (of equals, the first).
 
     Args:
-        padded: `(H, W + 1)` zeros and ones, contiguous, whose last column is 0.
+        runs: Of each step, `(R, 2)`, at least one.
+        plane: Pixels of a padded frame and an empty row, which keeps the steps apart.
+        stride: Pixels of a padded row.
     """
-    starts, ends = _find_runs(padded)
-    if not starts.size:
-        return
-    count, labels = _label_runs(starts, ends, padded.shape[1])
-    if count == 1:
-        return
-    lengths = ends - starts
-    sizes = np.bincount(labels, weights=lengths)
-    is_lost = labels != np.argmax(sizes)
-    lost = lengths[is_lost]
-    pixels = np.repeat(starts[is_lost] - (np.cumsum(lost) - lost), lost) + np.arange(lost.sum())
-    padded.reshape(-1)[pixels] = 0
+    stacked = np.concatenate([own_runs + i * plane for i, own_runs in enumerate(runs)])
+    labels = _label_runs(stacked, stride)
+    sizes = np.bincount(labels, weights=stacked[:, 1] - stacked[:, 0])
+    lost = []
+    begin = 0
+    for own_runs in runs:
+        own_labels = labels[begin : begin + len(own_runs)]
+        begin += len(own_runs)
+        first, last = own_labels[0], own_labels.max()
+        largest = first + sizes[first : last + 1].argmax()
+        lost.append(own_runs[own_labels != largest])
+    return lost
+
+
+def _list_pixels(runs: _Indices) -> _Indices:
+    """Return the flat indices of all pixels of the runs."""
+    lengths = runs[:, 1] - runs[:, 0]
+    before = np.cumsum(lengths) - lengths
+    pixels: _Indices = np.repeat(runs[:, 0] - before, lengths) + np.arange(lengths.sum())
+    return pixels
+
+
+def _count_passed(common: Alpha, thresholds: npt.NDArray[np.floating]) -> _Bytes:
+    """Return how many of the thresholds, from the second on, each pixel reaches.
+
+    Returns:
+        `(H, W + 1)`, the last column 0.
+    """
+    height, width = common.shape
+    steps = np.zeros((height, width + 1), dtype=np.uint8)
+    inner = steps[:, :width]
+    if np.issubdtype(common.dtype, np.integer):
+        values = to_unit(np.arange(np.iinfo(common.dtype).max + 1, dtype=common.dtype))
+        table = np.searchsorted(thresholds[1:], values, side="right").astype(np.uint8)
+        np.take(table, common, out=inner, mode="clip")
+    else:
+        for threshold in thresholds[1:]:
+            inner += common >= threshold
+    return steps
+
+
+def count_connected(
+    prediction: Alpha, target: Alpha, thresholds: npt.NDArray[np.floating] = THRESHOLDS
+) -> _Bytes:
+    """Return through how many thresholds, from the second on, each pixel stays connected.
+
+    Args:
+        prediction: `(H, W)` alpha.
+        target: `(H, W)` alpha of the same type.
+        thresholds: Ascending, from 0 to 1.
+
+    Returns:
+        `(H, W)`: a pixel with `n` belongs to the largest 4-connected component of
+        `{prediction >= t and target >= t}` for the thresholds 1 to n (without a gap), and has
+        left it at n + 1.
+    """
+    steps = _count_passed(np.minimum(prediction, target), thresholds)
+    height, stride = steps.shape
+    runs = _find_runs(steps)
+    if runs:
+        lost = _find_lost_runs(runs, (height + 1) * stride, stride)
+        # From the top, so that the first loss of a pixel is what remains.
+        for i in range(len(runs) - 1, -1, -1):
+            if len(lost[i]):
+                steps.reshape(-1)[_list_pixels(lost[i])] = i
+    return steps[:, :-1]
 
 
 def connectivity_error_sum(
-    prediction: Float,
-    target: Float,
+    prediction: Alpha,
+    target: Alpha,
     region: Mask,
     thresholds: npt.NDArray[np.floating] = THRESHOLDS,
 ) -> float:
@@ -88,37 +148,22 @@ def connectivity_error_sum(
     exceeds that level by, where that is `DEAD_ZONE` or more.
 
     Args:
-        prediction: `(H, W)`, 0..1.
-        target: `(H, W)`, 0..1.
+        prediction: `(H, W)` alpha.
+        target: `(H, W)` alpha.
         region: `(H, W)`, where the error counts.
         thresholds: Ascending, from 0 to 1.
 
     Source:
         Rhemann et al. 2009 (alphamatting.com), connectivity error.
     """
-    height, width = prediction.shape
-    differs = np.zeros((height, width + 1), dtype=np.bool_)
-    np.logical_and(prediction != target, region, out=differs[:, :width])
-    pixels = np.flatnonzero(differs)
+    if prediction.dtype != target.dtype or not np.issubdtype(prediction.dtype, np.integer):
+        prediction, target = to_unit(prediction), to_unit(target)
+    pixels = np.flatnonzero((prediction != target) & region)
     if not pixels.size:
         return 0.0
-    levels = np.ones(pixels.size, dtype=thresholds.dtype)
-    remaining = np.arange(pixels.size)
-    common = np.minimum(prediction, target)
-    component = np.zeros((height, width + 1), dtype=np.uint8)
-    for below, threshold in pairwise(thresholds):
-        np.greater_equal(
-            common, threshold, out=component[:, :width].view(np.bool_), casting="unsafe"
-        )
-        keep_largest_component(component)
-        stays = component.reshape(-1)[pixels[remaining]] > 0
-        levels[remaining[~stays]] = below
-        remaining = remaining[stays]
-        if not remaining.size:
-            break
-    inside = differs[:, :width]
+    levels = thresholds[count_connected(prediction, target, thresholds).reshape(-1)[pixels]]
     connectivity = []
-    for alpha in (prediction[inside], target[inside]):
-        excess = alpha - levels
+    for alpha in (prediction, target):
+        excess = to_unit(alpha.reshape(-1)[pixels]) - levels
         connectivity.append(1 - excess * (excess >= DEAD_ZONE))
     return float(np.abs(connectivity[0] - connectivity[1]).sum(dtype=np.float64))

@@ -114,7 +114,7 @@ def similarity(error: float, weight: float = WEIGHT) -> float:
     >>> similarity(0.03), similarity(0.5)
     (0.7, 0.0)
     """
-    return 1 - min(weight * error, 1)  # eq. (17)
+    return 1.0 - min(weight * error, 1.0)  # eq. (17)
 
 
 def match_image(

@@ -23,6 +23,9 @@ def count_overlaps(
     Returns:
         Two arrays `(P, G)`.
     """
+    if not len(predictions) or not len(targets):
+        empty = np.zeros((len(predictions), len(targets)), dtype=np.int64)
+        return empty, empty.copy()
     # Eight pixels to a byte, so that a pair of full frames costs microseconds.
     packed = [
         np.packbits(stack.reshape(len(stack), -1), axis=1) for stack in (predictions, targets)

@@ -58,5 +58,5 @@ def measure_errors(prediction: Alpha, target: Alpha, protocol: Protocol = "stric
         mad=float(mad) / area,
         mse=float(mse) / area,
         grad=gradient_error_sum(p, g, region) / area,
-        conn=connectivity_error_sum(p, g, region) / area,
+        conn=connectivity_error_sum(prediction[crop], target[crop], region) / area,
     )

@@ -1,0 +1,1 @@
+"""Evaluation of mattes and tracks on disk: readers, the commands' functions, reports."""
