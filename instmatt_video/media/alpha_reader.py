@@ -11,12 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import av
 import cv2
 import numpy as np
 from av.codec.context import CodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange
 
 from ..errors import VideoOpenError
 from .color import plane_view
@@ -99,24 +99,20 @@ class AlphaReader:
 def alpha_of_frame(frame: VideoFrame) -> FloatImage:
     """Return the `(H, W)` alpha that a decoded frame holds, 0..1.
 
-    An alpha plane where there is one; else the luma is the matte, in the range that the frame is tagged with.
+    An alpha plane where there is one; else the luma is the matte, in the range that the frame is
+    tagged with.
     """
-    components = frame.format.components
-    bits = components[0].bits
-    dtype = np.uint8 if bits == 8 else np.uint16
-    full = float((1 << bits) - 1)
-    planes = len(frame.planes)
-    if frame.format.has_palette or frame.format.is_rgb and planes < 4:
-        rgba = frame.to_ndarray(format="rgba64le")
-        return (rgba[..., 3] / np.float32(65535)).astype(np.float32)
-    if planes == 4:
-        return plane_view(frame, 3, dtype).astype(np.float32) / np.float32(full)
-    luma = plane_view(frame, 0, dtype).astype(np.float32)
-    is_full = frame.color_range == 2 or frame.format.name.startswith("gray")
-    if is_full:
-        return luma / np.float32(full)
+    bits = max(component.bits for component in frame.format.components)
+    has_alpha = len(frame.planes) == 4
+    codes = plane_view(frame, 3 if has_alpha else 0).astype(np.float32)
+    is_full_range = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("gray")
+    if has_alpha or is_full_range:
+        codes /= np.float32((1 << bits) - 1)
+        return codes
     unit = 1 << (bits - 8)
-    return np.clip((luma - np.float32(16 * unit)) / np.float32(219 * unit), 0.0, 1.0)
+    codes -= np.float32(16 * unit)
+    codes /= np.float32(219 * unit)
+    return np.clip(codes, 0.0, 1.0, out=codes)
 
 
 def read_alpha(path: str | Path) -> Iterator[FloatImage]:
@@ -153,4 +149,6 @@ def read_alpha_picture(path: Path) -> FloatImage:
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None or image.ndim != 3 or image.shape[2] != 4:
         raise VideoOpenError(f"{path}: no picture with alpha")
-    return image[..., 3].astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+    alpha: FloatImage = image[..., 3].astype(np.float32)
+    alpha /= np.float32(np.iinfo(image.dtype).max)
+    return alpha

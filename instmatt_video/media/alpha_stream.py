@@ -1,4 +1,4 @@
-"""The contract of every alpha stream: exact frames, and a file only under its name when it is whole.
+"""The contract of every alpha stream: exact frames, and a name only for a whole file.
 
 Knows times, names and verification; each container's writing lies in a file of its own.
 """
@@ -41,12 +41,12 @@ class Probe:
 class AlphaStream(ABC):
     """One person's alpha stream, written frame by frame.
 
-    A context manager: leaving it closes, verifies and publishes the stream; leaving it by an exception
-    removes what was written. Each method may be called from any one thread.
+    A context manager: leaving it closes, verifies and publishes the stream; leaving it by an
+    exception removes what was written. Each method may be called from any one thread.
 
     Args:
-        path: Final name, a file or a folder. Until `close` has verified the stream it is written beside it
-            under a name that begins with a dot and ends in `.partial`.
+        path: Final name, a file or a folder. Until `close` has verified the stream it is written
+            beside it under a name that begins with a dot and ends in `.partial`.
         info: The source clip: size, clock, colour.
     """
 
@@ -74,8 +74,8 @@ class AlphaStream(ABC):
             layer: The person, or `None` where absent: alpha 0 everywhere.
 
         Raises:
-            ValueError: The time is off the clip's clock, or not later than the last; a format with colour
-                gets a layer without; the stream is closed.
+            ValueError: The time is off the clip's clock, or not later than the last; a format with
+                colour gets a layer without; the stream is closed.
             AlphaWriteError: The disk is full or the encoder failed.
         """
         if not self._is_open:
@@ -97,8 +97,8 @@ class AlphaStream(ABC):
         """Finish, verify and publish the stream; a second call does nothing.
 
         Raises:
-            AlphaWriteError: The stream could not be finished, or does not read back as it was written.
-                Nothing is left under the final name.
+            AlphaWriteError: The stream could not be finished, or does not read back as it was
+                written. Nothing is left under the final name.
         """
         if not self._is_open:
             return
@@ -179,8 +179,8 @@ class AlphaStream(ABC):
         """Raise where the mean error of the alpha `found` at `probe` exceeds `tolerance`, 0..1."""
         if found.shape != (self.info.height, self.info.width):
             raise AlphaWriteError(
-                f"{self.path}: frame {probe.index} reads back as {found.shape[1]}x{found.shape[0]}, "
-                f"not {self.info.width}x{self.info.height}"
+                f"{self.path}: frame {probe.index} reads back as {found.shape[1]}x"
+                f"{found.shape[0]}, not {self.info.width}x{self.info.height}"
             )
         expected = np.zeros_like(found)
         if probe.layer is not None:
@@ -194,8 +194,8 @@ class AlphaStream(ABC):
         error = float(np.abs(found - expected)[visible].mean())
         if error > tolerance:
             raise AlphaWriteError(
-                f"{self.path}: the alpha of frame {probe.index} reads back wrong, by {error:.4f} on "
-                f"average where the person is (allowed {tolerance:.4f})"
+                f"{self.path}: the alpha of frame {probe.index} reads back wrong, by {error:.4f} "
+                f"on average where the person is (allowed {tolerance:.4f})"
             )
 
     @contextmanager

@@ -13,6 +13,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
+from av.stream import Stream
 
 from .source import describe_av_error
 
@@ -29,9 +30,9 @@ class AudioCopy:
         self._path = path
         self._start = start
         self._source: InputContainer | None = None
-        self._packets: Iterator[Packet[AudioStream]] = iter(())
+        self._packets: Iterator[Packet[Stream]] = iter(())
         self._targets: dict[int, AudioStream] = {}
-        self._waiting: Packet[AudioStream] | None = None
+        self._waiting: Packet[Stream] | None = None
 
     def add_streams(self, container: OutputContainer) -> list[str]:
         """Add what `container` can hold to it; return a warning for each stream that it cannot."""
@@ -82,7 +83,7 @@ class AudioCopy:
             self._source = None
             self._packets = iter(())
 
-    def _next_packet(self) -> Packet[AudioStream] | None:
+    def _next_packet(self) -> Packet[Stream] | None:
         try:
             for packet in self._packets:
                 if packet.size and packet.pts is not None:

@@ -1,7 +1,7 @@
 """Frames that layers are painted on before they are encoded.
 
-Knows planes and sample codes; knows no containers. A canvas is made once and painted over: only the crop is
-converted, only the last crop is wiped.
+Knows planes and sample codes; knows no containers. A canvas is made once and painted over: only the
+crop is converted, only the last crop is wiped.
 """
 
 from __future__ import annotations
@@ -27,10 +27,8 @@ class Canvas(ABC):
         self.frame = VideoFrame(width, height, pixel_format)
         tag_frame(self.frame, color)
         self._color = color
-        depth = max(component.bits for component in self.frame.format.components)
-        self._bits = depth
-        dtype = np.uint8 if depth == 8 else np.uint16
-        self._planes = [plane_view(self.frame, i, dtype) for i in range(len(self.frame.planes))]
+        self._bits = max(component.bits for component in self.frame.format.components)
+        self._planes = [plane_view(self.frame, i) for i in range(len(self.frame.planes))]
         self._blank = self._blank_codes()
         self._painted: list[Rectangle] | None = None
         for plane, code in zip(self._planes, self._blank, strict=True):

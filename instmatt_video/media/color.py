@@ -1,12 +1,14 @@
 """Colour policy: which matrix and range a clip has, and exact RGB <-> Y'CbCr by them.
 
-Knows matrices, ranges and FFmpeg's names and numbers; knows no files. Conversion is a 3 × 4 matrix in 16-bit
+Knows matrices, ranges and FFmpeg's names and numbers; knows no files. Conversion is a 3 × 4 matrix
+in 16-bit
 integers: swscale is as good for 8 bits, but maps 16-bit white to 256/255 of its level.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import cast
 
 import cv2
 import numpy as np
@@ -189,13 +191,13 @@ def yuv_to_rgb(codes: Codes, color: ColorTags, bits: int) -> npt.NDArray[np.uint
     return np.asarray(cv2.transform(codes, backward), np.uint16)
 
 
-def plane_view(
-    frame: VideoFrame, index: int, dtype: npt.DTypeLike = np.uint16
-) -> npt.NDArray[np.uint16]:
-    """Return a writable `(h, w)` view of one plane of `frame`; uint8 planes by `dtype`."""
+def plane_view(frame: VideoFrame, index: int) -> Image:
+    """Return a writable `(h, w)` view of one plane of `frame`, uint8 or (above 8 bits) uint16."""
     plane = frame.planes[index]
-    rows = np.frombuffer(plane, dtype).reshape(plane.height, -1)
-    return rows[:, : plane.width]
+    is_deep = any(component.bits > 8 for component in frame.format.components)
+    dtype: type[np.uint8] | type[np.uint16] = np.uint16 if is_deep else np.uint8
+    rows = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)
+    return cast(Image, rows[:, : plane.width])
 
 
 class RgbConverter:
@@ -241,7 +243,8 @@ class RgbConverter:
     @staticmethod
     def _as_array(frame: VideoFrame) -> Image:
         array = frame.to_ndarray()
-        return array if array.dtype == np.uint8 else array.astype(np.uint16, copy=False)
+        assert array.dtype in (np.uint8, np.uint16)
+        return cast(Image, array)
 
 
 def _swscale_matrix(matrix: str) -> int:

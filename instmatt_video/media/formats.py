@@ -5,7 +5,6 @@ Knows which container, codec and alpha belong together, and refuses the rest bef
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,11 +12,12 @@ from pathlib import Path
 from ..errors import OptionError
 from .alpha_stream import AlphaStream
 from .audio_copy import AudioCopy
-from .canvas import Canvas, ColorCanvas, GrayCanvas, MatteCanvas
-from .frame import ClipInfo, ColorTags
-from .video_stream import Encoding, VideoAlphaStream
-
-_QUANTISER_SCALE = 118  # FFmpeg's FF_QP2LAMBDA
+from .encodings import ENCODINGS
+from .exr_stream import ExrAlphaStream, require_openexr
+from .frame import ClipInfo
+from .linear_light import LINEARISABLE_TRANSFERS
+from .png_stream import PngAlphaStream
+from .video_stream import VideoAlphaStream
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class FormatSpec:
     description: str
     quality_range: tuple[int, int] | None = None
     """Smallest and largest `quality`, lower is better; `None` where there is nothing to choose."""
-    default_quality: int | None = None
+    default_quality: int = 0
     has_audio: bool = False
+    max_side_px: int = 65535
 
     @property
     def is_folder(self) -> bool:
@@ -49,20 +50,76 @@ FORMATS: dict[str, FormatSpec] = {
     spec.name: spec
     for spec in (
         FormatSpec(
-            "prores4444",
-            ".mov",
-            True,
-            10,
-            True,
-            "ProRes 4444, colour + straight alpha; for every editor",
-            (1, 64),
-            4,
+            name="prores4444",
+            extension=".mov",
+            has_color=True,
+            bit_depth=10,
+            is_alpha_exact=True,
+            description="ProRes 4444: colour + straight alpha, for every editor",
+            quality_range=(1, 64),
+            default_quality=4,
+            has_audio=True,
+        ),
+        FormatSpec(
+            name="matte-ffv1",
+            extension=".mkv",
+            has_color=False,
+            bit_depth=16,
+            is_alpha_exact=True,
+            description="FFV1, 16-bit grey: the matte without loss, for archives and research",
+        ),
+        FormatSpec(
+            name="matte-prores",
+            extension=".mov",
+            has_color=False,
+            bit_depth=10,
+            is_alpha_exact=False,
+            description="ProRes 422 HQ luma matte, for editors that want it beside the clip",
+            quality_range=(1, 64),
+            default_quality=2,
+        ),
+        FormatSpec(
+            name="matte-mp4",
+            extension=".mp4",
+            has_color=False,
+            bit_depth=8,
+            is_alpha_exact=False,
+            description="H.264 luma matte: small, plays everywhere",
+            quality_range=(0, 12),
+            default_quality=10,
+            max_side_px=16384,
+        ),
+        FormatSpec(
+            name="png",
+            extension="",
+            has_color=True,
+            bit_depth=16,
+            is_alpha_exact=True,
+            description="Folder of 16-bit RGBA PNG, straight alpha",
+            quality_range=(0, 9),
+            default_quality=1,
+        ),
+        FormatSpec(
+            name="exr",
+            extension="",
+            has_color=True,
+            bit_depth=11,
+            is_alpha_exact=True,
+            description="Folder of half-float EXR, linear light, premultiplied (extra `exr`)",
+        ),
+        FormatSpec(
+            name="webm",
+            extension=".webm",
+            has_color=True,
+            bit_depth=8,
+            is_alpha_exact=False,
+            description="VP9 with alpha, for web pages",
+            quality_range=(0, 63),
+            default_quality=16,
             has_audio=True,
         ),
     )
 }
-
-_PRORES_OPTIONS = {"vendor": "apl0", "flags": "+qscale"}
 
 
 def open_alpha_stream(
@@ -78,28 +135,44 @@ def open_alpha_stream(
 
     Args:
         format: A name in `FORMATS`.
-        path: Final name of the file, or of the folder of pictures.
-        info: The source clip, whose size, clock, timecode and colour the stream takes.
+        path: Final name of the file, or of the folder of pictures. What stands there is replaced
+            when the stream is whole.
+        info: The source clip, whose size, clock, timecode and colour the stream takes. Pictures are
+            numbered from its `first_frame_number`.
         audio_from: A file whose sound is copied into the stream, where the format holds sound.
         audio_start: Seconds of the source at which a trimmed stream begins.
-        quality: Within the format's `quality_range`, lower is better; its default unless given.
+        quality: Within the format's `quality_range`, lower is better (for `png`, how hard to
+            compress); its default unless given.
 
     Raises:
         OptionError: Such a stream cannot be; the message names what works.
         AlphaWriteError: The file cannot be made.
     """
-    spec = check_format(format, info, quality)
-    if quality is None:
-        quality = spec.default_quality
     path = Path(path)
+    spec = check_format(format, info, quality=quality)
+    if path.suffix != spec.extension and not spec.is_folder:
+        raise OptionError(f"{path}: format {format} is written to {spec.extension} files")
+    quality = spec.default_quality if quality is None else quality
+    if format == "png":
+        return PngAlphaStream(path, info, quality)
+    if format == "exr":
+        return ExrAlphaStream(path, info)
+    encoding, canvas_type = ENCODINGS[format](info, quality)
+    color = replace(info.color, is_full_range=encoding.is_full_range)
+    canvas = canvas_type(info.width, info.height, encoding.pixel_format, color)
     audio = AudioCopy(Path(audio_from), audio_start) if audio_from and spec.has_audio else None
-    return _OPENERS[spec.name](path, info, quality or 0, audio)
+    return VideoAlphaStream(path, info, encoding, canvas, color, audio)
 
 
 def check_format(
-    format: str, info: ClipInfo | None = None, quality: int | None = None
+    format: str, info: ClipInfo | None = None, *, quality: int | None = None
 ) -> FormatSpec:
     """Return the format's description, or refuse what cannot be.
+
+    Args:
+        format: A name in `FORMATS`.
+        info: The clip to be written, where it is known already.
+        quality: What the caller asks for.
 
     Raises:
         OptionError: No such format, or it cannot hold such a clip or quality.
@@ -113,36 +186,21 @@ def check_format(
         low, high = spec.quality_range
         if not low <= quality <= high:
             raise OptionError(f"quality of {format} must be {low}..{high}, got {quality}")
+    if format == "exr":
+        require_openexr()
+    if info is not None:
+        _check_clip(spec, info)
     return spec
 
 
-def _written_tags(info: ClipInfo) -> ColorTags:
-    """Return the clip's colour in video range, as all our Y'CbCr outputs are."""
-    return replace(info.color, is_full_range=False)
-
-
-def _open_prores4444(
-    path: Path, info: ClipInfo, quality: int, audio: AudioCopy | None
-) -> AlphaStream:
-    color = _written_tags(info)
-    encoding = Encoding(
-        "mov",
-        "prores_ks",
-        "yuva444p10le",
-        "yuva444p12le",
-        _PRORES_OPTIONS
-        | {
-            "profile": "4444",
-            "alpha_bits": "16",
-            "global_quality": str(quality * _QUANTISER_SCALE),
-        },
-        alpha_tolerance=1 / 1023,
-        encoder_name="Apple ProRes 4444",
-    )
-    canvas: Canvas = ColorCanvas(info.width, info.height, encoding.pixel_format, color)
-    return VideoAlphaStream(path, info, encoding, canvas, color, audio)
-
-
-_OPENERS: dict[str, Callable[[Path, ClipInfo, int, AudioCopy | None], AlphaStream]] = {
-    "prores4444": _open_prores4444,
-}
+def _check_clip(spec: FormatSpec, info: ClipInfo) -> None:
+    if max(info.width, info.height) > spec.max_side_px:
+        raise OptionError(
+            f"{spec.name} holds up to {spec.max_side_px} px a side, the clip has "
+            f"{info.width}x{info.height}: choose prores4444, matte-ffv1 or png"
+        )
+    if spec.name == "exr" and info.color.transfer not in LINEARISABLE_TRANSFERS:
+        raise OptionError(
+            f"exr is linear light, and transfer {info.color.transfer} has no linear form here: "
+            "choose prores4444 or png"
+        )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class ColorTags:
-    """Colour tags by their FFmpeg names; never "unknown": the policy of `color.py` has filled gaps."""
+    """Colour tags by their FFmpeg names; never "unknown": `color.py` has filled the gaps."""
 
     primaries: str = "bt709"
     transfer: str = "bt709"

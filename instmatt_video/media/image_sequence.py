@@ -9,6 +9,7 @@ import glob
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -72,8 +73,8 @@ class ImageSequenceSource(FrameSource):
                 self._warn(f"{self._paths[index]}: cannot be decoded and is skipped")
                 if bad_in_a_row > MAX_BAD_FRAMES_IN_A_ROW:
                     raise FrameDecodeError(
-                        f"{self._paths[index]}: more than {MAX_BAD_FRAMES_IN_A_ROW} frames in a row "
-                        "cannot be decoded"
+                        f"{self._paths[index]}: more than {MAX_BAD_FRAMES_IN_A_ROW} frames in a "
+                        "row cannot be decoded"
                     )
                 continue
             bad_in_a_row = 0
@@ -81,7 +82,7 @@ class ImageSequenceSource(FrameSource):
             yield Frame(index, index / self.info.frame_rate, image)
 
     def _common_size(self) -> tuple[int, int]:
-        """Return the (width, height) of the first picture whose header can be read; all must share it."""
+        """Return the (width, height) of the first readable picture; all must share it."""
         size: tuple[int, int] | None = None
         for path in self._paths:
             found = read_image_size(path)
@@ -103,7 +104,6 @@ class ImageSequenceSource(FrameSource):
         for path in self._paths[: MAX_BAD_FRAMES_IN_A_ROW + 1]:
             image = read_image(path)
             if image is not None:
-                self._width, self._height = image.shape[1], image.shape[0]
                 return image
         raise VideoOpenError(f"{self._paths[0]}: cannot be decoded, nor can those that follow")
 
@@ -118,7 +118,8 @@ def list_numbered_frames(folder: Path) -> list[Path]:
     """Return a folder's pictures in natural order.
 
     Raises:
-        VideoOpenError: There are none, they are of several kinds, or a number is missing between them.
+        VideoOpenError: There are none, they are of several kinds, or a number is missing between
+            them.
     """
     paths = [
         path
@@ -196,9 +197,7 @@ def _without_gaps(paths: list[Path]) -> list[Path]:
     if len(around) != 1 or not all(matches):
         return paths
     numbers = [int(match[1]) for match in matches if match]
-    for before, (number, following) in zip(
-        paths, zip(numbers, numbers[1:], strict=False), strict=False
-    ):
+    for before, (number, following) in zip(paths, pairwise(numbers), strict=False):
         if following != number + 1:
             raise VideoOpenError(
                 f"{before.parent}: frame {number + 1} is missing after {before.name}"

@@ -13,8 +13,8 @@ _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 def read_image_size(path: Path) -> tuple[int, int] | None:
     """Return (width, height) in pixels as stored, or `None` where the file is no picture.
 
-    PNG and JPEG are read from their headers, other kinds are decoded. A JPEG's Exif orientation counts:
-    the size is that of the upright picture.
+    PNG and JPEG are read from their headers, other kinds are decoded. A JPEG's Exif orientation
+    counts: the size is that of the upright picture.
     """
     with path.open("rb") as file:
         head = file.read(26)
@@ -50,7 +50,7 @@ def _read_jpeg_size(path: Path) -> tuple[int, int] | None:
 
 
 def _exif_orientation(segment: bytes) -> int:
-    """Return the Exif orientation, 1..8, of an APP1 segment; 1 where it has none (Exif 2.3, tag 0x0112)."""
+    """Return the orientation, 1..8, in an APP1 segment; 1 without one (Exif 2.3, tag 0x0112)."""
     if segment[:6] != b"Exif\0\0" or len(segment) < 16:
         return 1
     tiff = segment[6:]

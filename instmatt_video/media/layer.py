@@ -29,7 +29,10 @@ class Layer:
     alpha: FloatImage
     """`(h, w)` coverage, 0..1, linear."""
     foreground: Image | None = None
-    """`(h, w, 3)` straight RGB (not multiplied by alpha), uint8 or full-range uint16; `None` for mattes."""
+    """`(h, w, 3)` straight RGB, not multiplied by alpha; uint8 or full-range uint16.
+
+    `None` for mattes.
+    """
 
     def __post_init__(self) -> None:
         if self.alpha.ndim != 2:
@@ -53,7 +56,7 @@ class Layer:
 
 
 def quantise_alpha(alpha: FloatImage, levels: int) -> npt.NDArray[np.uint16]:
-    """Return alpha in whole steps 0..`levels`, rounded to nearest; what is outside 0..1 is cut off."""
+    """Return alpha in whole steps 0..`levels`, rounded to nearest and clipped."""
     steps = np.clip(alpha, 0.0, 1.0) * np.float32(levels)
     steps += np.float32(0.5)
     return steps.astype(np.uint16)

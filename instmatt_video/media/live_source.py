@@ -1,6 +1,7 @@
 """Frames that come once: a camera, a network stream, or a video on standard input.
 
-Knows PyAV's inputs that cannot be wound back; knows no queues: who wants only the newest frame drops the others.
+Knows PyAV's inputs that cannot be wound back; knows no queues: who wants only the newest frame
+drops the others.
 """
 
 from __future__ import annotations
@@ -8,17 +9,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
+from typing import NoReturn
 
 import av
-import numpy as np
 from av.container import InputContainer
+from av.video.frame import VideoFrame
 
 from ..errors import FrameDecodeError, VideoOpenError
 from .color import RgbConverter, tags_of_stream
 from .frame import ClipInfo, Frame
 from .source import FrameSource, describe_av_error
 from .timetable import DEFAULT_FRAME_RATE
-from .video_file import MAX_BAD_FRAMES_IN_A_ROW, first_video_stream
+from .video_file import (
+    MAX_BAD_FRAMES_IN_A_ROW,
+    decode_pictures,
+    first_video_stream,
+    turned_clockwise,
+    upright_rotation,
+)
 
 _TIMEOUT_S = 10.0
 
@@ -28,33 +37,42 @@ _CAMERA_FORMAT = {"linux": "v4l2", "darwin": "avfoundation"}
 class LiveSource(FrameSource):
     """Frames as they arrive; they can be read once.
 
-    `Frame.index` counts what arrived. Times are the stream's own; a frame that bears none, or one that does
-    not advance, is put one nominal frame after its predecessor.
+    `Frame.index` counts what arrived, whether or not it could be decoded. Times are the stream's own; a frame that bears none, or one
+    that does not advance, is put one nominal frame after its predecessor.
     """
 
     def __init__(self, spec: str, frame_rate: Fraction | None = None) -> None:
         super().__init__()
         self._spec = spec
         self._container = _open_live(spec)
-        self._stream = first_video_stream(self._container, spec)
-        stream = self._stream
-        rate = frame_rate or stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE
-        time_base = stream.time_base
-        if frame_rate is not None or not time_base:
-            time_base = 1 / Fraction(rate)
-        self._keeps_times = frame_rate is None
-        self._was_read = False
+        stream = first_video_stream(self._container, spec)
+        self._pictures: Iterator[VideoFrame | None] | None = decode_pictures(
+            self._container, stream, self._lose_connection
+        )
+        self._first = next((picture for picture in self._pictures if picture is not None), None)
+        if self._first is None:
+            raise VideoOpenError(f"{spec}: no frame came")
+        rate = Fraction(
+            frame_rate or stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE
+        )
+        self._keeps_times = frame_rate is None and stream.time_base is not None
+        rotation_deg = upright_rotation(self._first)
+        is_turned = rotation_deg in (90, 270)
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        width, height = self._first.width, self._first.height
         self.info = ClipInfo(
             name="stdin" if spec == "-" else f"camera{spec}" if spec.isdigit() else "live",
             path=None,
-            width=stream.width,
-            height=stream.height,
-            frame_rate=Fraction(rate),
-            time_base=time_base,
-            bit_depth=max(component.bits for component in stream.format.components),
+            width=height if is_turned else width,
+            height=width if is_turned else height,
+            frame_rate=rate,
+            time_base=stream.time_base or 1 / rate if self._keeps_times else 1 / rate,
+            bit_depth=max(component.bits for component in self._first.format.components),
             color=tags_of_stream(stream),
-            pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
-            is_variable_rate=spec != "-",
+            rotation_deg=rotation_deg,
+            pixel_aspect=1 / aspect if is_turned else aspect,
+            is_variable_rate=self._keeps_times and spec != "-",
+            is_interlaced=self._first.interlaced_frame,
         )
         self._converter = RgbConverter(self.info.color)
 
@@ -63,47 +81,44 @@ class LiveSource(FrameSource):
 
         Raises:
             ValueError: They were read before.
+            FrameDecodeError: The connection was lost, or 9 frames in a row cannot be decoded.
         """
-        if self._was_read:
+        if self._pictures is None:
             raise ValueError(f"{self._spec}: a live source can be read only once")
-        self._was_read = True
+        pictures, self._pictures = self._pictures, None
         step = max(1, round(1 / (self.info.frame_rate * self.info.time_base)))
         last_tick: int | None = None
-        index = 0
         bad_in_a_row = 0
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets, None)
-                if packet is None:
-                    return
-                pictures = self._stream.codec_context.decode(packet)
-            except av.EOFError:
-                return
-            except av.FFmpegError as error:
+        for index, picture in enumerate(chain([self._first], pictures)):
+            if picture is None:
                 bad_in_a_row += 1
                 self.skipped_frames += 1
                 if bad_in_a_row > MAX_BAD_FRAMES_IN_A_ROW:
-                    raise FrameDecodeError(f"{self._spec}: {describe_av_error(error)}") from error
+                    raise FrameDecodeError(
+                        f"{self._spec}: more than {MAX_BAD_FRAMES_IN_A_ROW} frames in a row "
+                        "cannot be decoded"
+                    )
+                if last_tick is not None and not self._keeps_times:
+                    last_tick += step
                 continue
-            for picture in pictures:
-                bad_in_a_row = 0
-                tick = picture.pts if self._keeps_times else None
-                following = 0 if last_tick is None else last_tick + step
-                if tick is None or (last_tick is not None and tick <= last_tick):
-                    tick = following
-                last_tick = tick
-                if index >= start:
-                    image = self._converter(picture)
-                    turns = picture.rotation // 90
-                    if turns % 4:
-                        image = np.ascontiguousarray(np.rot90(image, turns))
-                    yield Frame(index, tick * self.info.time_base, image)
-                index += 1
+            bad_in_a_row = 0
+            following = 0 if last_tick is None else last_tick + step
+            tick = picture.pts if self._keeps_times else None
+            if tick is None or (last_tick is not None and tick <= last_tick):
+                tick = following
+            last_tick = tick
+            if index >= start:
+                image = turned_clockwise(self._converter(picture), self.info.rotation_deg)
+                yield Frame(index, tick * self.info.time_base, image)
 
     def close(self) -> None:
         """Close the camera or the connection."""
         self._container.close()
+
+    def _lose_connection(self, error: av.FFmpegError) -> NoReturn:
+        raise FrameDecodeError(
+            f"{self._spec}: reading stopped: {describe_av_error(error)}"
+        ) from error
 
 
 def _open_live(spec: str) -> InputContainer:

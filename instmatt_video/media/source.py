@@ -29,9 +29,9 @@ _PRINTF = re.compile(r"%0?\d*d")
 class FrameSource(ABC):
     """Frames of one clip, in order.
 
-    Iterating reads from the first frame. `frames(start)` begins at an index and gives what reading from the
-    beginning would have given there. What was odd about the input stands in `warnings`, one line each; each
-    also goes to the log when it is noticed.
+    Iterating reads from the first frame. `frames(start)` begins at an index and gives what reading
+    from the beginning would have given there. What was odd about the input stands in `warnings`,
+    one line each; each also goes to the log when it is noticed.
     """
 
     info: ClipInfo
@@ -51,7 +51,7 @@ class FrameSource(ABC):
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - only live sources hold anything between frames
         """Let go of files and devices; a second call does nothing."""
 
     def __enter__(self) -> Self:
@@ -75,11 +75,12 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
     """Return the frames that `spec` names.
 
     Args:
-        spec: A video file; a folder of frames; a printf (`shot_%04d.png`) or glob (`shot_*.png`) pattern;
-            `-` for a video on standard input; a network address (`rtsp://…`); a camera (`/dev/video0`, or
-            its number). An existing file or folder wins over every other reading of the name.
-        frame_rate: Frames per second. Needed by folders and patterns, 24 unless given; on a video it
-            replaces the clip's own times.
+        spec: A video file; a folder of frames; a printf (`shot_%04d.png`) or glob (`shot_*.png`)
+            pattern; `-` for a video on standard input; a network address (`rtsp://…`); a camera
+            (`/dev/video0`, or its number). An existing file or folder wins over every other reading
+            of the name.
+        frame_rate: Frames per second. Needed by folders and patterns, 24 unless given; on a video
+            it replaces the clip's own times.
 
     Raises:
         VideoOpenError: Nothing there can be read as frames.

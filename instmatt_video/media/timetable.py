@@ -17,7 +17,8 @@ from av.video.stream import VideoStream
 DEFAULT_FRAME_RATE = Fraction(24)
 """Frames per second where neither the clip nor the caller names a rate."""
 
-# AVI stores order, not time, and an elementary stream neither: B-frames come out with the wrong times there.
+# AVI stores order, not time, and an elementary stream neither: B-frames come out with the wrong
+# times there.
 _FORMATS_WITHOUT_TIMES = frozenset(
     {"avi", "h264", "hevc", "m4v", "mpegvideo", "mjpeg", "av1", "obu"}
 )
@@ -62,7 +63,8 @@ def read_timetable(
     Args:
         container: Freshly opened.
         stream: One of its video streams.
-        frame_rate: Overrides the clip's own rate and times: picture `k` is then shown at `k / frame_rate`.
+        frame_rate: Overrides the clip's own rate and times: picture `k` is then shown at `k /
+            frame_rate`.
     """
     rate = frame_rate or stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE
     rate = _snap_to_broadcast_rate(Fraction(rate))

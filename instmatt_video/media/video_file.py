@@ -1,15 +1,17 @@
 """Frames of a video file, exact in number and time.
 
-Knows PyAV and the clip's timetable; knows no pipeline. Every picture is placed by its presentation time in a
-timetable read from the packets, so a frame that cannot be decoded leaves a gap and shifts no other.
+Knows PyAV and the clip's timetable; knows no pipeline. Every picture is placed by its presentation
+time in a timetable read from the packets, so a frame that cannot be decoded leaves a gap and shifts
+no other.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -21,7 +23,7 @@ from ..errors import FrameDecodeError, VideoOpenError
 from .color import Image, RgbConverter, tags_of_stream
 from .frame import ClipInfo, Frame
 from .source import FrameSource, describe_av_error
-from .timetable import Timetable, read_timetable
+from .timetable import read_timetable
 
 MAX_BAD_FRAMES_IN_A_ROW = 8
 """As PySceneDetect; a ninth ends the run."""
@@ -58,18 +60,17 @@ class VideoFileSource(FrameSource):
             return
         with open_container(self._path) as container:
             stream = first_video_stream(container, self._path)
-            seek_to = None
-            if start and self._timetable.is_exact:
-                # Back from the wanted time: decoders need the key frame before it.
-                seek_to = self._timetable.ticks[start]
-                container.seek(seek_to, stream=stream)
-            yield from self._decode(container, stream, start, was_sought=seek_to is not None)
+            is_sought = start > 0 and self._timetable.is_exact
+            if is_sought:
+                # Leads to the key frame before the wanted time.
+                container.seek(self._timetable.ticks[start], stream=stream)
+            yield from self._decode(container, stream, start, is_sought)
 
     def _decode(
-        self, container: InputContainer, stream: VideoStream, start: int, was_sought: bool
+        self, container: InputContainer, stream: VideoStream, start: int, is_sought: bool
     ) -> Iterator[Frame]:
         ticks = self._timetable.ticks
-        next_index = start if was_sought else 0
+        next_index = start if is_sought else 0
         is_first = True
         bad_in_a_row = 0
         position = 0  # of the next picture to come, where times cannot tell
@@ -79,8 +80,8 @@ class VideoFileSource(FrameSource):
                 position += 1
                 if bad_in_a_row > MAX_BAD_FRAMES_IN_A_ROW:
                     raise FrameDecodeError(
-                        f"{self._path}: more than {MAX_BAD_FRAMES_IN_A_ROW} frames in a row cannot be "
-                        f"decoded, from frame {next_index} on"
+                        f"{self._path}: more than {MAX_BAD_FRAMES_IN_A_ROW} frames in a row "
+                        f"cannot be decoded, from frame {next_index} on"
                     )
                 continue
             bad_in_a_row = 0
@@ -88,11 +89,11 @@ class VideoFileSource(FrameSource):
             position += 1
             if index is None or index >= len(ticks):
                 continue
-            if is_first and was_sought and index > start:
+            if is_first and is_sought and index > start:
                 # The container's index led past the wanted frame: read from the beginning instead.
                 with open_container(self._path) as again:
                     yield from self._decode(
-                        again, first_video_stream(again, self._path), start, was_sought=False
+                        again, first_video_stream(again, self._path), start, is_sought=False
                     )
                 return
             is_first = False
@@ -107,23 +108,12 @@ class VideoFileSource(FrameSource):
     def _pictures(
         self, container: InputContainer, stream: VideoStream
     ) -> Iterator[VideoFrame | None]:
-        """Yield decoded pictures in order of presentation, `None` for each decoding fault."""
-        stream.thread_type = "FRAME"
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError as error:
-                # A read error: what follows in the file is out of reach.
-                self._warn(f"reading stopped early: {describe_av_error(error)}")
-                packet = None
-            if packet is None:
-                return
-            try:
-                yield from stream.codec_context.decode(packet)
-            except av.FFmpegError as error:
-                _log.debug("%s: %s", self._path, error)
-                yield None
+        # After a read error what follows in the file is out of reach: what is missing is counted.
+        return decode_pictures(
+            container,
+            stream,
+            lambda error: self._warn(f"reading stopped early: {describe_av_error(error)}"),
+        )
 
     def _note_gap(self, expected: int, index: int, start: int) -> None:
         """Count the frames `expected..index - 1` as skipped, if they are among those asked for."""
@@ -136,8 +126,8 @@ class VideoFileSource(FrameSource):
         self._warn(f"{frames} cannot be decoded and {'is' if missing == 1 else 'are'} skipped")
         if missing > MAX_BAD_FRAMES_IN_A_ROW:
             raise FrameDecodeError(
-                f"{self._path}: {missing} frames in a row ({expected}-{index - 1}) cannot be decoded, "
-                f"at most {MAX_BAD_FRAMES_IN_A_ROW} are skipped"
+                f"{self._path}: {missing} frames in a row ({expected}-{index - 1}) cannot be "
+                f"decoded, at most {MAX_BAD_FRAMES_IN_A_ROW} are skipped"
             )
 
     def _first_decodable(self, container: InputContainer, stream: VideoStream) -> VideoFrame:
@@ -154,10 +144,7 @@ class VideoFileSource(FrameSource):
         self, container: InputContainer, stream: VideoStream, first: VideoFrame
     ) -> ClipInfo:
         timetable = self._timetable
-        rotation_deg = -first.rotation % 360
-        if rotation_deg % 90:
-            self._warn(f"rotation by {rotation_deg} degrees is not applied")
-            rotation_deg = 0
+        rotation_deg = upright_rotation(first)
         is_interlaced = first.interlaced_frame
         if is_interlaced:
             self._warn(
@@ -167,7 +154,8 @@ class VideoFileSource(FrameSource):
             self._warn("variable frame rate: each frame keeps its own time")
         if stream.frames > len(timetable.ticks) + 1:
             self._warn(
-                f"the file names {stream.frames} frames but holds {len(timetable.ticks)}: truncated?"
+                f"the file names {stream.frames} frames but holds {len(timetable.ticks)}: "
+                "truncated?"
             )
         is_turned = rotation_deg in (90, 270)
         aspect = stream.sample_aspect_ratio or Fraction(1)
@@ -192,10 +180,7 @@ class VideoFileSource(FrameSource):
 
     def _upright(self, picture: VideoFrame) -> Image:
         image = self._converter(picture)
-        if not self.info.rotation_deg:
-            return image
-        # np.rot90 turns counter-clockwise.
-        return np.ascontiguousarray(np.rot90(image, -self.info.rotation_deg // 90))
+        return turned_clockwise(image, self.info.rotation_deg)
 
 
 def open_container(path: Path) -> InputContainer:
@@ -224,3 +209,50 @@ def first_video_stream(container: InputContainer, path: Path | str) -> VideoStre
     kinds = sorted({stream.type for stream in container.streams})
     found = f"only {' and '.join(kinds)}" if kinds else "nothing"
     raise VideoOpenError(f"{path}: no video stream in it, {found}")
+
+
+def decode_pictures(
+    container: InputContainer,
+    stream: VideoStream,
+    on_read_error: Callable[[av.FFmpegError], None],
+) -> Iterator[VideoFrame | None]:
+    """Yield decoded pictures in order of presentation, and `None` for each decoding fault.
+
+    Args:
+        container: Where to read on from.
+        stream: One of its video streams.
+        on_read_error: Told when the container cannot be read on; unless it raises, that is the end.
+    """
+    stream.thread_type = "FRAME"
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError as error:
+            on_read_error(error)
+            return
+        if packet is None:
+            return
+        try:
+            pictures = stream.codec_context.decode(packet if packet.size else None)
+        except av.EOFError:
+            continue  # the decoder was drained before
+        except av.FFmpegError as error:
+            _log.debug("%s", error)
+            yield None
+            continue
+        yield from pictures
+
+
+def upright_rotation(picture: VideoFrame) -> int:
+    """Return the clockwise turn, in degrees, that shows a picture upright; 0 for odd angles."""
+    angle_deg = -picture.rotation % 360
+    return angle_deg if angle_deg % 90 == 0 else 0
+
+
+def turned_clockwise(image: Image, angle_deg: int) -> Image:
+    """Return the picture turned clockwise by a multiple of 90 degrees."""
+    if not angle_deg:
+        return image
+    turned = np.rot90(image, -(angle_deg // 90))  # rot90 turns counter-clockwise
+    return cast(Image, np.ascontiguousarray(turned))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.container import OutputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from ..errors import AlphaWriteError
@@ -22,27 +22,9 @@ from .alpha_stream import AlphaStream
 from .audio_copy import AudioCopy
 from .canvas import Canvas
 from .color import tag_codec
+from .encodings import Encoding
 from .frame import ClipInfo, ColorTags
 from .layer import Layer
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How frames are encoded and wrapped."""
-
-    container: str
-    """FFmpeg's name of the container."""
-    codec: str
-    pixel_format: str
-    decoded_pixel_format: str
-    """What the frames read back as."""
-    options: dict[str, str] = field(default_factory=dict)
-    is_intra_only: bool = True
-    """Each frame stands alone, so a blank frame's packet can be written again."""
-    alpha_tolerance: float = 0.0
-    """Mean alpha error that verification allows, 0..1, where the person is."""
-    encoder_name: str | None = None
-    """What the container names as the encoder."""
 
 
 class VideoAlphaStream(AlphaStream):
@@ -73,7 +55,8 @@ class VideoAlphaStream(AlphaStream):
     def _open_container(self) -> OutputContainer:
         options = {}
         if self._encoding.container in ("mov", "mp4"):
-            # A start that is not 0 is an edit in the movie's own clock, which is 1/1000 s unless told.
+            # A start that is not 0 is an edit in the movie's own clock, which is 1/1000 s unless
+            # told.
             options["movie_timescale"] = str(_mov_timescale(self.info.time_base))
         container = av.open(
             self.partial_path, "w", format=self._encoding.container, options=options
@@ -93,10 +76,10 @@ class VideoAlphaStream(AlphaStream):
         context = stream.codec_context
         context.time_base = info.time_base
         context.sample_aspect_ratio = info.pixel_aspect
-        # One thread a stream: several streams are written at once, and a threaded encoder holds frames back.
+        # One thread a stream: several streams are written at once, and a threaded encoder holds
+        # frames back.
         context.thread_count = 1
-        if self._encoding.is_intra_only:
-            context.gop_size = 1
+        context.gop_size = self._encoding.gop_size
         tag_codec(context, color)
         if self._encoding.encoder_name:
             stream.metadata["encoder"] = self._encoding.encoder_name
@@ -121,11 +104,11 @@ class VideoAlphaStream(AlphaStream):
         frame.time_base = self.info.time_base
         frame.duration = self._duration
         packets = self._stream.encode(frame)
-        if layer is None and self._encoding.is_intra_only and len(packets) == 1:
+        if layer is None and self._encoding.gop_size == 1 and len(packets) == 1:
             self._blank_packet = bytes(packets[0])
         self._mux(packets, tick)
 
-    def _mux(self, packets: list[Packet[VideoStream]], tick: int) -> None:
+    def _mux(self, packets: list[Packet[Stream]], tick: int) -> None:
         self._container.mux(packets)
         if self._audio is not None:
             self._audio.copy_until(self._container, tick * self.info.time_base)
@@ -141,7 +124,7 @@ class VideoAlphaStream(AlphaStream):
         self._container.close()
 
     def verify(self) -> None:
-        """Compare frame count, times, pixel format and the alpha of two frames with what was written."""
+        """Compare count, times, pixel format and two frames' alpha with what was written."""
         with AlphaReader(self.partial_path) as reader:
             self._verify_times(reader)
             for probe in self._probes():
@@ -162,7 +145,8 @@ class VideoAlphaStream(AlphaStream):
             raise AlphaWriteError(
                 f"{self.path}: {len(times)} frames read back, {len(self._ticks)} were written"
             )
-        # Matroska counts milliseconds: a time may be off by half of one there, and by nothing elsewhere.
+        # Matroska counts milliseconds: a time may be off by half of one there, and by nothing
+        # elsewhere.
         tolerance = reader.time_base / 2
         if (self.info.time_base / reader.time_base).denominator == 1:
             tolerance = Fraction(0)

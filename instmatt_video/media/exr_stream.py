@@ -1,0 +1,84 @@
+"""Alpha streams as half-float EXR: linear light, premultiplied, as compositors expect.
+
+Needs the OpenEXR package, the extra `exr`; it is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import OptionError, VideoOpenError
+from .folder_stream import FolderAlphaStream
+from .frame import ClipInfo
+from .layer import FloatImage, Layer
+from .linear_light import to_linear
+
+
+def require_openexr() -> None:
+    """Raise where the OpenEXR package is absent.
+
+    Raises:
+        OptionError: It is; the message says how to install it.
+    """
+    if importlib.util.find_spec("OpenEXR") is None:
+        raise OptionError("exr needs the OpenEXR package: pip install 'instmatt-video[exr]'")
+
+
+class ExrAlphaStream(FolderAlphaStream):
+    """A folder of EXR pictures."""
+
+    suffix = ".exr"
+    alpha_tolerance = 2.0**-12  # half a step of a half float just below 1
+
+    def __init__(self, path: Path, info: ClipInfo) -> None:
+        super().__init__(path, info)
+        self._canvas = np.zeros((info.height, info.width, 4), np.float16)
+
+    def _encode(self, layer: Layer | None) -> bytes:
+        import OpenEXR
+
+        self._canvas[:] = 0
+        if layer is not None:
+            if layer.foreground is None:
+                raise ValueError("a format with colour needs the layer's foreground")
+            h, w = layer.alpha.shape
+            crop = self._canvas[layer.top : layer.top + h, layer.left : layer.left + w]
+            alpha = np.clip(layer.alpha, 0.0, 1.0)[..., None]
+            crop[..., :3] = to_linear(layer.foreground, self.info.color.transfer) * alpha
+            crop[..., 3:] = alpha
+        header = {
+            "compression": OpenEXR.ZIP_COMPRESSION,
+            "type": OpenEXR.scanlineimage,
+            "pixelAspectRatio": float(self.info.pixel_aspect),
+        }
+        # OpenEXR writes to names only.
+        with tempfile.TemporaryDirectory(dir=self.partial_path) as folder:
+            path = Path(folder) / "picture.exr"
+            try:
+                OpenEXR.File(header, {"RGBA": self._canvas}).write(str(path))
+            except RuntimeError as error:
+                raise OSError(errno.EIO, str(error)) from error
+            return path.read_bytes()
+
+
+def read_exr_alpha(path: Path) -> FloatImage:
+    """Return the `(H, W)` alpha of an RGBA EXR picture, 0..1.
+
+    Raises:
+        OptionError: The OpenEXR package is absent.
+        VideoOpenError: The picture has no alpha.
+    """
+    require_openexr()
+    import OpenEXR
+
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        channels = file.channels()
+        if "A" not in channels:
+            raise VideoOpenError(f"{path}: no picture with alpha")
+        alpha: FloatImage = np.asarray(channels["A"].pixels, np.float32)
+        return alpha

@@ -1,0 +1,87 @@
+"""Output names from a template.
+
+Knows names; touches no disk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from string import Formatter
+
+from ..errors import OptionError
+
+TEMPLATE_FIELDS = ("clip", "track", "name", "ext")
+
+_UNSAFE = re.compile(r'[/\\\x00-\x1f<>:"|?*]')
+
+
+def render_filename(template: str, *, clip: str, track: int, name: str, ext: str) -> str:
+    """Return the relative path of one track's output.
+
+    Args:
+        template: As `{clip}/{track:02d}_{name}.{ext}`; fields are those of `TEMPLATE_FIELDS`.
+        clip: Name of the clip.
+        track: Track number, from 1.
+        name: Name of the person.
+        ext: Extension, with or without its dot; empty for a folder of pictures.
+
+    Returns:
+        A path with forward slashes. What no file system takes in a name is replaced by `_`.
+
+    Raises:
+        OptionError: The template has other fields, or leads out of the output folder.
+    """
+    values = {"clip": _safe(clip), "track": track, "name": _safe(name), "ext": ext.lstrip(".")}
+    try:
+        fields = [field for _, field, _, _ in Formatter().parse(template) if field is not None]
+        unknown = sorted(set(fields) - set(TEMPLATE_FIELDS))
+        if unknown:
+            raise OptionError(
+                f"file name template {template!r}: no field {unknown[0]!r}, "
+                f"there are {', '.join(TEMPLATE_FIELDS)}"
+            )
+        rendered = template.format(**values)
+    except ValueError as error:
+        raise OptionError(f"file name template {template!r}: {error}") from error
+    path = PurePosixPath(rendered.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", rendered):
+        raise OptionError(f"file name template {template!r} leads out of the output folder")
+    last = path.name.rstrip(".")
+    if not last or last.startswith("."):
+        raise OptionError(f"file name template {template!r} gives no visible name: {rendered!r}")
+    return str(path.with_name(last))
+
+
+def render_filenames(
+    template: str, *, clip: str, tracks: Iterable[tuple[int, str]], ext: str
+) -> dict[int, str]:
+    """Return the relative path of every track's output, by track number.
+
+    Args:
+        template: See `render_filename`.
+        clip: Name of the clip.
+        tracks: Track numbers and names.
+        ext: Extension.
+
+    Raises:
+        OptionError: Two tracks would get one name (upper and lower case count as one), or as
+            `render_filename`.
+    """
+    names: dict[int, str] = {}
+    taken: dict[str, int] = {}
+    for track, name in tracks:
+        rendered = render_filename(template, clip=clip, track=track, name=name, ext=ext)
+        other = taken.setdefault(rendered.casefold(), track)
+        if other != track:
+            raise OptionError(
+                f"file name template {template!r} gives tracks {other} and {track} the same name "
+                f"{rendered!r}: use {{track}} in it"
+            )
+        names[track] = rendered
+    return names
+
+
+def _safe(value: str) -> str:
+    return _UNSAFE.sub("_", value).strip() or "_"

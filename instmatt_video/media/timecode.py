@@ -1,0 +1,50 @@
+"""SMPTE timecode: moving it by frames, drop-frame included.
+
+Source: SMPTE ST 12-1, section 5.2.2 (drop frame).
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+_TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d+)")
+
+
+def shift_timecode(timecode: str, frames: int, frame_rate: Fraction) -> str:
+    """Return the timecode `frames` later, wrapped at 24 hours.
+
+    Args:
+        timecode: `HH:MM:SS:FF`, or `HH:MM:SS;FF` for drop frame.
+        frames: How many; may be negative.
+        frame_rate: Frames per second; 30000/1001 counts 30 a second.
+
+    Raises:
+        ValueError: `timecode` is none.
+
+    >>> shift_timecode("00:00:59;29", 1, Fraction(30000, 1001))
+    '00:01:00;02'
+    """
+    match = _TIMECODE.fullmatch(timecode)
+    if match is None:
+        raise ValueError(f"timecode must be HH:MM:SS:FF, got {timecode!r}")
+    hours, minutes, seconds, count = (int(match[i]) for i in (1, 2, 3, 5))
+    separator = match[4]
+    per_second = round(frame_rate)
+    # Two numbers (four at 60) are left out each minute but every tenth.
+    dropped = per_second // 15 if separator != ":" else 0
+    total_minutes = 60 * hours + minutes
+    number = (total_minutes * 60 + seconds) * per_second + count
+    number -= dropped * (total_minutes - total_minutes // 10)
+    per_minute = 60 * per_second - dropped
+    per_ten_minutes = 10 * per_minute + dropped
+    number = (number + frames) % (144 * per_ten_minutes)
+    tens, rest = divmod(number, per_ten_minutes)
+    number += dropped * 9 * tens
+    if rest >= per_minute + dropped:
+        number += dropped * ((rest - dropped) // per_minute)
+    seconds, count = divmod(number, per_second)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    digits = len(match[5])
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{separator}{count:0{digits}d}"
