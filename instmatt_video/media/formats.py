@@ -8,16 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import OptionError
-from .alpha_stream import AlphaStream
-from .audio_copy import AudioCopy
-from .encodings import ENCODINGS
-from .exr_stream import ExrAlphaStream, require_openexr
 from .frame import ClipInfo
-from .linear_light import LINEARISABLE_TRANSFERS
-from .png_stream import PngAlphaStream
-from .video_stream import VideoAlphaStream
+
+if TYPE_CHECKING:
+    from .alpha_stream import AlphaStream
 
 
 @dataclass(frozen=True)
@@ -148,6 +145,13 @@ def open_alpha_stream(
         OptionError: Such a stream cannot be; the message names what works.
         AlphaWriteError: The file cannot be made.
     """
+    # The writers load PyAV and OpenCV, which whoever only asks for the names need not wait for.
+    from .audio_copy import AudioCopy
+    from .encodings import ENCODINGS
+    from .exr_stream import ExrAlphaStream
+    from .png_stream import PngAlphaStream
+    from .video_stream import VideoAlphaStream
+
     path = Path(path)
     spec = check_format(format, info, quality=quality)
     if path.suffix != spec.extension and not spec.is_folder:
@@ -187,6 +191,8 @@ def check_format(
         if not low <= quality <= high:
             raise OptionError(f"quality of {format} must be {low}..{high}, got {quality}")
     if format == "exr":
+        from .exr_stream import require_openexr
+
         require_openexr()
     if info is not None:
         _check_clip(spec, info)
@@ -199,8 +205,11 @@ def _check_clip(spec: FormatSpec, info: ClipInfo) -> None:
             f"{spec.name} holds up to {spec.max_side_px} px a side, the clip has "
             f"{info.width}x{info.height}: choose prores4444, matte-ffv1 or png"
         )
-    if spec.name == "exr" and info.color.transfer not in LINEARISABLE_TRANSFERS:
-        raise OptionError(
-            f"exr is linear light, and transfer {info.color.transfer} has no linear form here: "
-            "choose prores4444 or png"
-        )
+    if spec.name == "exr":
+        from .linear_light import LINEARISABLE_TRANSFERS
+
+        if info.color.transfer not in LINEARISABLE_TRANSFERS:
+            raise OptionError(
+                f"exr is linear light, and transfer {info.color.transfer} has no linear form here: "
+                "choose prores4444 or png"
+            )

@@ -20,7 +20,7 @@ from ..errors import FrameDecodeError, VideoOpenError
 from .color import RgbConverter, tags_of_stream
 from .frame import ClipInfo, Frame
 from .source import FrameSource, describe_av_error
-from .timetable import DEFAULT_FRAME_RATE
+from .timetable import DEFAULT_FRAME_RATE, FORMATS_WITHOUT_TIMES
 from .video_file import (
     MAX_BAD_FRAMES_IN_A_ROW,
     decode_pictures,
@@ -55,13 +55,17 @@ class LiveSource(FrameSource):
         rate = Fraction(
             frame_rate or stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE
         )
-        self._keeps_times = frame_rate is None and stream.time_base is not None
+        self._keeps_times = (
+            frame_rate is None
+            and stream.time_base is not None
+            and self._container.format.name not in FORMATS_WITHOUT_TIMES
+        )
         rotation_deg = upright_rotation(self._first)
         is_turned = rotation_deg in (90, 270)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         width, height = self._first.width, self._first.height
         self.info = ClipInfo(
-            name="stdin" if spec == "-" else f"camera{spec}" if spec.isdigit() else "live",
+            name=_clip_name(spec),
             path=None,
             width=height if is_turned else width,
             height=width if is_turned else height,
@@ -119,6 +123,12 @@ class LiveSource(FrameSource):
         raise FrameDecodeError(
             f"{self._spec}: reading stopped: {describe_av_error(error)}"
         ) from error
+
+
+def _clip_name(spec: str) -> str:
+    if spec == "-":
+        return "stdin"
+    return f"camera{spec}" if spec.isdigit() else "live"
 
 
 def _open_live(spec: str) -> InputContainer:

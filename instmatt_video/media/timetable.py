@@ -19,7 +19,7 @@ DEFAULT_FRAME_RATE = Fraction(24)
 
 # AVI stores order, not time, and an elementary stream neither: B-frames come out with the wrong
 # times there.
-_FORMATS_WITHOUT_TIMES = frozenset(
+FORMATS_WITHOUT_TIMES = frozenset(
     {"avi", "h264", "hevc", "m4v", "mpegvideo", "mjpeg", "av1", "obu"}
 )
 
@@ -84,7 +84,7 @@ def read_timetable(
     if frame_rate is not None or len(known) < count or not time_base:
         return Timetable(list(range(count)), 1 / rate, rate, is_exact=False, is_variable_rate=False)
     ticks = sorted(set(known))
-    is_exact = container.format.name not in _FORMATS_WITHOUT_TIMES and len(ticks) == count
+    is_exact = container.format.name not in FORMATS_WITHOUT_TIMES and len(ticks) == count
     varies = is_variable(ticks, time_base, rate)
     if varies and stream.guessed_rate and not is_variable(ticks, time_base, stream.guessed_rate):
         rate, varies = Fraction(stream.guessed_rate), False
