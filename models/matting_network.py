@@ -6,7 +6,7 @@ Knows one crop and one tri-mask a sample; knows nothing of which samples belong 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -99,8 +99,7 @@ class ClampThrough(torch.autograd.Function):
         return gradients[0]
 
 
-@dataclass(frozen=True)
-class MattingOutput:
+class MattingOutput(NamedTuple):
     """What the matting branch says of each sample; tri-mattes are `(N, 3, H, W)`, 0..1."""
 
     os1: Tensor

@@ -1,0 +1,82 @@
+"""What a training is told: TOML files for the data and for the schedule, checked field by field."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import OptionError
+from .loop import LoopConfig
+from .matting_batch import MattingBatchConfig
+from .matting_task import Curriculum
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PhotoPack:
+    """Photos of one person each with a hard mask of the same stem."""
+
+    path: Path
+    """Folder or tar file."""
+    images: str = "image"
+    """Folder of the photos (.jpg) inside it."""
+    masks: str = "mask"
+    """Folder of the masks (.png) inside it."""
+
+
+@dataclass(frozen=True)
+class MattingData:
+    """Where the pictures are; a relative path starts at the TOML file's folder."""
+
+    cutouts: Path
+    """Folder or tar file of RGBA cut-outs with straight colour."""
+    backgrounds: Path
+    """Folder or tar file of pictures without people."""
+    cutouts_under: str = "rgba"
+    """Folder of the cut-outs inside the pack."""
+    photos: tuple[PhotoPack, ...] = ()
+
+
+@dataclass(frozen=True)
+class MattingTraining:
+    """How a matting network is trained."""
+
+    preset: str = "lite"
+    mask_channels: int = 3
+    """1: target mask only; 2: and reference; 3: and background, the tri-mask (Table 3)."""
+    validation_pictures: int = 40
+    validation_side_px: int = 384
+    batch: MattingBatchConfig = field(default_factory=MattingBatchConfig)
+    curriculum: Curriculum = field(default_factory=Curriculum)
+    stage1: LoopConfig = field(default_factory=LoopConfig)
+    stage2: LoopConfig = field(default_factory=LoopConfig)
+
+
+def read_config(path: Path, kind: type[T]) -> T:
+    """Return a dataclass from a TOML file.
+
+    Raises:
+        OptionError: The file is missing, no TOML, or has a field that `kind` has not.
+    """
+    try:
+        values = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise OptionError(f"no configuration file {path}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise OptionError(f"{path} is no TOML: {error}") from error
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise OptionError(f"{path}: {place}: {first['msg']}") from error
+
+
+def resolve(path: Path, beside: Path) -> Path:
+    """Return a path that a file at `beside` names; a relative one starts at that file's folder."""
+    return path if path.is_absolute() else beside.parent / path

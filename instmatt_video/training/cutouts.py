@@ -1,0 +1,133 @@
+"""People cut out with soft alpha, ready to be laid into a scene at any size."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import OptionError
+from .composites import Layer
+from .packs import ImagePack
+
+OPAQUE_EDGE = 0.06
+"""Share of a border's pixels that must be covered for the picture to cut the person off there."""
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """One person, premultiplied, in halving sizes."""
+
+    name: str
+    levels: tuple[npt.NDArray[np.uint8], ...]
+    """`(h, w, 4)` premultiplied RGBA; each half the size of the one before."""
+    is_cut_below: bool
+    """The person reaches the lower edge of their picture: they must stand on the scene's edge."""
+    is_cut_left: bool
+    is_cut_right: bool
+    is_cut_above: bool
+
+    @property
+    def height(self) -> int:
+        """Height in pixels of the full size."""
+        return int(self.levels[0].shape[0])
+
+    @property
+    def width(self) -> int:
+        """Width in pixels of the full size."""
+        return int(self.levels[0].shape[1])
+
+    def lay(self, matrix: npt.NDArray[np.float32], size: tuple[int, int]) -> Layer:
+        """Return the cut-out on a canvas.
+
+        Args:
+            matrix: `(2, 3)` affine map from this cut-out's pixels to the canvas's.
+            size: (width, height) of the canvas in pixels.
+        """
+        scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+        level = min(len(self.levels) - 1, max(0, int(np.floor(-np.log2(max(scale, 1e-6)) + 0.3))))
+        step = 2.0**level
+        to_full = np.array([[step, 0, (step - 1) / 2], [0, step, (step - 1) / 2], [0, 0, 1]])
+        placed = cv2.warpAffine(
+            self.levels[level],
+            (matrix @ to_full).astype(np.float32),
+            size,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+        )
+        red, green, blue, alpha = cv2.split(placed.astype(np.float32) / 255)
+        return Layer(cv2.merge((red, green, blue)), alpha)
+
+
+class CutoutLibrary:
+    """Cut-outs of a pack by index, decoded once and kept.
+
+    Args:
+        pack: RGBA pictures with straight colour.
+        names: Which of them; `None` is all.
+    """
+
+    def __init__(self, pack: ImagePack, names: list[str] | None = None) -> None:
+        self.pack = pack
+        self.names = list(pack.names if names is None else names)
+        self._cache: dict[int, Cutout] = {}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Cutout:
+        """Return a cut-out, trimmed to its person."""
+        if index not in self._cache:
+            self._cache[index] = cut_out(self.names[index], self.pack.read(self.names[index]))
+        return self._cache[index]
+
+
+def cut_out(name: str, rgba: npt.NDArray[np.uint8]) -> Cutout:
+    """Return the cut-out of one RGBA picture `(h, w, 4)` with straight colour.
+
+    Raises:
+        ValueError: The picture has no alpha, or nobody in it.
+    """
+    if rgba.ndim != 3 or rgba.shape[2] != 4:
+        raise ValueError(f"{name}: a cut-out needs an alpha channel")
+    alpha = rgba[..., 3]
+    rows, columns = np.flatnonzero(alpha.max(1) > 8), np.flatnonzero(alpha.max(0) > 8)
+    if not len(rows):
+        raise ValueError(f"{name}: there is nobody in this cut-out")
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    left, right = int(columns[0]), int(columns[-1]) + 1
+
+    def is_cut(edge: npt.NDArray[np.uint8]) -> bool:
+        return bool((edge > 128).mean() > OPAQUE_EDGE)
+
+    height, width = alpha.shape
+    trimmed = rgba[top:bottom, left:right]
+    weight = trimmed[..., 3:].astype(np.uint16)
+    premultiplied = trimmed.copy()
+    premultiplied[..., :3] = (trimmed[..., :3] * weight + 127) // 255
+    levels = [premultiplied]
+    while min(levels[-1].shape[:2]) >= 48:
+        h, w = levels[-1].shape[:2]
+        half = cv2.resize(levels[-1], (w // 2, h // 2), interpolation=cv2.INTER_AREA)
+        levels.append(np.asarray(half, np.uint8))
+    return Cutout(
+        name,
+        tuple(levels),
+        is_cut_below=bottom >= height - 2 and is_cut(alpha[bottom - 1]),
+        is_cut_left=left <= 1 and is_cut(alpha[:, left]),
+        is_cut_right=right >= width - 2 and is_cut(alpha[:, right - 1]),
+        is_cut_above=top <= 1 and is_cut(alpha[top]),
+    )
+
+
+def read_long_hair_names(pack: ImagePack) -> set[str]:
+    """Return the cut-outs that the pack's `index.csv` marks `long_hair`; none where it has no index."""
+    try:
+        text = pack.read_bytes("index.csv").decode()
+    except OptionError:
+        return set()
+    return {row["file"] for row in csv.DictReader(io.StringIO(text)) if row.get("long_hair") == "1"}

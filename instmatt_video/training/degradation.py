@@ -1,0 +1,96 @@
+"""What cameras and codecs do to a picture, so that a pasted edge is no clue.
+
+Knows colours and noise; knows nothing of mattes but to keep premultiplied colour premultiplied.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .composites import Layer
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def match_light(layer: Layer, background: FloatArray, rng: np.random.Generator) -> Layer:
+    """Return the layer with its colours drawn towards the scene's, and its own light.
+
+    Every step is affine in colour, so it holds for premultiplied colour too.
+
+    Args:
+        layer: A person on the canvas.
+        background: The scene, `(H, W, 3)`, 0..1.
+        rng: Source of chance.
+    """
+    sample = np.dstack((layer.premultiplied[::4, ::4], layer.alpha[::4, ::4])).sum((0, 1))
+    mean = sample[:3] / (sample[3] + 1e-6)
+    scene = background[::8, ::8].mean((0, 1))
+    saturation, contrast = rng.uniform(0.5, 1.15), rng.uniform(0.75, 1.15)
+    gain = np.exp(rng.normal(0, 0.08, 3) + rng.normal(0, 0.15))
+    target = (mean + rng.uniform(0, 0.6) * (scene - mean)) * gain
+    mix = saturation * np.eye(3) + (1 - saturation) / 3  # towards the pixel's grey
+    # Straight colour c becomes contrast · (mix c - mix mean) + target; premultiplied, alpha is the 1.
+    matrix = np.column_stack((contrast * mix, target - contrast * mix @ mean)).astype(np.float32)
+    color = cv2.transform(cv2.merge((layer.premultiplied, layer.alpha)), matrix)
+    if rng.random() < 0.3:
+        height, width = layer.alpha.shape
+        slope = rng.uniform(-0.35, 0.35, 2).astype(np.float32)
+        across = np.linspace(-slope[0], slope[0], width, dtype=np.float32)
+        down = np.linspace(1 - slope[1], 1 + slope[1], height, dtype=np.float32)
+        color *= (across[None, :] + down[:, None])[..., None]
+    np.maximum(color, 0, out=color)
+    np.minimum(color, layer.alpha[..., None], out=color)
+    return Layer(color, layer.alpha)
+
+
+def soften(layer: Layer, rng: np.random.Generator) -> Layer:
+    """Return the layer as a lens out of focus or a moving person leaves it: colour and alpha together."""
+    if rng.random() < 0.2:
+        sigma = rng.uniform(0.4, 1.8)
+        layer = Layer(
+            cv2.GaussianBlur(layer.premultiplied, (0, 0), sigma),
+            cv2.GaussianBlur(layer.alpha, (0, 0), sigma),
+        )
+    if rng.random() < 0.08:
+        kernel = motion_kernel(int(rng.integers(3, 12)), rng.uniform(0, 180))
+        layer = Layer(
+            cv2.filter2D(layer.premultiplied, -1, kernel), cv2.filter2D(layer.alpha, -1, kernel)
+        )
+    return layer
+
+
+def motion_kernel(length_px: int, angle_deg: float) -> FloatArray:
+    """Return the kernel of a straight motion, `(length, length)`, summing to 1."""
+    kernel = np.zeros((length_px, length_px), np.float32)
+    kernel[length_px // 2] = 1
+    centre = ((length_px - 1) / 2, (length_px - 1) / 2)
+    turned = cv2.warpAffine(
+        kernel, cv2.getRotationMatrix2D(centre, angle_deg, 1), (length_px, length_px)
+    )
+    return np.asarray(turned / max(float(turned.sum()), 1e-6), np.float32)
+
+
+def degrade(image: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return the picture `(H, W, 3)`, 0..1, resampled, noisy and compressed, each by chance."""
+    height, width = image.shape[:2]
+    if rng.random() < 0.25:
+        factor = rng.uniform(0.5, 0.9)
+        small = cv2.resize(
+            image, (int(width * factor), int(height * factor)), interpolation=cv2.INTER_AREA
+        )
+        image = np.asarray(cv2.resize(small, (width, height)), np.float32)
+    if rng.random() < 0.5:
+        noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0.004, 0.03))
+        if rng.random() < 0.5:
+            noise = cv2.GaussianBlur(noise, (0, 0), 0.8) * 1.8
+        image = image + noise
+    image = np.clip(image, 0, 1)
+    if rng.random() < 0.5:
+        quality = int(rng.integers(40, 96))
+        _, data = cv2.imencode(
+            ".jpg", (image * 255 + 0.5).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
+        )
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.float32) / 255
+    return np.asarray(image, np.float32)

@@ -1,0 +1,159 @@
+"""`train detector`: from a configuration to the embedded detector's weights.
+
+Knows where the data lies and in which order the two networks are trained.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from instmatt_video.models.person_detector import PersonDetector
+
+from .config import read_config, resolve
+from .detector_crop_task import CropTask
+from .detector_crops import CropSample, CropSampler, jitter_box, make_sample
+from .detector_photos import (
+    PersonPatch,
+    Photo,
+    patches_of_photos,
+    read_backgrounds,
+    read_coco_photos,
+    read_masked_photos,
+    read_patches,
+)
+from .detector_proposal_task import ProposalTask, find_proposals
+from .detector_weights import join_detector_parts, load_initialisation
+from .loop import LoopConfig, Progress, train
+
+logger = logging.getLogger(__name__)
+PARTS = ("crops", "proposals")
+MIN_PATCH_PX = 80.0
+"""Smaller people are not worth pasting elsewhere."""
+MIN_VALIDATION_PX = 48.0
+
+
+@dataclass(frozen=True)
+class DetectorData:
+    """Where the pictures are; a relative path starts at the TOML file's folder."""
+
+    photos: Path
+    """COCO-format folder or tar pack: `images/` and `instances_person.json`."""
+    initialisation: Path
+    """NanoDet-m's COCO weights as safetensors."""
+    masked_photos: tuple[Path, ...] = ()
+    """Packs of one-person photos, `image/` and `mask/`."""
+    cutouts: Path | None = None
+    """Pack of RGBA people, `rgba/`."""
+    backgrounds: Path | None = None
+    """Pack of pictures that show nobody."""
+    licences: tuple[int, ...] = ()
+    """COCO licence ids of the photos to use; 4, 5 and 7 permit derivatives and commercial use. None: all."""
+
+
+@dataclass(frozen=True)
+class DetectorTraining:
+    """How both parts are trained."""
+
+    data: DetectorData
+    crops_per_step: int = 32
+    photos_per_step: int = 8
+    held_out_photos: int = 60
+    """Photos of the train subset that choose the best weights and are not trained on."""
+    crops: LoopConfig = field(default_factory=LoopConfig)
+    proposals: LoopConfig = field(default_factory=LoopConfig)
+
+
+@dataclass(frozen=True)
+class _Material:
+    photos: list[Photo]
+    held_out: list[Photo]
+    single_photos: list[Photo]
+    patches: list[PersonPatch]
+    backgrounds: list[npt.NDArray[np.uint8]]
+
+
+def train_detector(
+    config_path: Path,
+    out_dir: Path,
+    parts: Sequence[str] = PARTS,
+    progress: Progress | None = None,
+) -> Path:
+    """Train the named parts and return the file of the whole detector.
+
+    Args:
+        config_path: TOML of `DetectorTraining`.
+        out_dir: Folder for checkpoints, logs and weights; a run that was killed goes on from there.
+        parts: Of `crops` and `proposals`, in this order; a part that is left out must have been trained.
+        progress: Told of steps as they pass.
+    """
+    config = read_config(config_path, DetectorTraining)
+    material = _read(config, config_path)
+    detector = PersonDetector()
+    load_initialisation(detector, resolve(config.data.initialisation, config_path))
+    if "crops" in parts:
+        proposals = find_proposals(detector.proposals, material.photos)
+        sampler = CropSampler(
+            material.photos,
+            material.single_photos,
+            material.patches,
+            material.backgrounds,
+            proposals,
+        )
+        held_out = _validation_crops(material.held_out)
+        crop_task = CropTask(
+            detector.crops, sampler, held_out, config.crops_per_step, config.crops.seed
+        )
+        logger.info("crops: %s", train(crop_task, config.crops, out_dir / "crops", progress))
+    if "proposals" in parts:
+        proposal_task = ProposalTask(
+            detector.proposals,
+            material.photos,
+            material.held_out,
+            material.patches,
+            config.photos_per_step,
+            config.proposals.seed,
+        )
+        figures = train(proposal_task, config.proposals, out_dir / "proposals", progress)
+        logger.info("proposals: %s", figures)
+    weights = out_dir / "person_detector.safetensors"
+    join_detector_parts(
+        out_dir / "proposals" / "best.safetensors", out_dir / "crops" / "best.safetensors", weights
+    )
+    return weights
+
+
+def _read(config: DetectorTraining, config_path: Path) -> _Material:
+    data = config.data
+    photos = read_coco_photos(resolve(data.photos, config_path), "train", data.licences or None)
+    # A fixed rule, not the run's seed: two runs are compared on the same held-out photos.
+    order = np.random.default_rng(0).permutation(len(photos))
+    held_out = [photos[i] for i in order[: config.held_out_photos]]
+    photos = [photos[i] for i in order[config.held_out_photos :]]
+    single_photos = [
+        photo
+        for pack in data.masked_photos
+        for photo in read_masked_photos(resolve(pack, config_path))
+    ]
+    patches = patches_of_photos([*photos, *single_photos], MIN_PATCH_PX)
+    if data.cutouts is not None:
+        patches += read_patches(resolve(data.cutouts, config_path))
+    backgrounds = (
+        [] if data.backgrounds is None else read_backgrounds(resolve(data.backgrounds, config_path))
+    )
+    return _Material(photos, held_out, single_photos, patches, backgrounds)
+
+
+def _validation_crops(photos: Sequence[Photo]) -> list[CropSample]:
+    rng = np.random.default_rng(0)
+    return [
+        make_sample(photo, person, jitter_box(person.box, rng))
+        for photo in photos
+        for person in photo.people
+        if person.height_px >= MIN_VALIDATION_PX
+    ]

@@ -1,0 +1,104 @@
+"""Learns the detector's second look: masks, boxes and quality from crops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from instmatt_video.models.person_crops import PersonCropNetwork
+
+from .detector_crops import CropSample, CropSampler
+from .detector_losses import CropTargets, crop_losses, mask_iou
+from .detector_weights import save_detector_part
+
+LOSS_WEIGHTS = {"mask_bce": 2.0, "mask_dice": 1.0, "box": 2.0, "box_iou": 1.0, "quality": 0.5}
+
+
+@dataclass(frozen=True)
+class CropBatch:
+    """Crops and their truth on one device."""
+
+    images: Tensor
+    """`(N, 3, *CROP_SIZE)` RGB, 0..255."""
+    targets: CropTargets
+
+    def to(self, device: torch.device) -> CropBatch:
+        """Return the batch on `device`."""
+        return CropBatch(self.images.to(device), self.targets.to(device))
+
+
+class CropTask:
+    """Trains `PersonCropNetwork`; see `TrainingTask`.
+
+    Args:
+        network: What is trained.
+        sampler: Draws crops.
+        validation: Crops of people whom training never sees.
+        batch_size: Crops per step and process.
+        seed: With step and rank, decides every batch.
+    """
+
+    def __init__(
+        self,
+        network: PersonCropNetwork,
+        sampler: CropSampler,
+        validation: Sequence[CropSample],
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self.network: nn.Module = network
+        self.sampler = sampler
+        self.validation = validation
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def make_batch(self, step: int, rank: int) -> CropBatch:
+        """Return the batch of a step and process."""
+        rng = np.random.default_rng([self.seed, step, rank])
+        return collate_crops(self.sampler.draw(self.batch_size, rng))
+
+    def loss(
+        self, network: nn.Module, batch: CropBatch, step: int
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the weighted sum and its parts."""
+        parts = crop_losses(network(batch.images), batch.targets)
+        total = torch.stack([LOSS_WEIGHTS[name] * part for name, part in parts.items()]).sum()
+        return total, parts
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Return the mean overlap of masks with the truth, and how often it reaches a half and 0.75."""
+        device = next(network.parameters()).device
+        overlaps = []
+        for start in range(0, len(self.validation), self.batch_size):
+            batch = collate_crops(self.validation[start : start + self.batch_size]).to(device)
+            masks = network(batch.images).mask_logits > 0
+            overlaps.append(mask_iou(masks, batch.targets.masks > 0.5))
+        overlap = torch.cat(overlaps) if overlaps else torch.zeros(1)
+        return {
+            "score": float(overlap.mean()),
+            "share_iou50": float((overlap > 0.5).float().mean()),
+            "share_iou75": float((overlap > 0.75).float().mean()),
+        }
+
+    def save_weights(self, network: nn.Module, path: Path) -> None:
+        """Write the network's weights, half precision."""
+        save_detector_part(network, "crops", path)
+
+
+def collate_crops(samples: Sequence[CropSample]) -> CropBatch:
+    """Return the samples as one batch."""
+    images = torch.from_numpy(np.stack([sample.image for sample in samples]))
+    channels_last = images.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
+    return CropBatch(
+        channels_last,
+        CropTargets(
+            masks=torch.from_numpy(np.stack([sample.mask for sample in samples])),
+            box_deltas=torch.from_numpy(np.stack([sample.box_deltas for sample in samples])),
+            is_person=torch.tensor([sample.is_person for sample in samples]),
+        ),
+    )

@@ -1,0 +1,200 @@
+"""Training crops for the second look: a proposal's surroundings and the truth about its person.
+
+Knows photos and boxes; knows no networks beyond the crop's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from instmatt_video.models.person_crops import CROP_SIZE, MARGIN
+from instmatt_video.models.shufflenet_backbone import MEAN_RGB
+
+from ..detection.regions import cut_region, expand_to_region
+from .detector_photos import Person, PersonPatch, Photo, UInt8Array
+from .detector_scenes import degrade, mirror, paste_patches, vary_colour
+
+FloatArray = npt.NDArray[np.float32]
+MASK_SIZE = (CROP_SIZE[0] // 2, CROP_SIZE[1] // 2)
+MIN_PERSON_PX = 20.0
+"""Annotators' outlines of smaller people are a few corners; they teach no shape."""
+MIN_MATCH_IOU = 0.4
+"""A proposal that overlaps everybody less shows nobody."""
+MAX_CROPS_PER_PHOTO = 4
+
+
+@dataclass(frozen=True)
+class CropSample:
+    """One crop and the truth about it."""
+
+    image: UInt8Array
+    """`(*CROP_SIZE, 3)` RGB."""
+    mask: FloatArray
+    """`(*MASK_SIZE)` share of each cell that shows the person, 0..1."""
+    box_deltas: FloatArray
+    """`(4,)` as `models.person_crops.box_deltas`."""
+    is_person: bool
+
+
+class CropSampler:
+    """Draws crops from photos with people, from pasted people, and from a detector's own proposals.
+
+    Args:
+        photos: Photos with annotated people, and photos with nobody.
+        single_photos: Photos of one person each, who is not the only one to be seen for sure.
+        patches: People to paste.
+        backgrounds: Pictures that show nobody.
+        proposals: Boxes `(P, 4)` that a detector found in `photos`, by name; may be empty.
+    """
+
+    def __init__(
+        self,
+        photos: Sequence[Photo],
+        single_photos: Sequence[Photo],
+        patches: Sequence[PersonPatch],
+        backgrounds: Sequence[UInt8Array],
+        proposals: Mapping[str, FloatArray],
+    ) -> None:
+        self._photos = [photo for photo in photos if _large_people(photo)]
+        weights = np.array([min(4.0, _weights(_large_people(p)).sum()) for p in self._photos])
+        self._weights = weights / max(weights.sum(), 1e-9)
+        self._single_photos = single_photos
+        self._patches = patches
+        self._backgrounds = backgrounds
+        self._proposed = [
+            (photo, proposals[photo.name])
+            for photo in photos
+            if photo.is_complete and len(proposals.get(photo.name, ()))
+        ]
+
+    def draw(self, count: int, rng: np.random.Generator) -> list[CropSample]:
+        """Return `count` crops: about a third from recorded proposals, of which some show nobody."""
+        samples: list[CropSample] = []
+        from_proposals = count // 3 if self._proposed else 0
+        while len(samples) < from_proposals:
+            samples += self._draw_proposals(rng)
+        samples = samples[:from_proposals]
+        while len(samples) < count:
+            samples += self._draw_people(rng)
+        return samples[:count]
+
+    def _draw_people(self, rng: np.random.Generator) -> list[CropSample]:
+        photo = self._draw_photo(rng)
+        if rng.random() < 0.5:
+            photo = mirror(photo)
+        people = _large_people(photo)
+        if not people:
+            return []
+        photo = _varied(photo, rng)
+        weights = _weights(people)
+        count = min(len(people), MAX_CROPS_PER_PHOTO)
+        chosen = rng.choice(len(people), count, replace=False, p=weights / weights.sum())
+        return [
+            make_sample(photo, people[index], jitter_box(people[index].box, rng))
+            for index in chosen
+        ]
+
+    def _draw_photo(self, rng: np.random.Generator) -> Photo:
+        kind = rng.random()
+        if kind < 0.14 and self._single_photos:
+            photo = self._single_photos[int(rng.integers(len(self._single_photos)))]
+            num_pasted = int(rng.integers(0, 3))
+        elif kind < 0.24 and self._backgrounds and self._patches:
+            image = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
+            photo = Photo("", image, (), np.zeros((0, 4), np.float32))
+            num_pasted = int(rng.integers(1, 5))
+        else:
+            photo = self._photos[int(rng.choice(len(self._photos), p=self._weights))]
+            num_pasted = int(rng.integers(1, 3)) if rng.random() < 0.4 else 0
+        if not num_pasted or not self._patches:
+            return photo
+        pasted = [self._patches[i] for i in rng.integers(len(self._patches), size=num_pasted)]
+        return paste_patches(photo, pasted, rng)
+
+    def _draw_proposals(self, rng: np.random.Generator) -> list[CropSample]:
+        photo, proposals = self._proposed[int(rng.integers(len(self._proposed)))]
+        order = rng.permutation(len(proposals))
+        shows_person = np.array(
+            [
+                any(_iou(proposals[i], person.box) >= MIN_MATCH_IOU for person in photo.people)
+                for i in order
+            ]
+        )
+        half = MAX_CROPS_PER_PHOTO // 2
+        boxes = proposals[np.concatenate([order[shows_person][:half], order[~shows_person][:half]])]
+        if rng.random() < 0.5:
+            photo = mirror(photo)
+            width = photo.image.shape[1]
+            boxes = np.stack(
+                [width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1
+            )
+        photo = _varied(photo, rng)
+        samples = []
+        for box in boxes:
+            overlaps = [_iou(box, person.box) for person in photo.people]
+            best = int(np.argmax(overlaps)) if overlaps else -1
+            if best >= 0 and overlaps[best] >= MIN_MATCH_IOU:
+                if photo.people[best].height_px >= MIN_PERSON_PX:
+                    samples.append(make_sample(photo, photo.people[best], box))
+            elif all(_inside(box, crowd) < 0.3 for crowd in photo.crowd_boxes):
+                samples.append(make_sample(photo, None, box))
+        return samples
+
+
+def make_sample(photo: Photo, person: Person | None, box: FloatArray) -> CropSample:
+    """Return the crop of a proposal's `box` `(4,)` and the truth; `None` where it shows nobody."""
+    region = expand_to_region(box, MARGIN)
+    image = cut_region(photo.image, region, CROP_SIZE, MEAN_RGB)
+    if person is None:
+        return CropSample(image, np.zeros(MASK_SIZE, np.float32), np.zeros(4, np.float32), False)
+    left, top = person.offset
+    local = (region[0] - left, region[1] - top, region[2] - left, region[3] - top)
+    mask = cut_region(person.mask * np.uint8(255), local, MASK_SIZE)
+    sides = np.array([box[2] - box[0], box[3] - box[1]] * 2, np.float32)
+    deltas = (person.box - box) / sides
+    return CropSample(image, mask.astype(np.float32) / 255, deltas.astype(np.float32), True)
+
+
+def jitter_box(box: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return the box as a detector might have found it: every side off by a few percent."""
+    sides = np.array([box[2] - box[0], box[3] - box[1]] * 2, np.float32)
+    moved = box + rng.normal(0, rng.uniform(0.02, 0.10), 4) * sides
+    return np.asarray(moved, np.float32)
+
+
+def _varied(photo: Photo, rng: np.random.Generator) -> Photo:
+    image = vary_colour(photo.image, rng) if rng.random() < 0.7 else photo.image
+    image = degrade(image, rng) if rng.random() < 0.5 else image
+    return Photo(photo.name, image, photo.people, photo.crowd_boxes, photo.is_complete)
+
+
+def _large_people(photo: Photo) -> list[Person]:
+    return [person for person in photo.people if person.height_px >= MIN_PERSON_PX]
+
+
+def _weights(people: Sequence[Person]) -> npt.NDArray[np.float64]:
+    """Return how much each person counts: small ones show less of a shape."""
+    return np.array([min(1.0, max(0.25, person.height_px / 96)) for person in people])
+
+
+def _iou(a: FloatArray, b: FloatArray) -> float:
+    overlap = _overlap(a, b)
+    return overlap / max(_area(a) + _area(b) - overlap, 1e-9)
+
+
+def _inside(box: FloatArray, crowd: FloatArray) -> float:
+    return _overlap(box, crowd) / max(_area(box), 1e-9)
+
+
+def _overlap(a: FloatArray, b: FloatArray) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return float(max(width, 0.0) * max(height, 0.0))
+
+
+def _area(box: FloatArray) -> float:
+    return float((box[2] - box[0]) * (box[3] - box[1]))

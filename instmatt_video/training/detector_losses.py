@@ -1,0 +1,74 @@
+"""What the detector is trained to lower; knows tensors, knows no data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.ops import generalized_box_iou_loss
+
+from instmatt_video.models.person_crops import CropOutputs
+
+
+@dataclass(frozen=True)
+class CropTargets:
+    """The truth about `N` crops."""
+
+    masks: Tensor
+    """`(N, h, w)` share of each cell that shows the person, 0..1."""
+    box_deltas: Tensor
+    """`(N, 4)` from the proposal to the true box, in the proposal's sides."""
+    is_person: Tensor
+    """`(N,)` bool."""
+
+    def to(self, device: torch.device) -> CropTargets:
+        """Return the targets on `device`."""
+        return CropTargets(
+            self.masks.to(device), self.box_deltas.to(device), self.is_person.to(device)
+        )
+
+
+def crop_losses(outputs: CropOutputs, targets: CropTargets) -> dict[str, Tensor]:
+    """Return the named losses of a batch of crops, each a mean over the crops that it concerns.
+
+    Crops without a person teach the quality alone: there is no mask that would be right for them.
+    """
+    people = targets.is_person
+    logits, truth = outputs.mask_logits[people], targets.masks[people]
+    probability = logits.sigmoid()
+    quality = torch.zeros_like(outputs.quality_logits)
+    quality[people] = mask_iou(probability.detach() > 0.5, truth > 0.5)
+    zero = outputs.mask_logits.sum() * 0
+    losses = {
+        "quality": F.binary_cross_entropy_with_logits(outputs.quality_logits, quality),
+        "mask_bce": zero,
+        "mask_dice": zero,
+        "box": zero,
+        "box_iou": zero,
+    }
+    if bool(people.any()):
+        unit = torch.tensor([0.0, 0.0, 1.0, 1.0], device=logits.device)
+        deltas, true_deltas = outputs.box_deltas[people], targets.box_deltas[people]
+        losses |= {
+            "mask_bce": F.binary_cross_entropy_with_logits(logits, truth),
+            "mask_dice": (1 - dice(probability, truth)).mean(),
+            "box": F.smooth_l1_loss(deltas, true_deltas, beta=0.05),
+            "box_iou": generalized_box_iou_loss(unit + deltas, unit + true_deltas, "mean"),
+        }
+    return losses
+
+
+def dice(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return each map's Dice coefficient, `(N,)`, for `(N, h, w)` of range 0..1; 1 for two empty maps."""
+    overlap = (prediction * target).sum(dim=(1, 2))
+    total = prediction.sum(dim=(1, 2)) + target.sum(dim=(1, 2))
+    return (2 * overlap + 1) / (total + 1)
+
+
+def mask_iou(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return each pair's intersection over union, `(N,)`, for bool maps `(N, h, w)`; 0 for two empty maps."""
+    intersection = (prediction & target).sum(dim=(1, 2))
+    union = (prediction | target).sum(dim=(1, 2))
+    return intersection / union.clamp(min=1)

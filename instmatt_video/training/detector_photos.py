@@ -1,0 +1,245 @@
+"""Photos whose people are marked, and people cut out of them, read from folders or tar packs.
+
+Knows files and formats; knows neither augmentation nor networks.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import OptionError
+from .packs import ImagePack
+
+UInt8Array = npt.NDArray[np.uint8]
+MAX_PATCH_PX = 448
+"""Patches are kept no longer than this: a training picture is not larger."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person in a photo: where they are visible."""
+
+    box: npt.NDArray[np.float32]
+    """`(4,)` xyxy, pixels: the mask's bounds, or the annotator's box."""
+    mask: UInt8Array
+    """`(h, w)` 0 or 1, the visible part inside whole-pixel bounds."""
+    offset: tuple[int, int]
+    """Left and top of `mask` in the photo, pixels."""
+
+    @property
+    def height_px(self) -> float:
+        """Return the box's height."""
+        return float(self.box[3] - self.box[1])
+
+    def full_mask(self, shape: tuple[int, int]) -> UInt8Array:
+        """Return the mask laid on a picture of `shape` (height, width)."""
+        full = np.zeros(shape, np.uint8)
+        left, top = self.offset
+        height, width = self.mask.shape
+        full[top : top + height, left : left + width] = self.mask
+        return full
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture and everybody in it."""
+
+    name: str
+    image: UInt8Array
+    """`(H, W, 3)` RGB."""
+    people: tuple[Person, ...]
+    crowd_boxes: npt.NDArray[np.float32]
+    """`(C, 4)` xyxy of places with people who are not marked one by one."""
+    is_complete: bool = True
+    """Whether everybody outside the crowd boxes is marked."""
+
+
+@dataclass(frozen=True)
+class PersonPatch:
+    """One person alone, with alpha."""
+
+    name: str
+    rgba: UInt8Array
+    """`(h, w, 4)`, straight colour, cropped to the person."""
+    touches_bottom: bool
+    """The person goes on below the picture: stand them on the frame's lower edge."""
+
+
+def read_coco_photos(
+    path: Path, subset: str, licences: Collection[int] | None = None
+) -> list[Photo]:
+    """Return the photos of one subset of a COCO-format pack (`images/`, `instances_person.json`).
+
+    Args:
+        path: Folder or tar pack.
+        subset: Value of each image's `subset` field.
+        licences: COCO licence ids to keep; `None` keeps all. Photos without a licence id count as not permitted.
+    """
+    pack = ImagePack(path, "images")
+    document = _read_document(path, "instances_person.json")
+    annotations: dict[int, list[dict[str, Any]]] = {}
+    for annotation in document["annotations"]:
+        annotations.setdefault(annotation["image_id"], []).append(annotation)
+    photos = []
+    for entry in document["images"]:
+        if entry["subset"] != subset:
+            continue
+        if licences is not None and entry.get("license") not in licences:
+            continue
+        shape = (entry["height"], entry["width"])
+        marked = annotations.get(entry["id"], [])
+        people = tuple(
+            _person_from_polygons(a["segmentation"], a["bbox"], shape)
+            for a in marked
+            if not a["iscrowd"]
+        )
+        crowds = [_xyxy(a["bbox"]) for a in marked if a["iscrowd"]]
+        photos.append(
+            Photo(
+                name=entry["file_name"],
+                image=_rgb(pack.read(entry["file_name"])),
+                people=tuple(person for person in people if person is not None),
+                crowd_boxes=np.array(crowds, np.float32).reshape(-1, 4),
+                is_complete="labels" not in entry,
+            )
+        )
+    return photos
+
+
+def read_masked_photos(path: Path) -> list[Photo]:
+    """Return photos of one person each from `image/*.jpg` and `mask/*.png` of the same stem."""
+    images, masks = ImagePack(path, "image"), ImagePack(path, "mask")
+    photos = []
+    for name in images.names:
+        image = _rgb(images.read(name))
+        mask_name = f"{Path(name).stem}.png"
+        grey = masks.read(mask_name)
+        mask = (grey if grey.ndim == 2 else grey[..., 0]) > 127
+        if mask.shape != image.shape[:2]:
+            raise OptionError(f"mask/{mask_name} of {path} is not of its photo's size")
+        person = person_from_mask(mask)
+        people = () if person is None else (person,)
+        photos.append(Photo(name, image, people, np.zeros((0, 4), np.float32), is_complete=False))
+    return photos
+
+
+def read_patches(path: Path) -> list[PersonPatch]:
+    """Return the people of a pack of `rgba/*.webp`."""
+    pack = ImagePack(path, "rgba")
+    patches = (patch_from_rgba(name, pack.read(name)) for name in pack.names)
+    return [patch for patch in patches if patch is not None]
+
+
+def read_backgrounds(path: Path) -> list[UInt8Array]:
+    """Return the pictures of a flat pack, which show nobody."""
+    pack = ImagePack(path)
+    return [_shrink(pack.read(name), 640) for name in pack.names]
+
+
+def patches_of_photos(photos: Sequence[Photo], min_height_px: float) -> list[PersonPatch]:
+    """Return the photos' own people as hard-edged cut-outs, for pasting elsewhere.
+
+    Args:
+        photos: Where the people are taken from.
+        min_height_px: Smaller people are left where they are.
+    """
+    cutouts = []
+    for photo in photos:
+        for index, person in enumerate(photo.people):
+            if person.height_px < min_height_px:
+                continue
+            left, top = person.offset
+            height, width = person.mask.shape
+            colour = photo.image[top : top + height, left : left + width]
+            # Annotated outlines run outside as often as inside: half a pixel less shows less of the old background.
+            alpha = cv2.GaussianBlur(
+                cv2.erode(person.mask * 255, np.ones((2, 2), np.uint8)), (3, 3), 0
+            )
+            touches_bottom = top + height >= photo.image.shape[0] - 2
+            cutouts.append(
+                PersonPatch(f"{photo.name}#{index}", np.dstack([colour, alpha]), touches_bottom)
+            )
+    return cutouts
+
+
+def patch_from_rgba(name: str, rgba: UInt8Array) -> PersonPatch | None:
+    """Return the visible part of a picture with alpha, `None` where there is none."""
+    person = person_from_mask(rgba[..., 3] > 127)
+    if person is None:
+        return None
+    left, top = person.offset
+    height, width = person.mask.shape
+    touches_bottom = top + height >= rgba.shape[0] - 2
+    return PersonPatch(
+        name, _shrink(rgba[top : top + height, left : left + width], MAX_PATCH_PX), touches_bottom
+    )
+
+
+def person_from_mask(
+    mask: npt.NDArray[np.bool_], box: npt.NDArray[np.float32] | None = None
+) -> Person | None:
+    """Return the person a full-picture mask shows, `None` where it is empty.
+
+    Args:
+        mask: `(H, W)`.
+        box: `(4,)` xyxy if it is known more exactly than by the mask's bounds.
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    bounds = np.array([left, top, right, bottom], np.float32)
+    return Person(
+        box=bounds if box is None else box,
+        mask=np.ascontiguousarray(mask[top:bottom, left:right]).astype(np.uint8),
+        offset=(left, top),
+    )
+
+
+def _read_document(path: Path, name: str) -> Any:
+    if path.is_dir():
+        return json.loads((path / name).read_bytes())
+    with tarfile.open(path, "r:") as pack:
+        for member in pack:
+            if member.name.removeprefix("./") == name:
+                file = pack.extractfile(member)
+                assert file is not None
+                return json.loads(file.read())
+    raise OptionError(f"{path} has no {name}")
+
+
+def _rgb(image: UInt8Array) -> UInt8Array:
+    return np.ascontiguousarray(np.dstack([image] * 3) if image.ndim == 2 else image[..., :3])
+
+
+def _person_from_polygons(
+    polygons: list[list[float]], bbox: list[float], shape: tuple[int, int]
+) -> Person | None:
+    from pycocotools import mask as coco_mask  # an extra: needed for training alone
+
+    encoded = coco_mask.merge(coco_mask.frPyObjects(polygons, *shape))
+    mask = coco_mask.decode(encoded).astype(bool)
+    return person_from_mask(mask, np.array(_xyxy(bbox), np.float32))
+
+
+def _xyxy(bbox: list[float]) -> list[float]:
+    left, top, width, height = bbox
+    return [left, top, left + width, top + height]
+
+
+def _shrink(image: UInt8Array, max_side_px: int) -> UInt8Array:
+    scale = max_side_px / max(image.shape[:2])
+    if scale >= 1:
+        return np.ascontiguousarray(image)
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,87 @@
+"""Files of detector weights: what a training starts from, and what it leaves.
+
+Knows key names and number formats; knows no data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from instmatt_video.models.checkpoint import CheckpointError
+from instmatt_video.models.person_detector import FORMAT, PersonDetector
+from instmatt_video.models.person_proposals import NUM_BINS
+
+NANODET_CLASSES = 80
+BN_EPSILON = 1e-5
+
+
+def load_initialisation(detector: PersonDetector, path: Path) -> None:
+    """Start both backbones, and the proposals' neck and head, from NanoDet-m's COCO weights.
+
+    Args:
+        detector: Changed in place; the crop network's decoder and heads stay as they are.
+        path: NanoDet-m as safetensors: `backbone.*` in torchvision's names, `neck.*`, `head.*`.
+
+    Raises:
+        CheckpointError: The file is missing or holds another network.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"no initialisation at {path}")
+    source = load_file(path)
+    backbone = fold_batch_norms(
+        {k.removeprefix("backbone."): v for k, v in source.items() if k.startswith("backbone.")}
+    )
+    backbone["conv1.0.weight"] = backbone["conv1.0.weight"].flip(1)  # BGR there, RGB here
+    person_rows = [0, *range(NANODET_CLASSES, NANODET_CLASSES + 4 * NUM_BINS)]
+    proposals = {f"backbone.{key}": value for key, value in backbone.items()}
+    for key, value in source.items():
+        if key.startswith("neck."):
+            proposals[key.removeprefix("neck.")] = value
+        elif key.startswith("head.out."):
+            proposals[key.removeprefix("head.")] = value[person_rows]
+        elif key.startswith("head."):
+            proposals[key.removeprefix("head.")] = value
+    try:
+        detector.proposals.load_state_dict(proposals)
+        detector.crops.backbone.load_state_dict(backbone)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} is no NanoDet-m: {error}") from error
+
+
+def fold_batch_norms(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return convolution weights and biases that do what convolution and norm do in evaluation mode.
+
+    A norm's parameters stand under the layer number after its convolution's, as torchvision names them.
+    """
+    folded: dict[str, Tensor] = {}
+    for key, weight in state.items():
+        if not key.endswith(".weight") or weight.ndim != 4:
+            continue
+        prefix, number, _ = key.rsplit(".", 2)
+        norm = f"{prefix}.{int(number) + 1}"
+        variance = state[f"{norm}.running_var"].double() + BN_EPSILON
+        scale = state[f"{norm}.weight"].double() / variance.sqrt()
+        shift = state[f"{norm}.bias"].double() - state[f"{norm}.running_mean"].double() * scale
+        folded[key] = (weight.double() * scale[:, None, None, None]).float()
+        folded[f"{prefix}.{number}.bias"] = shift.float()
+    return folded
+
+
+def save_detector_part(network: nn.Module, part: str, path: Path) -> None:
+    """Write one part of the detector (`proposals` or `crops`) in half precision."""
+    _save({f"{part}.{key}": value for key, value in network.state_dict().items()}, path)
+
+
+def join_detector_parts(proposals: Path, crops: Path, path: Path) -> None:
+    """Write the whole detector from the files of its two parts."""
+    _save({**load_file(proposals), **load_file(crops)}, path)
+
+
+def _save(state: Mapping[str, Tensor], path: Path) -> None:
+    half = {k: v.detach().cpu().to(torch.float16).contiguous() for k, v in state.items()}
+    save_file(half, path, {"format": FORMAT})

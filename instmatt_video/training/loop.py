@@ -1,0 +1,298 @@
+"""The training loop that every network here is trained by.
+
+Knows steps, devices, checkpoints and logs; knows nothing of what is learned: that is a `TrainingTask`.
+Batches are made from (seed, step, rank) alone, so a run that is killed and resumed sees the same data.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int, Mapping[str, float]], None]
+"""Called with (step, steps, newest figures) a few times a minute."""
+
+
+class TrainingTask(Protocol):
+    """What is learned: a network, its data, its loss, and how good it is."""
+
+    network: nn.Module
+    """What is trained; parameters with `requires_grad` off stay as they are."""
+
+    def make_batch(self, step: int, rank: int) -> Any:
+        """Return the batch of a step and process, on the CPU; the same for the same arguments."""
+
+    def loss(self, network: nn.Module, batch: Any, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss and its parts; `network` is `self.network` as Fabric wrapped it."""
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Return figures of merit; `score` is the one that decides which weights are best."""
+
+    def save_weights(self, network: nn.Module, path: Path) -> None:
+        """Write the network's weights as the product loads them."""
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """Schedule and optimiser."""
+
+    steps: int = 20_000
+    learning_rate: float = 1e-3
+    min_learning_rate: float = 1e-5
+    warmup_steps: int = 300
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    """Largest norm of the gradient."""
+    ema_decay: float = 0.999
+    """Weight of the past in the averaged weights, which are what is validated and kept; 0 is none."""
+    checkpoint_steps: int = 200
+    validate_steps: int = 2000
+    log_steps: int = 20
+    seed: int = 1
+    workers: int = 0
+    """Processes that make batches; 0 makes them in the training process."""
+    precision: str = "32-true"
+    """As Fabric names it: `32-true`, `bf16-mixed`, `16-mixed`."""
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+
+    def learning_rate_at(self, step: int) -> float:
+        """Return the learning rate of a step: linear warm-up, then half a cosine."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        progress = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
+        swing = (1 + math.cos(math.pi * min(1.0, progress))) / 2
+        return self.min_learning_rate + (self.learning_rate - self.min_learning_rate) * swing
+
+
+class _Batches(Dataset[Any]):
+    def __init__(self, task: TrainingTask, rank: int) -> None:
+        self.task, self.rank = task, rank
+
+    def __getitem__(self, step: int) -> Any:
+        return self.task.make_batch(step, self.rank)
+
+
+class AveragedWeights:
+    """Exponential moving average of a network's parameters and buffers.
+
+    The decay grows from small, so that the first average is not the random start.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.state = {k: v.detach().clone() for k, v in network.state_dict().items()}
+
+    def update(self, network: nn.Module, step: int) -> None:
+        """Draw the average towards the network's present weights."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        with torch.no_grad():
+            floats, news = [], []
+            for key, value in network.state_dict().items():
+                if value.dtype.is_floating_point:
+                    floats.append(self.state[key])
+                    news.append(value)
+                else:
+                    self.state[key].copy_(value)
+            torch._foreach_lerp_(floats, news, 1 - decay)
+
+
+def train(
+    task: TrainingTask, config: LoopConfig, out_dir: Path, progress: Progress | None = None
+) -> dict[str, float]:
+    """Train to the last step, resuming from `out_dir/last.ckpt` where there is one.
+
+    Leaves in `out_dir`: `last.ckpt`, `best.safetensors` and `last.safetensors` (averaged weights),
+    `log.csv`, and TensorBoard events.
+
+    Args:
+        task: What is learned.
+        config: Schedule and optimiser.
+        out_dir: Folder for everything that is written.
+        progress: Told of steps as they pass.
+
+    Returns:
+        The figures of the best validation.
+    """
+    fabric = Fabric(
+        accelerator=config.accelerator,
+        devices=config.devices,
+        num_nodes=config.nodes,
+        precision=config.precision,  # type: ignore[arg-type]
+        strategy="ddp" if config.devices * config.nodes > 1 else "auto",
+    )
+    fabric.launch()
+    fabric.seed_everything(config.seed, workers=True, verbose=False)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    trained = [p for p in task.network.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(
+        trained, config.learning_rate, config.betas, weight_decay=config.weight_decay
+    )
+    task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network, wrapped_optimizer = fabric.setup(task.network, optimizer)
+    average = AveragedWeights(task.network, config.ema_decay) if config.ema_decay else None
+    start, best = 0, {"score": -math.inf}
+    checkpoint = out_dir / "last.ckpt"
+    if checkpoint.is_file():
+        start, best = _resume(checkpoint, task.network, optimizer, average, fabric.device)
+        fabric.print(f"resuming {checkpoint} at step {start}")
+    log = _Log(out_dir, start) if fabric.global_rank == 0 else None
+    batches = iter(_loader(task, config, start, fabric.global_rank))
+    started = time.monotonic()
+    network.train()
+    for step in range(start, config.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate_at(step)
+        batch = next(batches).to(fabric.device)
+        loss, parts = task.loss(network, batch, step)
+        fabric.backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(trained, config.clip_norm)
+        if torch.isfinite(norm):
+            wrapped_optimizer.step()
+        else:
+            logger.warning("step %d: the gradient is not finite; the step is left out", step)
+        wrapped_optimizer.zero_grad(set_to_none=True)
+        if average is not None:
+            average.update(task.network, step)
+        done = step + 1
+        if log is not None and (done % config.log_steps == 0 or done == config.steps):
+            figures = {k: float(v.detach()) for k, v in {"loss": loss, **parts}.items()}
+            figures["learning_rate"] = optimizer.param_groups[0]["lr"]
+            figures["steps_per_s"] = (done - start) / (time.monotonic() - started)
+            log.write(done, figures)
+            if progress is not None:
+                progress(done, config.steps, figures)
+        is_last = done == config.steps
+        if done % config.validate_steps == 0 or is_last:
+            figures = _validate(task, average)
+            if log is not None:
+                log.write(done, {f"val_{k}": v for k, v in figures.items()})
+                with _averaged(task.network, average):
+                    task.save_weights(task.network, out_dir / "last.safetensors")
+                    if figures["score"] > best["score"]:
+                        task.save_weights(task.network, out_dir / "best.safetensors")
+            if figures["score"] > best["score"]:
+                best = figures
+            network.train()
+        if log is not None and (done % config.checkpoint_steps == 0 or is_last):
+            _save_checkpoint(checkpoint, task.network, optimizer, average, done, best)
+    if log is not None:
+        log.close()
+    return best
+
+
+def _loader(task: TrainingTask, config: LoopConfig, start: int, rank: int) -> DataLoader[Any]:
+    return DataLoader(
+        _Batches(task, rank),
+        batch_size=None,
+        sampler=range(start, config.steps),
+        num_workers=config.workers,
+        prefetch_factor=4 if config.workers else None,
+    )
+
+
+def _validate(task: TrainingTask, average: AveragedWeights | None) -> dict[str, float]:
+    with _averaged(task.network, average), torch.no_grad():
+        task.network.eval()
+        return task.validate(task.network)
+
+
+class _averaged:  # noqa: N801  # a context manager reads as a word
+    """Holds a network at its averaged weights for the length of a `with` block."""
+
+    def __init__(self, network: nn.Module, average: AveragedWeights | None) -> None:
+        self.network, self.average = network, average
+
+    def __enter__(self) -> None:
+        if self.average is not None:
+            self.own = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+            self.network.load_state_dict(self.average.state)
+
+    def __exit__(self, *exception: object) -> None:
+        if self.average is not None:
+            self.network.load_state_dict(self.own)
+
+
+def _save_checkpoint(
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: AveragedWeights | None,
+    step: int,
+    best: dict[str, float],
+) -> None:
+    temporary = path.with_suffix(".partial")
+    torch.save(
+        {
+            "network": network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "average": average.state if average else None,
+            "step": step,
+            "best": best,
+        },
+        temporary,
+    )
+    os.replace(temporary, path)
+
+
+def _resume(
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: AveragedWeights | None,
+    device: torch.device,
+) -> tuple[int, dict[str, float]]:
+    state = torch.load(path, map_location=device, weights_only=True)
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    if average is not None and state["average"] is not None:
+        average.state = state["average"]
+    return int(state["step"]), dict(state["best"])
+
+
+class _Log:
+    """CSV for reading, TensorBoard for looking; a resumed run drops rows after its checkpoint."""
+
+    def __init__(self, out_dir: Path, start: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        path = out_dir / "log.csv"
+        kept = [row for row in _read_rows(path) if int(row[0]) <= start]
+        self._file = path.open("w", newline="")
+        self._rows = csv.writer(self._file)
+        self._rows.writerows([["step", "name", "value"], *kept])
+        self._board = SummaryWriter(str(out_dir), purge_step=start or None)
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
+            self._rows.writerow([step, name, f"{value:.6g}"])
+            self._board.add_scalar(name, value, step)
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+        self._board.close()
+
+
+def _read_rows(path: Path) -> Iterator[list[str]]:
+    if path.is_file():
+        with path.open(newline="") as file:
+            rows = csv.reader(file)
+            next(rows, None)
+            yield from (row for row in rows if len(row) == 3)

@@ -1,0 +1,104 @@
+"""`train matting`: from two TOML files to trained weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from instmatt_video.models.checkpoint import load_matting_weights
+from instmatt_video.models.instance_matting import InstanceMattingNetwork
+from instmatt_video.models.matting_network import PRESETS
+
+from ..errors import OptionError
+from .config import MattingData, MattingTraining, read_config, resolve
+from .cutouts import CutoutLibrary, read_long_hair_names
+from .loop import Progress, train
+from .matting_batch import MaskedPhotos, MattingBatchMaker
+from .matting_task import MattingTask
+from .matting_validation import make_validation, read_split
+from .packs import ImagePack
+
+
+def train_matting(
+    config_path: Path,
+    data_path: Path,
+    stage: int,
+    out_dir: Path,
+    start_from: Path | None = None,
+    progress: Progress | None = None,
+    mask_channels: int | None = None,
+    steps: int | None = None,
+) -> dict[str, float]:
+    """Train one stage of a matting network and return the figures of its best validation.
+
+    Args:
+        config_path: `MattingTraining` as TOML.
+        data_path: `MattingData` as TOML.
+        stage: 1 for the matting branch, 2 for the refinement.
+        out_dir: Folder for checkpoints, weights and logs; a run found there is resumed.
+        start_from: Weights to begin with; stage 2 needs those of stage 1.
+        progress: Told of steps as they pass.
+        mask_channels: Overrides the config's, for the ablation of Table 3.
+        steps: Overrides the config's length.
+
+    Raises:
+        OptionError: A file is missing or wrong, or stage 2 has nothing to start from.
+    """
+    cv2.setNumThreads(0)  # batches are made in processes of their own, or beside a busy network
+    config = read_config(config_path, MattingTraining)
+    data = read_config(data_path, MattingData)
+    loop = config.stage1 if stage == 1 else config.stage2
+    if steps is not None:
+        loop = replace(loop, steps=steps)
+    if start_from is not None:
+        network = load_matting_weights(start_from).train()
+    elif stage == 1:
+        if config.preset not in PRESETS:
+            raise OptionError(f"{config_path}: preset must be one of {', '.join(PRESETS)}")
+        network = InstanceMattingNetwork(
+            PRESETS[config.preset], mask_channels or config.mask_channels
+        )
+    else:
+        raise OptionError("stage 2 refines a trained branch: name its weights with --start-from")
+    root = ImagePack(resolve(data.cutouts, data_path))
+    pack = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
+    backgrounds = ImagePack(resolve(data.backgrounds, data_path))
+    kept_out = {*read_split("matting_val_cutouts"), *read_split("matting_val_backgrounds")}
+    cutouts = CutoutLibrary(pack, [n for n in pack.names if n not in kept_out])
+    long_hair = read_long_hair_names(root)
+    weights = np.array(
+        [config.batch.long_hair_weight if n in long_hair else 1.0 for n in cutouts.names]
+    )
+    photos = []
+    for entry in data.photos:
+        path = resolve(entry.path, data_path)
+        images, masks = ImagePack(path, entry.images), ImagePack(path, entry.masks)
+        stems = {Path(n).stem for n in images.names} & {Path(n).stem for n in masks.names}
+        photos.append(MaskedPhotos(images, masks, tuple(sorted(stems))))
+    batches = MattingBatchMaker(
+        cutouts,
+        weights,
+        backgrounds,
+        [n for n in backgrounds.names if n not in kept_out],
+        photos,
+        config.batch,
+        loop.seed,
+    )
+    held_out = [n for n in pack.names if n in kept_out]
+    held_out_backgrounds = [n for n in backgrounds.names if n in kept_out]
+    validation = (
+        make_validation(
+            CutoutLibrary(pack, held_out),
+            backgrounds,
+            held_out_backgrounds,
+            config.validation_pictures,
+            config.validation_side_px,
+        )
+        if len(held_out) >= 5 and held_out_backgrounds
+        else []
+    )
+    task = MattingTask(network, stage, batches, validation, config.curriculum, loop.steps)
+    return train(task, loop, out_dir, progress)

@@ -1,0 +1,262 @@
+"""One training batch of the matting network, from composites and from photos with hard masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from instmatt_video.models.matting_network import normalise_image
+from instmatt_video.models.tri_mask import build_tri_masks
+
+from .composites import Composite
+from .cutouts import CutoutLibrary
+from .degradation import degrade
+from .guidance import GuidanceConfig, drop_neighbours, simulate_masks
+from .packs import ImagePack
+from .scene import SceneConfig, compose_scene
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class MattingBatch:
+    """Samples of several pictures; one sample is one person as target."""
+
+    image: Tensor
+    """Normalised RGB as the network sees it, `(N, 3, H, W)`."""
+    tri_masks: Tensor
+    """Guidance, `(N, 3, H, W)`, 0..1."""
+    tri_mattes: Tensor
+    """Truth, `(N, 3, H, W)`, 0..1."""
+    weight: Tensor
+    """Where the truth is known, `(N, 1, H, W)`, 0 or 1: a hard mask says nothing of its edge."""
+    layers: Tensor
+    """RGB of target, reference and background, `(N, 3, 3, H, W)`, 0..1."""
+    composite: Tensor
+    """The picture before noise and compression, `(N, 3, H, W)`, 0..1."""
+    has_layers: Tensor
+    """`(N, 1, 1, 1)`, 1 where `layers` are known (composites), else 0."""
+    groups: Tensor
+    """`(N,)` integers: samples of one picture share a number."""
+
+    def to(self, device: torch.device) -> MattingBatch:
+        """Return the batch on a device."""
+        return MattingBatch(
+            **{name: tensor.to(device, non_blocking=True) for name, tensor in vars(self).items()}
+        )
+
+
+@dataclass(frozen=True)
+class MattingBatchConfig:
+    """What a batch is made of."""
+
+    size_px: int = 256
+    """Side of the square window; a multiple of 32."""
+    pictures: int = 4
+    """Pictures a batch."""
+    targets: int = 2
+    """Targets drawn from each picture; fewer where fewer people are found."""
+    photo_chance: float = 0.15
+    """Share of pictures that are photos with a hard mask."""
+    long_hair_weight: float = 4.0
+    """How much oftener a cut-out with long or curly hair is drawn."""
+    scene: SceneConfig = field(default_factory=SceneConfig)
+    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+
+    def __post_init__(self) -> None:
+        if self.size_px % 32 or self.size_px < 64:
+            raise ValueError(f"size_px must be a multiple of 32 from 64, not {self.size_px}")
+
+
+@dataclass(frozen=True)
+class MaskedPhotos:
+    """Photos of one person each, with a hard mask."""
+
+    images: ImagePack
+    masks: ImagePack
+    names: tuple[str, ...]
+    """Stems present in both packs."""
+
+
+class MattingBatchMaker:
+    """Makes any batch of a training from its number alone, so that a resumed run sees the same data.
+
+    Args:
+        cutouts: People with soft alpha.
+        weights: Chance of each cut-out, not normalised, `(len(cutouts),)`.
+        backgrounds: Pictures without people.
+        background_names: Which of them.
+        photos: Photos with hard masks; may be empty.
+        config: What a batch is made of.
+        seed: Start of all chance.
+    """
+
+    def __init__(
+        self,
+        cutouts: CutoutLibrary,
+        weights: npt.NDArray[np.float64],
+        backgrounds: ImagePack,
+        background_names: list[str],
+        photos: list[MaskedPhotos],
+        config: MattingBatchConfig,
+        seed: int,
+    ) -> None:
+        self.cutouts = cutouts
+        self.chances = weights / weights.sum()
+        self.backgrounds = backgrounds
+        self.background_names = background_names
+        self.photos = photos
+        self.config = config
+        self.seed = seed
+        self._background_cache: dict[str, npt.NDArray[np.uint8]] = {}
+
+    def make(self, step: int, rank: int = 0, size_px: int | None = None) -> MattingBatch:
+        """Return batch number `step` of process `rank`; `size_px` overrides the config's."""
+        side = size_px or self.config.size_px
+        samples: list[dict[str, Tensor]] = []
+        for picture in range(self.config.pictures):
+            rng = np.random.default_rng([self.seed, step, rank, picture])
+            if self.photos and rng.random() < self.config.photo_chance:
+                sample = self._photo(side, rng)
+            else:
+                sample = self._composite(side, rng)
+            count = len(sample["tri_masks"])
+            sample["groups"] = torch.full((count,), picture)
+            samples.append(sample)
+        return MattingBatch(**{key: torch.cat([s[key] for s in samples]) for key in samples[0]})
+
+    def _composite(self, side: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        weights = np.array(self.config.scene.count_weights)
+        count = 1 + int(rng.choice(len(weights), p=weights / weights.sum()))
+        chosen = rng.choice(len(self.cutouts), count, p=self.chances)
+        name = self.background_names[int(rng.integers(len(self.background_names)))]
+        scene = compose_scene(
+            [self.cutouts[int(i)] for i in chosen],
+            self._background(name),
+            (side, side),
+            self.config.scene,
+            rng,
+        )
+        masks = simulate_masks(scene.alphas, self.config.guidance, rng)
+        found = drop_neighbours(len(masks), self.config.guidance, rng)
+        return composite_samples(
+            scene, masks, found, degrade(scene.image, rng), self.config.targets, rng
+        )
+
+    def _photo(self, side: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        photos = self.photos[int(rng.integers(len(self.photos)))]
+        name = photos.names[int(rng.integers(len(photos.names)))]
+        image = photos.images.read(f"{name}.jpg")
+        mask = photos.masks.read(f"{name}.png")
+        if mask.ndim == 3:
+            mask = mask[..., 0]
+        height, width = mask.shape
+        span = side / (min(height, width) * rng.uniform(0.45, 1.0))
+        crop = round(side / span)
+        x, y = (int(rng.integers(0, max(1, n - crop + 1))) for n in (width, height))
+        flip = -1 if rng.random() < 0.5 else 1
+        window = np.s_[y : y + crop, x : x + crop][:2]
+        size = (side, side)
+        picture = cv2.resize(np.ascontiguousarray(image[window][:, ::flip]), size, interpolation=3)
+        hard = cv2.resize(np.ascontiguousarray(mask[window][:, ::flip]), size, interpolation=1)
+        alpha = np.asarray(hard > 127, np.float32)
+        # A hard mask is right but for its edge: hair is smoothed over, the outline is ragged.
+        band = max(3, round(0.03 * side * max(1.0, span)))
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * band + 1, 2 * band + 1))
+        known = 1 - cv2.morphologyEx(alpha, cv2.MORPH_GRADIENT, kernel)
+        pixels = degrade(picture.astype(np.float32) / 255, rng)
+        guidance = simulate_masks(alpha[None], self.config.guidance, rng)
+        zero = np.zeros_like(alpha)
+        blank = torch.zeros(1, 3, side, side)
+        return {
+            "image": normalise_image(_to_chw(pixels))[None],
+            "tri_masks": build_tri_masks(torch.from_numpy(guidance)),
+            "tri_mattes": torch.from_numpy(np.stack((alpha, zero, 1 - alpha)))[None],
+            "weight": torch.from_numpy(np.asarray(known, np.float32))[None, None],
+            "layers": blank[:, :, None].expand(-1, -1, 3, -1, -1),
+            "composite": blank,
+            "has_layers": torch.zeros(1, 1, 1, 1),
+        }
+
+    def _background(self, name: str) -> npt.NDArray[np.uint8]:
+        if name not in self._background_cache:
+            self._background_cache[name] = read_color(self.backgrounds, name)
+        return self._background_cache[name]
+
+
+def read_color(pack: ImagePack, name: str) -> npt.NDArray[np.uint8]:
+    """Return a picture of a pack as RGB, `(h, w, 3)`, whatever it is stored as."""
+    image = pack.read(name)
+    if image.ndim == 2:
+        return np.repeat(image[..., None], 3, axis=2)
+    return np.ascontiguousarray(image[..., :3])
+
+
+def composite_samples(
+    scene: Composite,
+    masks: FloatArray,
+    found: npt.NDArray[np.bool_],
+    pixels: FloatArray,
+    targets: int,
+    rng: np.random.Generator,
+) -> dict[str, Tensor]:
+    """Return the samples of one composite, keyed as `MattingBatch`, without `groups`.
+
+    A person whom the detector missed is background to the network, in guidance and in truth.
+
+    Args:
+        scene: The composite.
+        masks: Guidance, `(n, H, W)`.
+        found: Who was detected, `(n,)`.
+        pixels: The degraded picture, `(H, W, 3)`, 0..1.
+        targets: At most so many of those found become targets.
+        rng: Source of chance.
+    """
+    people = np.flatnonzero(found)
+    chosen = rng.permutation(len(people))[:targets]
+    alphas, colors = scene.alphas[people], scene.foregrounds[people]
+    everybody, all_colors = alphas.sum(0), colors.sum(0)
+    rest = 1 - everybody
+    rest_color = scene.image - all_colors
+    mattes, layers = [], []
+    for i in chosen:
+        reference, reference_color = everybody - alphas[i], all_colors - colors[i]
+        mattes.append(np.stack((alphas[i], reference, rest)))
+        layers.append(
+            np.stack(
+                [
+                    _straight(color, alpha)
+                    for color, alpha in (
+                        (colors[i], alphas[i]),
+                        (reference_color, reference),
+                        (rest_color, rest),
+                    )
+                ]
+            )
+        )
+    count = len(chosen)
+    tri_mattes = torch.from_numpy(np.clip(np.stack(mattes), 0, 1).astype(np.float32))
+    tri_masks = build_tri_masks(torch.from_numpy(masks[people]))[torch.from_numpy(chosen)]
+    stacked = torch.from_numpy(np.stack(layers)).permute(0, 1, 4, 2, 3)  # (n, 3, 3, H, W)
+    return {
+        "image": normalise_image(_to_chw(pixels)).expand(count, -1, -1, -1),
+        "tri_masks": tri_masks,
+        "tri_mattes": tri_mattes,
+        "weight": torch.ones(count, 1, *tri_mattes.shape[2:]),
+        "layers": stacked,
+        "composite": _to_chw(scene.image).expand(count, -1, -1, -1),
+        "has_layers": torch.ones(count, 1, 1, 1),
+    }
+
+
+def _straight(premultiplied: FloatArray, alpha: FloatArray) -> FloatArray:
+    return np.asarray(np.clip(premultiplied / (alpha[..., None] + 1e-4), 0, 1), np.float32)
+
+
+def _to_chw(image: FloatArray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))

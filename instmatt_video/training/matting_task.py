@@ -1,0 +1,177 @@
+"""Training of the matting network: stage 1 learns the matting branch, stage 2 the refinement (MIR).
+
+Source: InstMatt sections 3.4 and 6.1; the two stages are the authors' release's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from instmatt_video.eval.imq import ImqAccumulator
+from instmatt_video.models.checkpoint import save_matting_weights
+from instmatt_video.models.instance_matting import InstanceMattingNetwork
+from instmatt_video.models.losses import (
+    composition_loss,
+    constraint_loss,
+    laplacian_loss,
+    weighted_l1,
+)
+from instmatt_video.models.matting_network import MattingOutput
+from instmatt_video.models.progressive_refinement import (
+    WIDTH_OS1_PX,
+    WIDTH_OS4_PX,
+    uncertain,
+)
+
+from .matting_batch import MattingBatch, MattingBatchMaker
+from .matting_validation import ValidationPicture
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Window sizes by the share of the training that has passed: small windows first are cheaper."""
+
+    starts: tuple[float, ...] = (0.0,)
+    sizes_px: tuple[int, ...] = (256,)
+
+    def size_at(self, progress: float) -> int:
+        """Return the window's side in pixels at a progress of 0..1."""
+        passed = [
+            size
+            for start, size in zip(self.starts, self.sizes_px, strict=True)
+            if progress >= start
+        ]
+        return passed[-1]
+
+
+class MattingTask:
+    """Learns tri-mattes from composites; see `TrainingTask`.
+
+    Args:
+        network: Matting branch and refinement.
+        stage: 1 trains the branch alone; 2 freezes it and trains the refinement.
+        batches: Makes the data.
+        validation: Pictures with truth that training never sees; may be empty.
+        curriculum: Window sizes.
+        steps: Length of the training, for the curriculum.
+    """
+
+    def __init__(
+        self,
+        network: InstanceMattingNetwork,
+        stage: int,
+        batches: MattingBatchMaker,
+        validation: Sequence[ValidationPicture],
+        curriculum: Curriculum,
+        steps: int,
+    ) -> None:
+        if stage not in (1, 2):
+            raise ValueError(f"stage must be 1 or 2, not {stage}")
+        self.network: nn.Module = network
+        self.stage = stage
+        self.batches = batches
+        self.validation = validation
+        self.curriculum = curriculum
+        self.steps = steps
+        network.branch.requires_grad_(stage == 1)
+        network.refinement.requires_grad_(stage == 2)
+
+    def make_batch(self, step: int, rank: int) -> MattingBatch:
+        """Return the batch of a step and process."""
+        return self.batches.make(step, rank, self.curriculum.size_at(step / self.steps))
+
+    def loss(
+        self, network: nn.Module, batch: MattingBatch, step: int
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of the stage and its parts."""
+        if self.stage == 1:
+            return branch_loss(network(batch.image, batch.tri_masks), batch)
+        assert isinstance(self.network, InstanceMattingNetwork)
+        self.network.branch.eval()  # frozen: its batch norms keep their statistics
+        refined, region = network(batch.image, batch.tri_masks, batch.groups)
+        weight = batch.weight * region
+        parts = _terms(refined, batch, weight)
+        return sum_terms(parts), parts
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """Return IMQ (strict, per cent) on the validation pictures; `score` is the mean of the four."""
+        assert isinstance(network, InstanceMattingNetwork)
+        accumulator = ImqAccumulator(protocol="strict")
+        for picture in self.validation:
+            device = next(network.parameters()).device
+            alphas = network.matte_picture(
+                picture.image.to(device), picture.masks.to(device), has_refinement=self.stage == 2
+            )
+            accumulator.add(to_8bit(alphas), picture.alphas)
+        scores = accumulator.result().imq
+        figures = {
+            name: 100 * float(getattr(scores, name)) for name in ("mad", "mse", "grad", "conn")
+        }
+        return {**figures, "score": sum(figures.values()) / 4}
+
+    def save_weights(self, network: nn.Module, path: Path) -> None:
+        """Write the weights with their config, half precision."""
+        assert isinstance(network, InstanceMattingNetwork)
+        save_matting_weights(network, path)
+
+
+def branch_loss(output: MattingOutput, batch: MattingBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the loss of the three heads and the parts of the finest.
+
+    Each head answers where progressive refinement would ask it: the coarsest everywhere, a finer one where
+    the coarser is uncertain, and, so that it learns even where a coarser one is falsely certain, along every
+    true edge.
+    """
+    edge = uncertain(batch.tri_mattes).any(1, keepdim=True)
+    region_os4 = grow(uncertain(output.os8).any(1, keepdim=True) | edge, WIDTH_OS4_PX)
+    fused = torch.where(region_os4 > 0, output.os4, output.os8)
+    region_os1 = grow(uncertain(fused).any(1, keepdim=True) | edge, WIDTH_OS1_PX)
+    known = batch.weight
+    fine = _terms(output.os1, batch, known * region_os1)
+    weight_os4 = known * region_os4
+    # Enlarged four and eight times, these have no fine detail that a pyramid could judge.
+    middle = weighted_l1(output.os4, batch.tri_mattes, weight_os4)
+    coarse = weighted_l1(output.os8, batch.tri_mattes, known)
+    total = (2 * sum_terms(fine) + middle + coarse) / 4
+    return total, {**fine, "os4": middle, "os8": coarse}
+
+
+def _terms(prediction: Tensor, batch: MattingBatch, weight: Tensor) -> dict[str, Tensor]:
+    return {
+        "alpha": weighted_l1(prediction, batch.tri_mattes, weight),
+        "laplacian": laplacian_loss(prediction, batch.tri_mattes, weight),
+        "composition": composition_loss(
+            prediction,
+            batch.layers,
+            batch.composite,
+            # One weight a colour channel: their mean, in the scale of the other terms.
+            (weight * batch.has_layers).expand(-1, 3, -1, -1),
+        ),
+        "constraint": constraint_loss(prediction, weight),
+    }
+
+
+def sum_terms(terms: dict[str, Tensor]) -> Tensor:
+    """Return the sum of the terms, Eq. 12."""
+    return torch.stack(list(terms.values())).sum()
+
+
+def grow(region: Tensor, width_px: int) -> Tensor:
+    """Return a bool region `(N, 1, H, W)` grown by a square of odd width, as floats 0 or 1."""
+    half = width_px // 2
+    rows = F.max_pool2d(region.float(), (width_px, 1), 1, (half, 0))
+    return F.max_pool2d(rows, (1, width_px), 1, (0, half))
+
+
+def to_8bit(alphas: Tensor) -> npt.NDArray[np.uint8]:
+    """Return mattes 0..1 as they are stored, 0..255, rounded."""
+    levels = (alphas * 255 + 0.5).to(torch.uint8).cpu().numpy()
+    return np.asarray(levels, np.uint8)

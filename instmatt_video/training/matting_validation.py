@@ -1,0 +1,89 @@
+"""Pictures of people and places that training never sees, the same for every run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from instmatt_video.models.matting_network import normalise_image
+
+from .cutouts import CutoutLibrary
+from .degradation import degrade
+from .guidance import GuidanceConfig, simulate_masks
+from .matting_batch import read_color
+from .packs import ImagePack
+from .scene import SceneConfig, compose_scene
+
+VALIDATION_SEED = 2022
+
+
+@dataclass(frozen=True)
+class ValidationPicture:
+    """One picture, its guidance and its truth."""
+
+    image: Tensor
+    """Normalised RGB, `(3, H, W)`."""
+    pixels: npt.NDArray[np.uint8]
+    """The same picture as RGB, `(H, W, 3)`."""
+    masks: Tensor
+    """Guidance, `(n, H, W)`, 0..1."""
+    alphas: npt.NDArray[np.uint8]
+    """Visible alphas, `(n, H, W)`, 0..255."""
+
+
+def read_split(name: str) -> list[str]:
+    """Return the file names of a held-out list, such as `matting_val_cutouts`."""
+    text = (files("instmatt_video.training") / "splits" / f"{name}.txt").read_text()
+    return text.split()
+
+
+def make_validation(
+    cutouts: CutoutLibrary,
+    backgrounds: ImagePack,
+    background_names: list[str],
+    count: int,
+    side_px: int = 512,
+) -> list[ValidationPicture]:
+    """Return composites of 2 to 5 people, with masks as a detector makes them.
+
+    Picture k depends on k and the pools alone, so a shorter set is the beginning of a longer one.
+
+    Args:
+        cutouts: Held-out people.
+        backgrounds: Pictures without people.
+        background_names: The held-out ones.
+        count: How many.
+        side_px: Side of the square pictures; a multiple of 32.
+    """
+    scene_config = SceneConfig(
+        count_weights=(0, 0.4, 0.3, 0.2, 0.1), height_range=(0.5, 1.1), min_area=0.02
+    )
+    pictures = []
+    for index in range(count):
+        rng = np.random.default_rng([VALIDATION_SEED, index])
+        num_people = 1 + int(rng.choice(5, p=scene_config.count_weights))
+        while True:
+            chosen = rng.choice(len(cutouts), num_people, replace=False)
+            name = background_names[int(rng.integers(len(background_names)))]
+            scene = compose_scene(
+                [cutouts[int(i)] for i in chosen],
+                read_color(backgrounds, name),
+                (side_px, side_px),
+                scene_config,
+                rng,
+            )
+            if len(scene.alphas) > 1:
+                break
+        pixels = (degrade(scene.image, rng) * 255 + 0.5).astype(np.uint8)
+        masks = simulate_masks(scene.alphas, GuidanceConfig(), rng)
+        image = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32) / 255)
+        alphas = np.asarray(np.clip(scene.alphas, 0, 1) * 255 + 0.5, np.uint8)
+        pictures.append(
+            ValidationPicture(normalise_image(image), pixels, torch.from_numpy(masks), alphas)
+        )
+    return pictures

@@ -1,0 +1,87 @@
+"""Pictures by name, from a folder or from an uncompressed tar file, without unpacking it."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import OptionError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+class ImagePack:
+    """The pictures below a folder, or inside a tar file.
+
+    Args:
+        path: Folder or `.tar` file.
+        under: Only pictures below this folder of the pack; names are then relative to it.
+
+    Raises:
+        OptionError: There is no such pack, or no picture in it.
+    """
+
+    def __init__(self, path: Path, under: str = "") -> None:
+        self.path = path
+        prefix = f"{under.strip('/')}/" if under else ""
+        self._members: dict[str, tuple[int, int]] = {}
+        if path.is_dir():
+            root = path / under
+            found = (p.relative_to(root).as_posix() for p in sorted(root.rglob("*")))
+            self.names = [n for n in found if n.lower().endswith(SUFFIXES)]
+            self._root: Path | None = root
+        elif path.is_file():
+            self._root = None
+            with tarfile.open(path, "r:") as tar:
+                for member in tar:
+                    name = member.name.removeprefix("./")
+                    if member.isfile() and name.startswith(prefix):
+                        self._members[name[len(prefix) :]] = (member.offset_data, member.size)
+            self.names = sorted(n for n in self._members if n.lower().endswith(SUFFIXES))
+        else:
+            raise OptionError(f"no folder or tar file of pictures at {path}")
+        if not self.names:
+            raise OptionError(f"no pictures below {under or '.'} of {path}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read_bytes(self, name: str) -> bytes:
+        """Return a file of the pack as it is stored.
+
+        Raises:
+            OptionError: The pack has no such file.
+        """
+        if self._root is not None:
+            try:
+                return (self._root / name).read_bytes()
+            except FileNotFoundError as error:
+                raise OptionError(f"no {name} in {self._root}") from error
+        if name not in self._members:
+            raise OptionError(f"no {name} in {self.path}")
+        offset, size = self._members[name]
+        # A descriptor a read: forked readers must not share a file position.
+        with self.path.open("rb") as file:
+            return os.pread(file.fileno(), size, offset)
+
+    def read(self, name: str) -> npt.NDArray[np.uint8]:
+        """Return a picture as RGB, RGBA or grey, `(H, W, 3)`, `(H, W, 4)` or `(H, W)`.
+
+        Raises:
+            OptionError: The file is no picture.
+        """
+        data = np.frombuffer(self.read_bytes(name), np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        if image is None:
+            raise OptionError(f"{name} of {self.path} cannot be read as a picture")
+        if image.dtype == np.uint16:
+            image = (image >> 8).astype(np.uint8)
+        if image.ndim == 3:
+            order = cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
+            image = cv2.cvtColor(image, order)
+        return np.asarray(image, np.uint8)

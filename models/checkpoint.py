@@ -1,0 +1,69 @@
+"""Weights files: safetensors that carry the config of the network they belong to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .instance_matting import InstanceMattingNetwork
+from .matting_network import MattingNetworkConfig
+
+FORMAT = "instmatt-video matting 1"
+
+
+class CheckpointError(RuntimeError):
+    """A weights file cannot be read, or is no network of ours."""
+
+
+def save_matting_weights(network: InstanceMattingNetwork, path: Path) -> None:
+    """Write a network's weights, floats in half precision, and its config.
+
+    Batch-norm statistics stay in single precision: a small variance is nothing in half.
+    """
+    tensors: dict[str, Tensor] = {}
+    for key, value in network.state_dict().items():
+        is_statistic = key.endswith(("running_mean", "running_var"))
+        half = value.dtype.is_floating_point and not is_statistic
+        tensors[key] = value.detach().cpu().to(torch.float16 if half else value.dtype).contiguous()
+    metadata = {
+        "format": FORMAT,
+        "config": json.dumps(asdict(network.config)),
+        "mask_channels": str(network.mask_channels),
+    }
+    save_file(tensors, path, metadata)
+
+
+def load_matting_weights(path: Path) -> InstanceMattingNetwork:
+    """Return the network of a weights file, in single precision and evaluation mode.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, or holds something else.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} cannot be read as weights: {error}") from error
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(f"{path} holds no matting network of this program")
+    config = _config_from(json.loads(metadata["config"]))
+    network = InstanceMattingNetwork(config, int(metadata["mask_channels"]))
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} does not fit its own config: {error}") from error
+    return network.float().eval()
+
+
+def _config_from(values: dict[str, Any]) -> MattingNetworkConfig:
+    return MattingNetworkConfig(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    )

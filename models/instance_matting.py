@@ -1,0 +1,95 @@
+"""Matting branch and multi-instance refinement together: what one picture's people go through."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .matting_network import MattingNetwork, MattingNetworkConfig, MattingOutput
+from .refinement import MultiInstanceRefinement
+from .tri_mask import build_tri_masks
+
+STRIDE = 32
+"""Sides of the network's input are multiples of this."""
+
+
+class InstanceMattingNetwork(nn.Module):
+    """The whole of Figure 2 after the detector.
+
+    Args:
+        config: Widths and settings.
+        mask_channels: Channels of guidance, from the front of the tri-mask; 3 but in an ablation.
+    """
+
+    def __init__(self, config: MattingNetworkConfig, mask_channels: int = 3) -> None:
+        super().__init__()
+        self.config = config
+        self.mask_channels = mask_channels
+        self.branch = MattingNetwork(config, mask_channels)
+        self.refinement = MultiInstanceRefinement(config)
+
+    def forward(
+        self, image: Tensor, tri_masks: Tensor, groups: Tensor | None = None
+    ) -> MattingOutput | tuple[Tensor, Tensor]:
+        """Return the branch's output, or, with `groups`, refined tri-mattes and where they count.
+
+        Args:
+            image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
+            tri_masks: Guidance, `(N, 3, H, W)`, 0..1.
+            groups: `(N,)` integers 0..G-1; samples of one picture share a number. The branch is not
+                differentiated then.
+
+        Returns:
+            `MattingOutput`, or tri-mattes `(N, 3, H, W)` and region `(N, 1, H, W)`, bool.
+        """
+        guidance = tri_masks[:, : self.mask_channels]
+        if groups is None:
+            output: MattingOutput = self.branch(image, guidance)
+            return output
+        with torch.no_grad():
+            fused, region, feature = self.branch.predict(image, guidance)
+        return self.refinement(image, fused, feature, groups), region
+
+    @torch.no_grad()
+    def predict(
+        self, image: Tensor, tri_masks: Tensor, groups: Tensor, has_refinement: bool = True
+    ) -> Tensor:
+        """Return final tri-mattes, `(N, 3, H, W)`, 0..1.
+
+        Refinement counts where the finest head decided, and only for samples that share their picture.
+
+        Args:
+            image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
+            tri_masks: Guidance, `(N, 3, H, W)`, 0..1.
+            groups: `(N,)` integers 0..G-1; samples of one picture share a number.
+            has_refinement: Run the multi-instance refinement.
+        """
+        fused, region, feature = self.branch.predict(image, tri_masks[:, : self.mask_channels])
+        shared = torch.bincount(groups)[groups] > 1
+        if not has_refinement or not shared.any():
+            return fused
+        _, compact = torch.unique(groups[shared], return_inverse=True)
+        refined = self.refinement(image[shared], fused[shared], feature[shared], compact)
+        result = fused.clone()
+        result[shared] = torch.where(region[shared], refined, fused[shared])
+        return result
+
+    def matte_picture(self, image: Tensor, masks: Tensor, has_refinement: bool = True) -> Tensor:
+        """Return the alphas of everybody in one picture, `(n, H, W)`, 0..1.
+
+        Args:
+            image: Normalised RGB, `(3, H, W)`, of any size; padded by reflection inside.
+            masks: Instance masks, `(n, H, W)`, 0..1.
+            has_refinement: Run the multi-instance refinement.
+        """
+        count, height, width = masks.shape
+        if count == 0:
+            return masks.clone()
+        padding = (0, -width % STRIDE, 0, -height % STRIDE)
+        mode = "reflect" if min(height, width) > STRIDE else "replicate"
+        padded = F.pad(image[None], padding, mode=mode)
+        tri_masks = build_tri_masks(F.pad(masks[None], padding, mode=mode)[0])
+        groups = torch.zeros(count, dtype=torch.long, device=image.device)
+        mattes = self.predict(padded.expand(count, -1, -1, -1), tri_masks, groups, has_refinement)
+        return mattes[:, 0, :height, :width]
