@@ -21,11 +21,13 @@ Method = Literal["blur-fusion", "pymatting", "source"]
 EXTENSION_PX = 16
 """How far past the matte's edge colour reaches: editors filter colour and alpha apart."""
 
-_WIDE_PX = 90  # windows of the two passes, from the paper
+_WIDE_PX = 90  # windows of the passes, from the paper
 _NARROW_PX = 6
+_WIDE_PASSES = 3
+_WIDE_SCALE = 4
 
-# Weight of the wide estimate in the narrow one: it decides only where the narrow window sees almost no alpha.
-_WIDE_WEIGHT = np.float32(1e-3)
+# Weight of the last estimate in the next: it decides only where a window sees almost no alpha.
+_PRIOR_WEIGHT = np.float32(1e-3)
 _TINY = np.float32(1e-8)
 
 
@@ -50,53 +52,98 @@ def estimate_foreground(image: Image, alpha: FloatImage, method: Method = "blur-
         raise ValueError(f"method must be one of {', '.join(get_args(Method))}, got {method!r}")
     if image.shape != (*alpha.shape, 3):
         raise ValueError(f"image {image.shape} does not fit alpha {alpha.shape}")
+    visible = (alpha > 0).astype(np.uint8)
+    if not visible.any():
+        return np.zeros_like(image)
+    foreground: Image
     if method == "source":
-        foreground = image.copy()
-    elif not alpha.any():
-        foreground = np.zeros_like(image)
+        foreground = image
     else:
         estimate = _blur_fusion if method == "blur-fusion" else _multi_level
         foreground = estimate(image, np.clip(alpha, 0.0, 1.0).astype(np.float32))
-        is_opaque = alpha >= 1.0
-        foreground[is_opaque] = image[is_opaque]
-    foreground[~_reach(alpha)] = 0
-    return foreground
+        foreground = cv2.copyTo(image, (alpha >= 1.0).astype(np.uint8), foreground)
+    reach_px = 2 * EXTENSION_PX + 1
+    reach = cv2.dilate(visible, np.ones((reach_px, reach_px), np.uint8))
+    extended: Image = cv2.copyTo(foreground, reach)
+    return extended
 
 
 def _blur_fusion(image: Image, alpha: FloatImage) -> Image:
-    """Estimate by two passes of blurred foreground and background.
+    """Estimate by blurred foreground and background, first in wide windows, then in narrow ones.
+
+    The paper makes one wide pass at full size. Three at a quarter of it take less time and bring the
+    colour of wide soft edges nearer to the truth: the first pass still mixes in the background.
 
     Source: Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021, eq. 4-7.
     """
+    h, w = alpha.shape
+    size = (w, h)
+    small_size = (max(1, w // _WIDE_SCALE), max(1, h // _WIDE_SCALE))
     pixels = image.astype(np.float32)
-    foreground, background = pixels, pixels
-    wide_foreground: FloatImage | None = None
-    for window_px in (_WIDE_PX, _NARROW_PX):
-        blurred_foreground = _weighted_blur(foreground, alpha, window_px, wide_foreground)
-        background = _weighted_blur(background, 1 - alpha, window_px, background)
-        a = alpha[..., None]
-        residual = pixels - a * blurred_foreground - (1 - a) * background
-        foreground = blurred_foreground + a * residual
-        wide_foreground = blurred_foreground
+    small_pixels = _resized(pixels, small_size)
+    small_alpha = _resized(alpha, small_size)
+    foreground, blurred, background = small_pixels, None, small_pixels
+    for _ in range(_WIDE_PASSES):
+        foreground, blurred, background = _fuse(
+            small_pixels, small_alpha, foreground, blurred, background, _WIDE_PX // _WIDE_SCALE
+        )
+    assert blurred is not None
+    blurred = _resized(blurred, size)
+    background = _resized(background, size)
+    foreground = _composite_residual(pixels, _over_colour(alpha), blurred, background)
+    foreground, _, _ = _fuse(pixels, alpha, foreground, blurred, background, _NARROW_PX)
     largest = np.iinfo(image.dtype).max
-    foreground = np.clip(np.rint(foreground), 0, largest)
-    rounded: Image = foreground.astype(image.dtype)
+    rounded: Image = np.clip(np.rint(foreground), 0, largest).astype(image.dtype)
     return rounded
+
+
+def _fuse(
+    pixels: FloatImage,
+    alpha: FloatImage,
+    foreground: FloatImage,
+    blurred: FloatImage | None,
+    background: FloatImage,
+    window_px: int,
+) -> tuple[FloatImage, FloatImage, FloatImage]:
+    """Return the next foreground, its blurred form and the blurred background, `(h, w, 3)` each."""
+    weight = _over_colour(alpha)
+    blurred = _weighted_blur(foreground, weight, window_px, blurred)
+    background = _weighted_blur(background, 1 - weight, window_px, background)
+    return _composite_residual(pixels, weight, blurred, background), blurred, background
+
+
+def _composite_residual(
+    pixels: FloatImage, weight: FloatImage, blurred: FloatImage, background: FloatImage
+) -> FloatImage:
+    """Return the foreground that takes alpha's share of what the blurred ones leave unexplained."""
+    residual = pixels - weight * blurred - (1 - weight) * background
+    foreground: FloatImage = blurred + weight * residual  # eq. 7
+    return foreground
 
 
 def _weighted_blur(
     pixels: FloatImage, weight: FloatImage, window_px: int, prior: FloatImage | None
 ) -> FloatImage:
-    """Return the mean of `pixels` `(h, w, 3)` in a window, weighted; `prior` where weight is scarce."""
+    """Return the weighted mean of `pixels` in a window; `prior` where weight is scarce."""
     window = (window_px, window_px)
-    border = cv2.BORDER_REPLICATE
-    total = cv2.blur(pixels * weight[..., None], window, borderType=border)
-    mass = cv2.blur(weight, window, borderType=border)[..., None]
+    total = cv2.blur(pixels * weight, window, borderType=cv2.BORDER_REPLICATE)
+    mass = cv2.blur(weight, window, borderType=cv2.BORDER_REPLICATE)
     if prior is None:
         mean: FloatImage = total / (mass + _TINY)
     else:
-        mean = (total + _WIDE_WEIGHT * prior) / (mass + _WIDE_WEIGHT)
+        mean = (total + _PRIOR_WEIGHT * prior) / (mass + _PRIOR_WEIGHT)
     return mean
+
+
+def _over_colour(alpha: FloatImage) -> FloatImage:
+    """Return `(h, w)` alpha as `(h, w, 3)`: NumPy broadcasts over colour ten times slower."""
+    return np.asarray(cv2.merge([alpha] * 3), np.float32)
+
+
+def _resized(values: FloatImage, size: tuple[int, int]) -> FloatImage:
+    is_smaller = size[0] < values.shape[1] or size[1] < values.shape[0]
+    interpolation = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(values, size, interpolation=interpolation), np.float32)
 
 
 def _multi_level(image: Image, alpha: FloatImage) -> Image:
@@ -111,11 +158,3 @@ def _multi_level(image: Image, alpha: FloatImage) -> Image:
     estimate = estimate_foreground_ml(image / largest, alpha.astype(np.float64))
     rounded: Image = np.rint(np.clip(estimate, 0.0, 1.0) * largest).astype(image.dtype)
     return rounded
-
-
-def _reach(alpha: FloatImage) -> npt.NDArray[np.bool_]:
-    """Return where colour is kept: within `EXTENSION_PX` rows and columns of any alpha."""
-    size = 2 * EXTENSION_PX + 1
-    grown = cv2.dilate((alpha > 0).astype(np.uint8), np.ones((size, size), np.uint8))
-    reach: npt.NDArray[np.bool_] = grown > 0
-    return reach

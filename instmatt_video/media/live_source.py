@@ -37,8 +37,9 @@ _CAMERA_FORMAT = {"linux": "v4l2", "darwin": "avfoundation"}
 class LiveSource(FrameSource):
     """Frames as they arrive; they can be read once.
 
-    `Frame.index` counts what arrived, whether or not it could be decoded. Times are the stream's own; a frame that bears none, or one
-    that does not advance, is put one nominal frame after its predecessor.
+    `Frame.index` counts what arrived, whether or not it could be decoded. Times are the stream's
+    own; a frame that bears none, or one that does not advance, is put one nominal frame after its
+    predecessor.
     """
 
     def __init__(self, spec: str, frame_rate: Fraction | None = None) -> None:
