@@ -38,7 +38,7 @@ class MotionConfig:
 class TrackerConfig:
     """Births, lives and deaths of tracks."""
 
-    high_score: float = 0.7
+    high_score: float = 0.6
     """Detections from this score on take part in the first association, 0..1."""
     low_score: float = 0.1
     """Detections below this score are ignored, 0..1."""
@@ -48,14 +48,16 @@ class TrackerConfig:
     """Detections in a row after which a track is real; its earlier frames are then given back."""
     max_lost_frames: int = 30
     """A confirmed track coasts this long without a detection before it ends."""
-    buffer_fraction: float = 0.35
+    buffer_fraction: float = 0.3
     """Boxes grow by this part of their size on each side before they are compared."""
-    min_iou: float = 0.1
+    min_iou: float = 0.2
     """Least overlap of grown boxes in the first association, 0..1."""
-    min_iou_low_score: float = 0.3
+    min_iou_low_score: float = 0.4
     """Least overlap of grown boxes for a detection of low score, 0..1."""
     min_iou_tentative: float = 0.3
     """Least overlap of grown boxes for a track that is not confirmed, 0..1."""
+    direction_weight: float = 0.1
+    """What a move straight along a track's course adds to the overlap of a pair, 0..1; a move back takes it away."""
     duplicate_iou: float = 0.9
     """Of two detections that overlap this much (mask and box) the weaker is dropped, 0..1; 1 keeps all."""
     mask_weight: float = 0.5
@@ -81,6 +83,7 @@ class TrackerConfig:
             "min_iou",
             "min_iou_low_score",
             "min_iou_tentative",
+            "direction_weight",
             "duplicate_iou",
             "mask_weight",
             "appearance_weight",
@@ -95,3 +98,51 @@ class TrackerConfig:
         _check("buffer_fraction", self.buffer_fraction, 0.0, 2.0)
         if self.low_score > self.high_score:
             raise ValueError(f"low_score {self.low_score} is above high_score {self.high_score}")
+
+
+@dataclass(frozen=True)
+class StitchConfig:
+    """The offline pass: which tracklets are one person."""
+
+    max_gap_frames: int = 60
+    """Longest absence that motion alone may bridge."""
+    max_overlap_frames: int = 0
+    """Two tracklets of one person may run beside one another this long."""
+    velocity_frames: int = 10
+    """Frames at a tracklet's end from which its speed is measured."""
+    coast_frames: float = 15.0
+    """A person's speed is forgotten over this many frames of absence."""
+    position_std: float = 0.3
+    """Expected miss of the extrapolated position at a gap of one frame, in box heights."""
+    drift_std: float = 0.03
+    """What each further frame of a gap adds to the expected miss, in box heights."""
+    size_std: float = 0.15
+    """Expected change of height over a gap, as a logarithm."""
+    max_cost: float = 6.0
+    """Pairs whose squared misses sum to more are never joined."""
+    appearance_weight: float = 20.0
+    """What a loss of 1 in cosine against `neutral_similarity` adds to the cost."""
+    neutral_similarity: float = 0.85
+    """Cosine that speaks neither for nor against one person, 0..1."""
+    max_absence_frames: int = 3000
+    """Longest absence that strong appearance may bridge, cuts included."""
+    strong_similarity: float = 0.95
+    """Cosine from which appearance alone joins, 0..1."""
+    strong_margin: float = 0.02
+    """By this much a pair joined by appearance alone must be more alike than the next best."""
+    min_identity_frames: int = 10
+    """A person detected in fewer frames is dropped."""
+    min_mean_score: float = 0.75
+    """A person whose detections are less certain on average is dropped, 0..1."""
+
+    def __post_init__(self) -> None:
+        for name in ("neutral_similarity", "strong_similarity", "strong_margin", "min_mean_score"):
+            _check(name, getattr(self, name), 0.0, 1.0)
+        for name in ("max_gap_frames", "max_overlap_frames", "max_absence_frames"):
+            _check(name, getattr(self, name), 0, 10**6)
+        for name in ("velocity_frames", "min_identity_frames"):
+            _check(name, getattr(self, name), 1, 10**6)
+        for name in ("coast_frames", "position_std", "size_std"):
+            _check(name, getattr(self, name), 1e-3, 10**6)
+        for name in ("drift_std", "max_cost", "appearance_weight"):
+            _check(name, getattr(self, name), 0.0, 10**6)

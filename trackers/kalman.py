@@ -48,6 +48,30 @@ class BoxFilter:
         """Boxes as the filter believes them now, `(T, 4)` xyxy in pixels."""
         return cxcywh_to_xyxy(self.state[:, POSITION])
 
+    def direction_agreement(self, origins: FloatArray, points: FloatArray) -> FloatArray:
+        """Return how well a move from `origins` to `points` agrees with each box's course, `(T, D)`.
+
+        The cosine between both, times how sure the filter is that the box moves at all: its speed² as a part of
+        speed² and variance.
+
+        Args:
+            origins: Where each box was last seen, `(T, 2)` centres in pixels.
+            points: Where it may be now, `(D, 2)`.
+
+        Source:
+            Cao et al. 2023 (OC-SORT), section 3.3.
+        """
+        velocity = self.state[:, VELOCITY, :2]
+        variance = self.state[:, VAR_VELOCITY, 0] + self.state[:, VAR_VELOCITY, 1]
+        speed_sq = velocity[:, 0] ** 2 + velocity[:, 1] ** 2
+        move = points - origins[:, None]  # (T, D, 2)
+        distance = np.sqrt(move[..., 0] ** 2 + move[..., 1] ** 2)
+        along = move[..., 0] * velocity[:, :1] + move[..., 1] * velocity[:, 1:]
+        # cos · speed² / (speed² + variance), with one division and no 0 / 0
+        scale = np.sqrt(speed_sq) / (speed_sq + variance)
+        agreement: FloatArray = along * scale[:, None] / np.maximum(distance, 1e-9)
+        return agreement
+
     def add(self, boxes: FloatArray) -> None:
         """Append filters at rest on boxes `(n, 4)`."""
         position = xyxy_to_cxcywh(boxes)

@@ -34,7 +34,11 @@ class EndedTracks:
 
 
 def match_by_appearance(
-    absent: FloatArray, present: FloatArray, min_similarity: float, min_margin: float
+    absent: FloatArray,
+    present: FloatArray,
+    min_similarity: float,
+    min_margin: float,
+    is_possible: BoolArray | None = None,
 ) -> tuple[IntArray, IntArray]:
     """Return pairs of rows that look alike, and clearly more so than any other pairing of either.
 
@@ -43,8 +47,11 @@ def match_by_appearance(
         present: `(P, D)` unit vectors.
         min_similarity: Least cosine of a pair.
         min_margin: The cosine of a pair must exceed that of the next best for both of its sides by this much.
+        is_possible: `(A, P)`; other pairs are as if they were not there.
     """
     similarity = absent @ present.T
+    if is_possible is not None:
+        similarity = np.where(is_possible, similarity, -1.0)
     if not similarity.size:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
     is_sure: BoolArray = similarity >= min_similarity

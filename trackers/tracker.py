@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,7 @@ _LIFE = np.dtype(
         ("missed", np.intp),
         ("score", np.float64),
         ("is_confirmed", np.bool_),
+        ("seen_at", np.float64, (2,)),
     ]
 )
 
@@ -64,6 +66,11 @@ class _Detections:
     scores: FloatArray
     masks: MaskArray | None
     appearance: FloatArray | None
+
+    @cached_property
+    def centers(self) -> FloatArray:
+        """`(N, 2)` in pixels."""
+        return 0.5 * (self.boxes[:, :2] + self.boxes[:, 2:])
 
 
 class Tracker:
@@ -179,13 +186,14 @@ class Tracker:
 
     def _are_originals(self, boxes: FloatArray, masks: MaskArray | None) -> BoolArray:
         """Return which detections, best first, are no copy of a better one."""
-        iou = pairwise_iou(boxes, boxes)
-        is_copy = np.triu(iou > self.config.duplicate_iou, 1)
-        if masks is not None and is_copy.any():
+        is_kept = np.ones(len(boxes), np.bool_)
+        is_copy = pairwise_iou(boxes, boxes) > self.config.duplicate_iou
+        if np.count_nonzero(is_copy) == len(boxes):  # each is like itself only
+            return is_kept
+        if masks is not None:
             # Two people may fill one box; they never fill one outline.
             is_copy &= pairwise_mask_iou(boxes, masks, boxes, masks) > self.config.duplicate_iou
-        is_kept = np.ones(len(boxes), np.bool_)
-        for better, weaker in np.argwhere(is_copy):
+        for better, weaker in np.argwhere(np.triu(is_copy, 1)):
             is_kept[weaker] &= not is_kept[better]
         return is_kept
 
@@ -202,6 +210,9 @@ class Tracker:
         )
         value = self._cues.pair_values(
             overlap, predicted, found.boxes, found.masks, found.appearance
+        )
+        value = value + config.direction_weight * self._motion.direction_agreement(
+            life["seen_at"], found.centers
         )
         is_high = found.scores >= config.high_score
         is_free = np.ones(len(found.rows), np.bool_)
@@ -238,6 +249,7 @@ class Tracker:
         life["missed"][rows] = 0
         life["hits"][rows] += 1
         life["score"][rows] = found.scores[columns]
+        life["seen_at"][rows] = found.centers[columns]
         is_confirmed = life["is_confirmed"]
         is_new = ~is_confirmed & (life["hits"] >= self.config.confirm_frames)
         if is_new.any():
@@ -299,6 +311,7 @@ class Tracker:
         life["track_id"] = np.where(is_new, self._next_id + np.cumsum(is_new) - 1, recalled)
         life["hits"] = np.where(is_new, 1, self.config.confirm_frames)
         life["score"] = found.scores[born]
+        life["seen_at"] = found.centers[born]
         life["is_confirmed"] = life["hits"] >= self.config.confirm_frames
         self._confirmed_ids.update(life["track_id"][life["is_confirmed"]].tolist())
         self._next_id += int(np.count_nonzero(is_new))

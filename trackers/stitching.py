@@ -1,0 +1,196 @@
+"""The offline pass: tracklets of a whole clip → people. Knows boxes, time, appearance and shots; knows no pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .assignment import match_pairs
+from .boxes import BoolArray, FloatArray, IntArray, xyxy_to_cxcywh
+from .config import StitchConfig
+from .reentry import match_by_appearance
+
+
+@dataclass(frozen=True)
+class Tracklet:
+    """What the tracker made of one stretch of a person's life."""
+
+    track_id: int
+    """From 1."""
+    frames: IntArray
+    """`(F,)`, rising; frames with a detection."""
+    boxes: FloatArray
+    """`(F, 4)` xyxy in pixels."""
+    scores: FloatArray
+    """`(F,)`, 0..1."""
+    appearance: FloatArray | None = None
+    """`(D,)` unit vector, the mean over the tracklet; `None` where nothing is known."""
+    is_confirmed: bool = True
+    shot: int = 0
+    """Number of the shot it lies in, counted by cuts."""
+
+    def __post_init__(self) -> None:
+        count = len(self.frames)
+        if not count or self.boxes.shape != (count, 4) or self.scores.shape != (count,):
+            raise ValueError(
+                f"tracklet {self.track_id}: frames {self.frames.shape}, boxes {self.boxes.shape} and "
+                f"scores {self.scores.shape} do not describe the same frames"
+            )
+
+
+def stitch(tracklets: Sequence[Tracklet], config: StitchConfig | None = None) -> dict[int, int]:
+    """Return the identity of each tracklet; tracklets that are no lasting person are left out.
+
+    Every tracklet gets at most one successor and one predecessor, all chosen at once so that the evidence summed
+    over the clip is highest. Within a shot, motion joins (with appearance where there is one); what is then
+    still apart, cuts included, only strong appearance joins.
+
+    Args:
+        tracklets: In any order, with distinct ids. May be empty.
+        config: What may be joined and what is dropped.
+
+    Returns:
+        Tracklet id → identity, both from 1; identities are numbered by first frame, then left edge.
+
+    Source:
+        Zhang, Li and Nevatia 2008 for data association as one optimum over the clip.
+    """
+    config = config or StitchConfig()
+    parts = sorted(tracklets, key=lambda part: (part.frames[0], part.boxes[0, 0], part.track_id))
+    if len({part.track_id for part in parts}) != len(parts):
+        raise ValueError("two tracklets bear one track_id")
+    if not parts:
+        return {}
+    value = _motion_values(parts, config)
+    earlier, later = match_pairs(value, value > 0.0)
+    chains = _chains(len(parts), earlier, later)
+    chains = _join_by_appearance(parts, chains, config)
+    identities: dict[int, int] = {}
+    number = 0
+    for chain in sorted(chains, key=lambda chain: chain[0]):
+        members = [parts[index] for index in chain]
+        if _is_person(members, config):
+            number += 1
+            identities |= {part.track_id: number for part in members}
+    return identities
+
+
+def _is_person(members: Sequence[Tracklet], config: StitchConfig) -> bool:
+    scores = np.concatenate([part.scores for part in members])
+    return (
+        any(part.is_confirmed for part in members)
+        and len(scores) >= config.min_identity_frames
+        and float(scores.mean()) >= config.min_mean_score
+    )
+
+
+def _motion_values(parts: Sequence[Tracklet], config: StitchConfig) -> FloatArray:
+    """Return what joining `i` before `j` is worth, `(n, n)`; not above 0 where it is impossible."""
+    first = np.array([part.frames[0] for part in parts])
+    last = np.array([part.frames[-1] for part in parts])
+    shot = np.array([part.shot for part in parts])
+    head, head_speed = _ends(parts, config.velocity_frames, is_head=True)
+    tail, tail_speed = _ends(parts, config.velocity_frames, is_head=False)
+    gap = first[None, :] - last[:, None]
+    is_possible = (gap >= 1 - config.max_overlap_frames) & (gap <= config.max_gap_frames)
+    is_possible &= (shot[:, None] == shot[None, :]) & (first[:, None] < first[None, :])
+    is_possible &= last[:, None] < last[None, :]
+    rows, columns = np.nonzero(is_possible)
+    value = np.zeros((len(parts), len(parts)))
+    span = gap[rows, columns].astype(np.float64)
+    # A person out of sight rarely keeps walking straight on: the travelled way levels off with the gap.
+    way = config.coast_frames * (1.0 - np.exp(-np.abs(span) / config.coast_frames)) * np.sign(span)
+    height = np.sqrt(tail[rows, 3] * head[columns, 3])
+    ahead = tail[rows, :2] + tail_speed[rows] * way[:, None] - head[columns, :2]
+    back = head[columns, :2] - head_speed[columns] * way[:, None] - tail[rows, :2]
+    miss = 0.5 * (np.linalg.norm(ahead, axis=1) + np.linalg.norm(back, axis=1)) / height
+    expected = config.position_std + config.drift_std * np.maximum(span - 1.0, 0.0)
+    growth = np.log(head[columns, 3] / tail[rows, 3]) / config.size_std
+    cost = (miss / expected) ** 2 + growth**2
+    cost += config.appearance_weight * _dissimilarity(parts, rows, columns, config)
+    value[rows, columns] = config.max_cost - cost
+    return value
+
+
+def _ends(
+    parts: Sequence[Tracklet], num_frames: int, *, is_head: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Return centre and size `(n, 4)` and speed `(n, 2)` in px per frame at each tracklet's head or tail.
+
+    Both are of the straight line through the outermost frames, so one bad box counts little.
+    """
+    states = np.zeros((len(parts), 4))
+    speeds = np.zeros((len(parts), 2))
+    for index, part in enumerate(parts):
+        end = slice(None, num_frames) if is_head else slice(-num_frames, None)
+        frames, states_of_part = part.frames[end], xyxy_to_cxcywh(part.boxes[end])
+        outermost = frames[0] if is_head else frames[-1]
+        time = frames - frames.mean()
+        mean = states_of_part.mean(axis=0)
+        variance = float(time @ time)
+        # The ridge of a few frames² keeps the speed of a tracklet of two or three boxes near zero.
+        slope = time @ (states_of_part - mean) / (variance + num_frames)
+        states[index] = mean + slope * (outermost - frames.mean())
+        speeds[index] = slope[:2]
+    states[:, 2:] = np.maximum(states[:, 2:], 1.0)
+    return states, speeds
+
+
+def _dissimilarity(
+    parts: Sequence[Tracklet], rows: IntArray, columns: IntArray, config: StitchConfig
+) -> FloatArray:
+    """Return `neutral - cosine` of each pair; 0 where one of them has no appearance."""
+    looks = [part.appearance for part in parts]
+    out = np.zeros(len(rows))
+    for pair, (i, j) in enumerate(zip(rows, columns, strict=True)):
+        a, b = looks[i], looks[j]
+        if a is not None and b is not None:
+            out[pair] = config.neutral_similarity - float(a @ b)
+    return out
+
+
+def _chains(count: int, earlier: IntArray, later: IntArray) -> list[list[int]]:
+    """Return the tracklets of each person, in time, from successors chosen pairwise."""
+    successor = dict(zip(earlier.tolist(), later.tolist(), strict=True))
+    starts = set(range(count)) - set(successor.values())
+    chains = []
+    for start in sorted(starts):
+        chain = [start]
+        while chain[-1] in successor:
+            chain.append(successor[chain[-1]])
+        chains.append(chain)
+    return chains
+
+
+def _join_by_appearance(
+    parts: Sequence[Tracklet], chains: list[list[int]], config: StitchConfig
+) -> list[list[int]]:
+    """Return chains, those that end before another begins joined where they surely look alike."""
+    looks = [_mean_appearance([parts[index] for index in chain]) for chain in chains]
+    known = [look for look in looks if look is not None]
+    if len(known) < 2:
+        return chains
+    vectors = np.stack([np.zeros_like(known[0]) if look is None else look for look in looks])
+    first = np.array([parts[chain[0]].frames[0] for chain in chains])
+    last = np.array([parts[chain[-1]].frames[-1] for chain in chains])
+    absence = first[None, :] - last[:, None]
+    is_possible: BoolArray = (absence >= 1) & (absence <= config.max_absence_frames)
+    earlier, later = match_by_appearance(
+        vectors, vectors, config.strong_similarity, config.strong_margin, is_possible
+    )
+    return [
+        [index for link in joined for index in chains[link]]
+        for joined in _chains(len(chains), earlier, later)
+    ]
+
+
+def _mean_appearance(members: Sequence[Tracklet]) -> FloatArray | None:
+    """Return the unit mean of the members' appearance, weighted by their frames."""
+    total = sum(
+        (len(part.frames) * part.appearance for part in members if part.appearance is not None),
+        start=np.float64(0.0),
+    )
+    length = float(np.linalg.norm(total))
+    return np.asarray(total) / length if length > 0.0 else None
