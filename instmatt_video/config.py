@@ -1,0 +1,123 @@
+"""Every choice of a run, one frozen dataclass a stage, nested in `MatteConfig`.
+
+Defaults stand here once; the command line reads them for its help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+FOREGROUND_METHODS = ("blur-fusion", "pymatting", "source")
+
+
+@dataclass(frozen=True)
+class DetectionConfig:
+    """Finding people."""
+
+    detector: str = "auto"
+    """`auto`, `compact`, `maskrcnn`, or `masks:DIR` for instance masks of another tool."""
+    detect_every: int = 1
+    """Frames from one detection to the next; in between, masks follow the tracks' motion."""
+
+    def __post_init__(self) -> None:
+        if self.detect_every < 1:
+            raise ValueError(f"detect_every must be 1 or more, not {self.detect_every}")
+
+
+@dataclass(frozen=True)
+class MattingConfig:
+    """Turning masks into alphas."""
+
+    model: str = "lite"
+    """`lite`, `base`, or a weights file."""
+    matte_size: int = 512
+    """Longest side, in pixels, of a person's crop as the network sees it."""
+    context: float = 0.15
+    """Margin of a crop around the person, as a share of the person's longer side."""
+    device: str = "auto"
+    precision: str = "auto"
+    """`auto` is bf16 or fp16 on a GPU, fp32 on a CPU."""
+    has_refinement: bool = True
+    """Run the multi-instance refinement where people share a crop."""
+
+    def __post_init__(self) -> None:
+        if not 64 <= self.matte_size <= 4096:
+            raise ValueError(f"matte_size must be in 64..4096 pixels, not {self.matte_size}")
+        if not 0 <= self.context <= 1:
+            raise ValueError(f"context must be in 0..1, not {self.context}")
+        if self.device.split(":")[0] not in DEVICES:
+            raise ValueError(f"device must be one of {', '.join(DEVICES)}, not {self.device!r}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}"
+            )
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """What is written, and how it is called."""
+
+    format: str = "prores4444"
+    """A name of `instmatt_video.media.formats.FORMATS`."""
+    quality: int | None = None
+    """Codec quality, lower is better; the format's own default unless given."""
+    filename: str = "person_{track:02d}.{ext}"
+    """Template; fields are clip, track, name, ext."""
+    foreground: str = "blur-fusion"
+    """Colour under the matte: `blur-fusion`, `pymatting`, `source`."""
+    has_audio: bool = True
+    """Copy the clip's sound into colour streams."""
+    has_preview: bool = True
+    """Write `preview.mp4`."""
+    has_report: bool = True
+    """Write `report.html`."""
+    has_rest: bool = False
+    """Write everybody who has no stream of their own into one more stream, `rest`."""
+    only: tuple[int, ...] = ()
+    """Track numbers that get a stream; empty is all."""
+    is_trimmed: bool = False
+    """Cut each stream to the person's span; else every stream has all frames of the clip."""
+
+    def __post_init__(self) -> None:
+        if self.foreground not in FOREGROUND_METHODS:
+            raise ValueError(
+                f"foreground must be one of {', '.join(FOREGROUND_METHODS)}, "
+                f"not {self.foreground!r}"
+            )
+        if any(track < 1 for track in self.only):
+            raise ValueError(f"only: track numbers begin at 1, not {min(self.only)}")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How a run treats what is there already."""
+
+    is_resumed: bool = False
+    """Go on after the last whole chunk and keep verified streams."""
+    is_overwriting: bool = False
+    """Replace an earlier output of the same clip."""
+    is_cleaned: bool = False
+    """Remove the alpha store once every stream is written."""
+    chunk_frames: int = 32
+    """Frames a chunk of the alpha store: what a crash costs at most."""
+
+    def __post_init__(self) -> None:
+        if self.is_resumed and self.is_overwriting:
+            raise ValueError("is_resumed and is_overwriting contradict each other")
+        if self.chunk_frames < 1:
+            raise ValueError(f"chunk_frames must be 1 or more, not {self.chunk_frames}")
+
+
+@dataclass(frozen=True)
+class MatteConfig:
+    """Every choice of a run."""
+
+    detection: DetectionConfig = field(default_factory=DetectionConfig)
+    matting: MattingConfig = field(default_factory=MattingConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+    frame_rate: Fraction | None = None
+    """Frames per second of a folder of pictures; a video brings its own."""

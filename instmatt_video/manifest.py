@@ -1,0 +1,131 @@
+"""`manifest.json`: what was made from what, with which settings, weights and version."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .errors import VideoOpenError
+
+SCHEMA_VERSION = 1
+FILE_NAME = "manifest.json"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceRecord(_Model):
+    """The clip."""
+
+    name: str
+    path: str | None
+    """As it was given."""
+    sha256: str | None
+    """Of the file; `None` for folders and streams."""
+    width: int
+    height: int
+    frame_rate: str
+    """Exact, as `25` or `30000/1001`."""
+    frame_count: int
+    duration_s: float
+    color_primaries: str
+    color_transfer: str
+    color_matrix: str
+    is_full_range: bool
+    bit_depth: int
+    rotation_deg: int
+    timecode: str | None
+    has_audio: bool
+    is_variable_rate: bool
+
+
+class WeightsRecord(_Model):
+    """A network that was used."""
+
+    name: str
+    sha256: str | None
+
+
+class StageRecord(_Model):
+    """Where the time went."""
+
+    name: str
+    """`decode`, `detect`, `track`, `matte`, `store`, `foreground`, `encode`, …"""
+    busy_s: float
+    """Seconds of work, summed over threads."""
+    frames: int
+
+
+class TrackRecord(_Model):
+    """One person."""
+
+    id: int
+    name: str
+    file: str | None
+    """Relative to the manifest; `None` where the track got no stream."""
+    first_frame: int
+    """As the source counts: from 1, or as an image sequence is numbered."""
+    last_frame: int
+    frames_visible: int
+    spans: tuple[tuple[int, int], ...]
+    """First and last frame of each stretch in which the person is seen."""
+    mean_score: float
+    thumbnail: str
+    """JPEG as a data URL."""
+    sha256: str | None = None
+    """Of the stream's file; `None` for a folder."""
+
+
+class Manifest(_Model):
+    """Everything about a run; alpha is always straight and linear."""
+
+    schema_version: int = SCHEMA_VERSION
+    program_version: str
+    created: str
+    """ISO 8601, UTC."""
+    source: SourceRecord
+    settings: dict[str, Any]
+    detector: str
+    detector_reason: str
+    weights: tuple[WeightsRecord, ...]
+    device: str
+    precision: str
+    format: str
+    alpha: str = "straight, linear, full range"
+    audio: str
+    """What became of the clip's sound, in words."""
+    stages: tuple[StageRecord, ...]
+    wall_s: float
+    alpha_store_bytes: int
+    warnings: tuple[str, ...]
+    cuts: tuple[int, ...]
+    """Frames that begin a new shot."""
+    tracks: tuple[TrackRecord, ...]
+
+    def save(self, folder: Path) -> None:
+        """Write `manifest.json`, whole or not at all."""
+        temporary = folder / f".{FILE_NAME}.partial"
+        temporary.write_text(json.dumps(self.model_dump(mode="json"), indent=2) + "\n")
+        os.replace(temporary, folder / FILE_NAME)
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Return the manifest of an output folder.
+
+    Raises:
+        VideoOpenError: There is none, or it is not ours.
+    """
+    path = folder / FILE_NAME
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise VideoOpenError(f"no {FILE_NAME} in {folder}: it is no output of this program") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise VideoOpenError(f"{path}: {place}: {first['msg']}") from error
