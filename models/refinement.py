@@ -44,6 +44,7 @@ class MultiInstanceRefinement(nn.Module):
         features: Tensor,
         groups: Tensor,
         strategy: Strategy = "parallel",
+        coverage: Tensor | None = None,
     ) -> Tensor:
         """Return refined tri-mattes, `(N, 3, H, W)`, 0..1.
 
@@ -54,12 +55,14 @@ class MultiInstanceRefinement(nn.Module):
             groups: `(N,)` integers 0..G-1; samples of one picture share a number.
             strategy: `parallel` exchanges the unrefined features of all at once; `cycle` lets each instance,
                 in order, use what those before it have refined.
+            coverage: Where each sample's crop reaches in a canvas that the samples of a group share,
+                `(N, 1, H, W)`, 0 or 1; outside its crop a sample takes no part. `None` is everywhere.
         """
         separated = self.separate(tri_mattes, features)
         if strategy == "parallel":
-            exchanged = interact(separated, groups)
+            exchanged = interact(separated, groups, coverage)
         else:
-            exchanged = interact_in_cycle(separated, groups)
+            exchanged = interact_in_cycle(separated, groups, coverage)
         return self.aggregate(image, exchanged)
 
     def separate(self, tri_mattes: Tensor, features: Tensor) -> Tensor:
@@ -75,12 +78,14 @@ class MultiInstanceRefinement(nn.Module):
         return activate(self.head(x), self.config)
 
 
-def interact(features: Tensor, groups: Tensor) -> Tensor:
+def interact(features: Tensor, groups: Tensor, coverage: Tensor | None = None) -> Tensor:
     """Return the features after one parallel exchange inside each group.
 
     Args:
         features: F_t, F_r, F_b of each instance, `(N, 3, D, H, W)`.
         groups: `(N,)` integers 0..G-1.
+        coverage: Where each instance takes part, `(N, 1, H, W)`, 0 or 1; `None` is everywhere. n of
+            the equations then counts, at each pixel, those who do.
 
     Returns:
         F̃_t, F̃_r, F̃_b, as `features`. An instance alone in its group has no other to hear: its sums over
@@ -90,8 +95,13 @@ def interact(features: Tensor, groups: Tensor) -> Tensor:
         InstMatt Eq. 7-9.
     """
     count = int(groups.max()) + 1 if len(groups) else 0
+    if coverage is None:
+        n = torch.bincount(groups, minlength=count)[groups].to(features.dtype).view(-1, 1, 1, 1)
+    else:
+        features = features * coverage[:, None]
+        members = coverage.new_zeros((count, *coverage.shape[1:])).index_add(0, groups, coverage)
+        n = members[groups].clamp(min=1)
     sums = features.new_zeros((count, *features.shape[1:])).index_add(0, groups, features)[groups]
-    n = torch.bincount(groups, minlength=count)[groups].to(features.dtype).view(-1, 1, 1, 1)
     target, reference = features[:, 0], features[:, 1]
     others_target = sums[:, 0] - target
     new_target = (target + sums[:, 1] / (n - 1).clamp(min=1) - others_target) / 2  # eq. (7)
@@ -100,12 +110,15 @@ def interact(features: Tensor, groups: Tensor) -> Tensor:
     return torch.stack((new_target, new_reference, new_background), 1)
 
 
-def interact_in_cycle(features: Tensor, groups: Tensor) -> Tensor:
+def interact_in_cycle(
+    features: Tensor, groups: Tensor, coverage: Tensor | None = None
+) -> Tensor:
     """Return the features after instances, in their order, refined one after the other.
 
     Args:
         features: As for `interact`.
         groups: As for `interact`.
+        coverage: As for `interact`.
 
     Source:
         InstMatt section 3.3, cycle refinement.
@@ -114,6 +127,7 @@ def interact_in_cycle(features: Tensor, groups: Tensor) -> Tensor:
     for index in range(len(current)):
         members = (groups == groups[index]).nonzero().flatten().tolist()
         group = torch.stack([current[m] for m in members])
-        refined = interact(group, groups.new_zeros(len(members)))
+        here = None if coverage is None else coverage[members]
+        refined = interact(group, groups.new_zeros(len(members)), here)
         current[index] = refined[members.index(index)]
     return torch.stack(current) if current else features
