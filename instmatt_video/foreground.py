@@ -5,7 +5,7 @@ Knows one crop and its alpha; knows no files. The colour is straight: not multip
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import cv2
 import numpy as np
@@ -71,8 +71,8 @@ def estimate_foreground(image: Image, alpha: FloatImage, method: Method = "blur-
 def _blur_fusion(image: Image, alpha: FloatImage) -> Image:
     """Estimate by blurred foreground and background, first in wide windows, then in narrow ones.
 
-    The paper makes one wide pass at full size. Three at a quarter of it take less time and bring the
-    colour of wide soft edges nearer to the truth: the first pass still mixes in the background.
+    The paper makes one wide pass at full size. Three at a quarter of it take less time and bring
+    the colour of wide soft edges nearer to the truth: the first still mixes in the background.
 
     Source: Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021, eq. 4-7.
     """
@@ -93,8 +93,7 @@ def _blur_fusion(image: Image, alpha: FloatImage) -> Image:
     foreground = _composite_residual(pixels, _over_colour(alpha), blurred, background)
     foreground, _, _ = _fuse(pixels, alpha, foreground, blurred, background, _NARROW_PX)
     largest = np.iinfo(image.dtype).max
-    rounded: Image = np.clip(np.rint(foreground), 0, largest).astype(image.dtype)
-    return rounded
+    return cast(Image, np.clip(np.rint(foreground), 0, largest).astype(image.dtype))
 
 
 def _fuse(

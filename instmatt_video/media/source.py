@@ -118,11 +118,7 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
 def describe_av_error(error: Exception) -> str:
     """Return FFmpeg's own words for a fault, in one line."""
     if isinstance(error, av.FFmpegError):
-        words = error.strerror or str(error)
-        detail = error.log[1] if error.log else None
-        if detail is not None:
-            words = f"{words} ({detail[1]}: {detail[2].strip()})"
-        return " ".join(words.split())
+        return " ".join((error.strerror or str(error)).split())
     return " ".join(str(error).split())
 
 

@@ -7,6 +7,7 @@ no other.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import cast
 
 import av
+import av.logging
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -152,7 +154,9 @@ class VideoFileSource(FrameSource):
             )
         if timetable.is_variable_rate:
             self._warn("variable frame rate: each frame keeps its own time")
-        if stream.frames > len(timetable.ticks) + 1:
+        if timetable.duration_s < 0.98 * self._promised_duration_s(container, stream) - 1:
+            self._warn(f"the file ends after {float(timetable.duration_s):.2f} s: truncated?")
+        elif stream.frames > len(timetable.ticks) + 1:
             self._warn(
                 f"the file names {stream.frames} frames but holds {len(timetable.ticks)}: "
                 "truncated?"
@@ -178,6 +182,15 @@ class VideoFileSource(FrameSource):
             is_interlaced=is_interlaced,
         )
 
+    @staticmethod
+    def _promised_duration_s(container: InputContainer, stream: VideoStream) -> float:
+        """Return how long the video should be by its header, 0 where that is not said."""
+        if stream.duration and stream.time_base:
+            return float(stream.duration * stream.time_base)
+        if container.duration and not container.streams.audio:
+            return container.duration / av.time_base
+        return 0.0
+
     def _upright(self, picture: VideoFrame) -> Image:
         image = self._converter(picture)
         return turned_clockwise(image, self.info.rotation_deg)
@@ -196,7 +209,28 @@ def open_container(path: Path) -> InputContainer:
     try:
         return av.open(path, "r")
     except (av.FFmpegError, OSError) as error:
-        raise VideoOpenError(f"{path}: cannot be opened: {describe_av_error(error)}") from error
+        words = _demuxer_complaint(path) or describe_av_error(error)
+        raise VideoOpenError(f"{path}: cannot be opened: {words}") from error
+
+
+def _demuxer_complaint(path: Path) -> str | None:
+    """Return what FFmpeg logs on opening a broken file ("moov atom not found"), if anything.
+
+    PyAV keeps FFmpeg's log shut; it is opened for a second try.
+    """
+    level, skips_repeated = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)  # two files may be broken in the same way
+    try:
+        with av.logging.Capture() as entries, contextlib.suppress(av.FFmpegError, OSError):
+            av.open(path, "r").close()
+    finally:
+        av.logging.set_level(level)
+        av.logging.set_skip_repeated(skips_repeated)
+    if not entries:
+        return None
+    _, demuxer, message = entries[-1]
+    return f"{' '.join(message.split())} ({demuxer})"
 
 
 def first_video_stream(container: InputContainer, path: Path | str) -> VideoStream:

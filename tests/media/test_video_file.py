@@ -1,0 +1,204 @@
+"""Video files: times, rotation, depth, faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from conftest import disc_picture
+
+from instmatt_video.errors import FrameDecodeError, VideoOpenError
+from instmatt_video.media import open_source
+
+Maker = Callable[..., Path]
+
+
+def test_variable_rate_keeps_each_frames_time(make_video: Maker) -> None:
+    ticks = [0, 1001, 2002, 5005, 6006, 9009, 9509, 12012]
+    path = make_video("vfr.mp4", time_base=Fraction(1, 30000), ticks=ticks, rate=Fraction(30))
+    source = open_source(path)
+    assert [frame.time for frame in source] == [Fraction(tick, 30000) for tick in ticks]
+    assert source.info.is_variable_rate
+    assert any("variable frame rate" in warning for warning in source.warnings)
+    assert [frame.time for frame in source.frames(5)] == [
+        Fraction(tick, 30000) for tick in ticks[5:]
+    ]
+
+
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60)])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "mov"])
+def test_broadcast_rates_are_exact(make_video: Maker, rate: Fraction, suffix: str) -> None:
+    source = open_source(make_video(f"clip.{suffix}", rate=rate, count=30))
+    assert source.info.frame_rate == rate
+    assert not source.info.is_variable_rate  # Matroska's whole milliseconds are no variable rate
+    # Matroska rounds to milliseconds; the others are exact.
+    tolerance = Fraction(1, 2000) if suffix == "mkv" else 0
+    for frame in source:
+        assert abs(frame.time - frame.index / rate) <= tolerance
+
+
+@pytest.mark.parametrize(
+    ("rotation_deg", "clockwise"),
+    [(90, 270), (-90, 90), (180, 180)],
+    ids=["counter-clockwise", "phone upright", "upside down"],
+)
+def test_rotation_is_applied(make_video: Maker, rotation_deg: int, clockwise: int) -> None:
+    source = open_source(make_video("turned.mp4", rotation_deg=rotation_deg, count=2))
+    turned = np.rot90(disc_picture(0), -clockwise // 90)
+    assert source.info.rotation_deg == clockwise
+    assert (source.info.height, source.info.width) == turned.shape[:2]
+    image = next(iter(source)).image
+    assert np.abs(image.astype(int) - turned).mean() < 4
+
+
+def test_anamorphic_pixels_turn_with_the_picture(make_video: Maker) -> None:
+    path = make_video("wide.mp4", rotation_deg=90, pixel_aspect=Fraction(4, 3), count=1)
+    assert open_source(path).info.pixel_aspect == Fraction(3, 4)
+
+
+def test_ten_bits_are_not_crushed(tmp_path: Path) -> None:
+    path = tmp_path / "ramp.mkv"
+    ramp = np.arange(64, 940, dtype=np.uint16)  # every luma level of 10-bit video range
+    with av.open(path, "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = ramp.size, 4, "yuv444p10le"
+        frame = av.VideoFrame(ramp.size, 4, "yuv444p10le")
+        for plane in frame.planes:
+            codes = np.frombuffer(memoryview(plane), np.uint16).reshape(4, -1)
+            codes[:] = 512
+        luma = np.frombuffer(memoryview(frame.planes[0]), np.uint16).reshape(4, -1)
+        luma[:, : ramp.size] = ramp
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    source = open_source(path)
+    image = next(iter(source)).image
+    assert source.info.bit_depth == 10
+    assert image.dtype == np.uint16
+    expected = np.rint((ramp.astype(float) - 64) / 876 * 65535)
+    assert np.abs(image[0, :, 1] - expected).max() <= 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(37, 23), (16, 48), (64, 15)], ids=str)
+def test_odd_and_narrow_pictures(make_video: Maker, width: int, height: int) -> None:
+    path = make_video(
+        "odd.mkv", width=width, height=height, codec="ffv1", pixel_format="yuv444p", count=2
+    )
+    for frame in open_source(path):
+        assert frame.image.shape == (height, width, 3)
+        truth = disc_picture(frame.index, width, height)
+        assert np.abs(frame.image.astype(int) - truth).max() <= 3
+
+
+def test_one_frame_is_a_clip(make_video: Maker) -> None:
+    source = open_source(make_video("one.mp4", count=1))
+    assert source.info.frame_count == 1
+    assert [frame.index for frame in source] == [0]
+    assert list(source.frames(1)) == []
+
+
+def test_interlaced_is_flagged(make_video: Maker) -> None:
+    source = open_source(make_video("fields.mp4", options={"flags": "+ildct+ilme"}, height=64))
+    assert source.info.is_interlaced
+    assert any("interlaced" in warning for warning in source.warnings)
+
+
+def test_sound_timecode_and_aspect_are_found(make_video: Maker) -> None:
+    path = make_video(
+        "tc.mov", has_audio=True, timecode="01:02:03:04", pixel_aspect=Fraction(8, 9)
+    )
+    info = open_source(path).info
+    assert info.has_audio
+    assert info.timecode == "01:02:03:04"
+    assert info.pixel_aspect == Fraction(8, 9)
+    assert info.duration_s == Fraction(8, 25)
+
+
+def test_a_rate_that_is_asked_for_replaces_the_clips_times(make_video: Maker) -> None:
+    source = open_source(make_video(), frame_rate=12.5)
+    assert [frame.time for frame in source] == [k / Fraction(25, 2) for k in range(8)]
+    assert [frame.index for frame in source.frames(5)] == [5, 6, 7]
+    with pytest.raises(ValueError, match="frame_rate must be > 0, got 0"):
+        open_source(make_video(), frame_rate=0)
+
+
+def damage(path: Path, broken: range) -> Path:
+    """Overwrite the packets number `broken` of a file of key frames with zeros."""
+    with av.open(path) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    for position, size in packets[broken.start : broken.stop]:
+        data[position : position + size] = bytes(size)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "prores_ks"])
+@pytest.mark.parametrize("count", [1, 2, 8], ids=["one", "two", "the most that is borne"])
+def test_a_fault_in_the_middle_is_skipped_and_counted(
+    make_video: Maker, codec: str, count: int
+) -> None:
+    pixel_format = "yuvj420p" if codec == "mjpeg" else "yuv422p10le"
+    path = make_video("clip.mov", codec=codec, pixel_format=pixel_format, count=30)
+    broken = range(7, 7 + count)
+    source = open_source(damage(path, broken))
+    frames = list(source)
+    whole = [k for k in range(30) if k not in broken]
+    assert [frame.index for frame in frames] == whole
+    assert [frame.time for frame in frames] == [Fraction(k, 25) for k in whole]
+    assert source.skipped_frames == count
+    assert len(source.warnings) == 1
+    assert "cannot be decoded" in source.warnings[0]
+    # From within the hole, and from behind it.
+    for start in (broken.start, broken.stop):
+        part = [frame.index for frame in source.frames(start)]
+        assert part == list(range(broken.stop, 30))
+
+
+def test_nine_faults_in_a_row_end_the_run(make_video: Maker) -> None:
+    path = make_video("clip.mov", codec="mjpeg", pixel_format="yuvj420p", count=30)
+    source = open_source(damage(path, range(7, 16)))
+    frames = []
+    with pytest.raises(FrameDecodeError, match="frames in a row"):
+        frames.extend(frame.index for frame in source)
+    assert len(source.warnings) >= 1 or source.skipped_frames == 0
+
+
+def test_a_clip_without_one_good_frame_does_not_open(make_video: Maker) -> None:
+    path = make_video("clip.mov", codec="mjpeg", pixel_format="yuvj420p", count=20)
+    with pytest.raises(VideoOpenError, match="not one frame can be decoded"):
+        open_source(damage(path, range(20)))
+
+
+def test_a_file_cut_off_gives_what_is_left(make_video: Maker) -> None:
+    path = make_video("clip.mov", count=60, codec="prores_ks", pixel_format="yuv422p10le")
+    with av.open(path) as container, av.open(path.with_name("fast.mov"), "w", options={"movflags": "faststart"}) as out:
+        stream = out.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                out.mux(packet)
+    fast = path.with_name("fast.mov")
+    data = fast.read_bytes()
+    fast.write_bytes(data[: len(data) // 2])
+    source = open_source(fast)
+    frames = list(source)
+    assert 20 < len(frames) < 40
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+    assert any("truncated" in warning for warning in source.warnings)
+
+
+def test_real_clips_are_counted_and_sought(shared_dir: Path) -> None:
+    counts = {
+        "dancers_studio.mp4": 96,
+        "greeting_1080p.mp4": 72,
+        "street_pets.avi": 795,
+    }
+    for name, count in counts.items():
+        source = open_source(shared_dir / "data" / "video" / name)
+        assert source.info.frame_count == count
+        tail = [frame.index for frame in source.frames(count - 3)]
+        assert tail == list(range(count - 3, count))
