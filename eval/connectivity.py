@@ -20,7 +20,8 @@ DEAD_ZONE = np.float32(0.15)
 """Differences to the level of connection below this do not count."""
 
 _Bytes = npt.NDArray[np.uint8]
-_Indices = npt.NDArray[np.intp]
+_Indices = npt.NDArray[np.int32]
+"""32 bits: the arrays stay in the cache, and scipy's graphs take them as they are."""
 
 
 def _find_runs(steps: _Bytes) -> list[_Indices]:
@@ -33,7 +34,7 @@ def _find_runs(steps: _Bytes) -> list[_Indices]:
         Of each step flat starts and ends (half-open), `(R, 2)`, row by row.
     """
     flat = steps.reshape(-1)
-    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    edges = (np.flatnonzero(flat[1:] != flat[:-1]) + 1).astype(np.int32)
     before, after = flat[edges - 1], flat[edges]
     if flat[0]:
         edges = np.concatenate((np.zeros(1, dtype=edges.dtype), edges))
@@ -48,12 +49,13 @@ def _label_runs(runs: _Indices, stride: int) -> _Indices:
     """Return each run's 4-connected component, numbered in the order of their first pixels."""
     starts, ends = np.ascontiguousarray(runs.T)
     # The runs of the next row that share a column with this one are neighbours in the list.
-    first = np.searchsorted(ends, starts + stride, side="right")
-    last = np.searchsorted(starts, ends + stride, side="left")
+    first = np.searchsorted(ends, starts + stride, side="right").astype(np.int32)
+    last = np.searchsorted(starts, ends + stride, side="left").astype(np.int32)
     counts = last - first
-    rows = np.concatenate((np.zeros(1, dtype=counts.dtype), np.cumsum(counts)))
-    below = np.arange(rows[-1]) + np.repeat(first - rows[:-1], counts)
-    links = np.ones(below.size, dtype=np.uint8)
+    rows = np.zeros(counts.size + 1, dtype=np.int32)
+    np.cumsum(counts, out=rows[1:])
+    below = np.arange(rows[-1], dtype=np.int32) + np.repeat(first - rows[:-1], counts)
+    links = np.ones(below.size)
     graph = csr_array((links, below, rows), shape=(starts.size, starts.size))
     labels: _Indices = connected_components(graph, directed=False)[1]
     return labels
@@ -85,7 +87,8 @@ def _list_pixels(runs: _Indices) -> _Indices:
     """Return the flat indices of all pixels of the runs."""
     lengths = runs[:, 1] - runs[:, 0]
     before = np.cumsum(lengths) - lengths
-    pixels: _Indices = np.repeat(runs[:, 0] - before, lengths) + np.arange(lengths.sum())
+    pixels = np.arange(lengths.sum(), dtype=np.int32)
+    pixels += np.repeat(runs[:, 0] - before.astype(np.int32), lengths)
     return pixels
 
 

@@ -1,0 +1,275 @@
+"""Alphas of clips on disk, frame by frame: `(N, H, W)` for each frame, each person in one row.
+
+Layouts of a clip's folder:
+
+* `vim`: `<instance>/<frame>.png`, below `pha/` where that is there (VIM).
+* `maggie`: `<frame>/<instance>.png` (MaGGIe).
+* `streams`: our own output: a video or a folder of RGBA pictures for each person, and
+  `manifest.json` beside them, or files alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+
+from instmatt_video.eval.alpha import Alpha
+
+from ..errors import VideoOpenError
+from ..manifest import FILE_NAME, load_manifest
+from .errors import EvaluationError
+from .matte_file import list_folders, list_mattes, read_mattes, require_folder
+
+Layout: TypeAlias = Literal["auto", "vim", "maggie", "streams"]
+LAYOUTS: tuple[str, ...] = get_args(Layout)
+
+_STREAM_SUFFIXES = frozenset({".mov", ".mkv", ".mp4", ".webm"})
+_NO_STREAMS = frozenset({"preview", "rest"})
+"""Stems of videos in our output that are nobody's alpha."""
+
+
+@dataclass(frozen=True)
+class ClipFiles:
+    """One clip of people, in image files: paths by frame and instance."""
+
+    folder: Path
+    instances: tuple[str, ...]
+    frames: tuple[tuple[Path, ...], ...]
+    """`frames[t][n]` is instance n in frame t."""
+
+    def read_frames(self) -> Iterator[Alpha]:
+        """Yield each frame's alphas, `(N, H, W)`.
+
+        Raises:
+            EvaluationError: A file cannot be read or has another size; it is named.
+        """
+        size: tuple[int, int] | None = None
+        for paths in self.frames:
+            alphas = read_mattes(list(paths), size)
+            if paths:
+                size = (alphas.shape[1], alphas.shape[2])
+            yield alphas
+
+
+@dataclass(frozen=True)
+class StreamFile:
+    """One person's alpha stream."""
+
+    path: Path
+    first_frame: int = 0
+    """The clip's frame, from 0, that a trimmed stream begins with."""
+
+
+@dataclass(frozen=True)
+class ClipStreams:
+    """One clip of people, in a stream each."""
+
+    folder: Path
+    instances: tuple[str, ...]
+    streams: tuple[StreamFile, ...]
+    num_frames: int | None = None
+    """Of the clip, where streams are trimmed to the span of their person; else their own."""
+
+    def read_frames(self) -> Iterator[Alpha]:
+        """Yield each frame's alphas, `(N, H, W)` float32; a trimmed person is 0 where not streamed.
+
+        Raises:
+            EvaluationError: A stream cannot be read, or two differ in size or length.
+        """
+        readers = [_StreamReader(stream) for stream in self.streams]
+        for reader in readers:
+            if reader.size != readers[0].size:
+                raise EvaluationError(
+                    f"{reader.path} is {reader.size[1]}x{reader.size[0]}, "
+                    f"{readers[0].path} {readers[0].size[1]}x{readers[0].size[0]}"
+                )
+        frame = 0
+        while not self._is_over(readers, frame):
+            yield np.stack([reader.read(frame) for reader in readers])
+            frame += 1
+
+    def _is_over(self, readers: list[_StreamReader], frame: int) -> bool:
+        going = [reader for reader in readers if not reader.is_over]
+        if self.num_frames is None:
+            if going and len(going) < len(readers):
+                ended = next(reader for reader in readers if reader.is_over)
+                raise EvaluationError(f"{ended.path} has {frame} frames, {going[0].path} has more")
+            return not going
+        if frame == self.num_frames and going:
+            raise EvaluationError(f"{going[0].path} goes on after frame {frame}, the clip's last")
+        return frame == self.num_frames
+
+
+class _StreamReader:
+    """A stream's alphas by the clip's frame numbers, one frame ahead."""
+
+    def __init__(self, stream: StreamFile) -> None:
+        from ..media.alpha_reader import read_alpha
+
+        self.path = stream.path
+        self._first_frame = stream.first_frame
+        self._alphas = read_alpha(stream.path)
+        self._next = self._advance()
+        if self._next is None:
+            raise EvaluationError(f"{stream.path} has no frames")
+        self.size: tuple[int, ...] = self._next.shape
+
+    @property
+    def is_over(self) -> bool:
+        return self._next is None
+
+    def read(self, frame: int) -> Alpha:
+        """Return the frame's alpha, zeros before the stream's first and after its last."""
+        if frame < self._first_frame or self._next is None:
+            return np.zeros(self.size, dtype=np.float32)
+        alpha, self._next = self._next, self._advance()
+        return alpha
+
+    def _advance(self) -> Alpha | None:
+        try:
+            return next(self._alphas, None)
+        except (VideoOpenError, OSError) as error:
+            raise EvaluationError(f"cannot read the stream {self.path}: {error}") from error
+
+
+Clip: TypeAlias = ClipFiles | ClipStreams
+
+
+def open_clip(folder: Path, layout: Layout = "auto") -> Clip:
+    """Return a clip's files, found but not read.
+
+    Args:
+        folder: The clip's own.
+        layout: One of `LAYOUTS`; `auto` looks.
+
+    Raises:
+        EvaluationError: The folder is missing or holds no alphas, the layout cannot be told, or
+            an instance lacks a frame; what is missing is named.
+    """
+    require_folder(folder, "a clip")
+    inner = folder / "pha" if (folder / "pha").is_dir() else folder
+    if layout == "auto":
+        layout = _guess_layout(folder, inner)
+    if layout == "streams":
+        return _find_streams(folder)
+    outer = [(path, list_mattes(path)) for path in list_folders(inner)]
+    if not outer:
+        return ClipFiles(folder, (), ())
+    if layout == "vim":
+        names = [path.name for path, _ in outer]
+        columns = _align(outer)
+        frames = tuple(zip(*columns, strict=True))
+    else:
+        frames = tuple(tuple(row) for row in _align(outer))
+        names = [path.stem for path in frames[0]]
+    return ClipFiles(folder, tuple(names), frames)
+
+
+def _guess_layout(folder: Path, inner: Path) -> Layout:
+    if (folder / FILE_NAME).is_file() or _list_stream_files(folder):
+        return "streams"
+    if inner != folder:
+        return "vim"
+    counts = [len(list_mattes(path)) for path in list_folders(folder)]
+    if not counts:
+        raise EvaluationError(f"{folder}: no alphas, neither image files in folders nor streams")
+    # There are fewer people than frames.
+    if max(counts) != len(counts):
+        return "vim" if max(counts) > len(counts) else "maggie"
+    raise EvaluationError(
+        f"{folder}: {len(counts)} folders of {len(counts)} files: say which are the frames "
+        "(--layout vim or maggie)"
+    )
+
+
+def _align(outer: list[tuple[Path, list[Path]]]) -> list[list[Path]]:
+    """Return the files of each folder, which must have the same names in all."""
+    expected = [path.name for path in max((files for _, files in outer), key=len)]
+    for folder, files in outer:
+        missing = set(expected) - {path.name for path in files}
+        if missing:
+            raise EvaluationError(f"missing {folder / min(missing)}: other folders have that file")
+        if len(files) != len(expected):
+            extra = {path.name for path in files} - set(expected)
+            raise EvaluationError(f"{folder / min(extra)}: other folders lack that file")
+    return [files for _, files in outer]
+
+
+def _list_stream_files(folder: Path) -> list[Path]:
+    from ..media.image_sequence import natural_key
+
+    files = (
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in _STREAM_SUFFIXES and path.stem not in _NO_STREAMS
+    )
+    return sorted(files, key=natural_key)
+
+
+def _find_streams(folder: Path) -> ClipStreams:
+    if not (folder / FILE_NAME).is_file():
+        files = _list_stream_files(folder)
+        names = tuple(path.stem for path in files)
+        return ClipStreams(folder, names, tuple(StreamFile(path) for path in files))
+    try:
+        manifest = load_manifest(folder)
+    except VideoOpenError as error:
+        raise EvaluationError(str(error)) from error
+    stages = (stage for stage in manifest.settings.values() if isinstance(stage, dict))
+    is_trimmed = any(stage.get("is_trimmed", False) for stage in stages)
+    streams = []
+    for track in manifest.tracks:
+        if track.file is None:
+            continue
+        path = folder / track.file
+        if not path.exists():
+            raise EvaluationError(f"missing {path}: {folder / FILE_NAME} names it")
+        streams.append(StreamFile(path, track.first_frame - 1 if is_trimmed else 0))
+    return ClipStreams(
+        folder,
+        tuple(stream.path.stem for stream in streams),
+        tuple(streams),
+        manifest.source.frame_count if is_trimmed else None,
+    )
+
+
+def find_clips(
+    predictions: Path,
+    targets: Path,
+    layout: Layout = "auto",
+    target_layout: Layout = "auto",
+) -> list[tuple[str, Clip, Clip]]:
+    """Return (name, prediction, truth) of every clip of the truth.
+
+    A folder that is itself a clip is taken as one.
+
+    Raises:
+        EvaluationError: A folder is missing or is no clip.
+    """
+    require_folder(predictions, "predictions")
+    require_folder(targets, "true alphas")
+    if is_clip(targets, target_layout):
+        clip = open_clip(targets, target_layout)
+        return [(targets.name, open_clip(predictions, layout), clip)]
+    clips = []
+    for folder in list_folders(targets):
+        predicted = predictions / folder.name
+        if not predicted.is_dir():
+            raise EvaluationError(f"missing {predicted}: {folder} has no prediction")
+        clips.append((folder.name, open_clip(predicted, layout), open_clip(folder, target_layout)))
+    if not clips:
+        raise EvaluationError(f"{targets}: no clips")
+    return clips
+
+
+def is_clip(folder: Path, layout: Layout) -> bool:
+    """Return whether a folder holds a clip itself, rather than a folder for each clip."""
+    if (folder / "pha").is_dir() or (folder / FILE_NAME).is_file():
+        return True
+    if layout in ("auto", "streams") and _list_stream_files(folder):
+        return True
+    return any(list_mattes(path) for path in list_folders(folder))

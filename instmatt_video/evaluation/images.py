@@ -1,0 +1,164 @@
+"""IMQ of a folder of images: reads, matches in parallel, keeps numbers and no pixels."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from instmatt_video.eval.alpha import Protocol
+from instmatt_video.eval.imq import (
+    WEIGHT,
+    ImageMatches,
+    ImqResult,
+    MatchedPair,
+    is_true_positive,
+    match_image,
+    summarise,
+)
+
+from .errors import EvaluationError
+from .image_layouts import ImageCase, find_images
+from .matte_file import read_mattes
+
+Progress = Callable[[int, int], None]
+"""Called with what is done and what there is."""
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class EvaluatedImage:
+    """An image and what came of it."""
+
+    case: ImageCase
+    matches: ImageMatches
+
+    def target_name(self, index: int) -> str:
+        """Return the name of a true instance: its file's, without the suffix."""
+        return self.case.targets[index].stem
+
+    def prediction_name(self, index: int) -> str:
+        """Return the name of a predicted instance."""
+        assert self.case.predictions is not None
+        return self.case.predictions[index].stem
+
+
+@dataclass(frozen=True)
+class ImageEvaluation:
+    """IMQ of a set, of its subsets, and of each image."""
+
+    protocol: Protocol
+    iou_threshold: float
+    weight: float
+    total: ImqResult
+    subsets: dict[str, ImqResult]
+    """By name; empty in a set without subsets."""
+    images: tuple[EvaluatedImage, ...]
+
+    def is_hit(self, pair: MatchedPair) -> bool:
+        """Return whether a pair is a true positive."""
+        return is_true_positive(pair, self.iou_threshold, self.protocol)
+
+
+def match_case(case: ImageCase, protocol: Protocol, iou_threshold: float) -> ImageMatches:
+    """Return the matches of one image, read from its files.
+
+    Raises:
+        EvaluationError: A file cannot be read or does not fit; it is named.
+    """
+    targets = read_mattes(list(case.targets))
+    if case.predictions is None:
+        return match_image(None, targets, protocol, iou_threshold)
+    size = (targets.shape[1], targets.shape[2])
+    predictions = read_mattes(list(case.predictions), size)
+    return match_image(predictions, targets, protocol, iou_threshold)
+
+
+def map_parallel(
+    function: Callable[[_Item], _Result], items: Iterable[_Item], jobs: int | None
+) -> Iterator[_Result]:
+    """Yield the function's results in order, from `jobs` processes (default: one for each core).
+
+    Memory is bounded: each process holds one item, and what comes back is what the caller keeps.
+    """
+    jobs = jobs or os.cpu_count() or 1
+    if jobs == 1:
+        yield from map(function, items)
+        return
+    # A fresh process each: forking would copy the threads of whoever called.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        try:
+            yield from pool.map(function, items, chunksize=4)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def evaluate_images(
+    predictions: Path,
+    targets: Path,
+    protocol: Protocol = "strict",
+    *,
+    iou_threshold: float = 0.5,
+    weight: float = WEIGHT,
+    pictures: Path | None = None,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> ImageEvaluation:
+    """Return the IMQ of a folder of predictions.
+
+    Args:
+        predictions: `<image>/<nn>.png`, or as `image_layouts` says; 8 or 16 bits.
+        targets: The truth, laid out likewise.
+        protocol: `strict` or `official`; see `instmatt_video.eval.imq`.
+        iou_threshold: Overlap of supports that makes a true positive.
+        weight: w of Eq. 17.
+        pictures: Photographs for the report.
+        jobs: Processes; by default one for each core.
+        progress: Called after each image.
+
+    Raises:
+        EvaluationError: Folders or files do not fit.
+    """
+    cases = find_images(predictions, targets, pictures)
+    worker = partial(match_case, protocol=protocol, iou_threshold=iou_threshold)
+    images = []
+    for case, matches in zip(cases, map_parallel(worker, cases, jobs), strict=True):
+        images.append(EvaluatedImage(case, matches))
+        if progress is not None:
+            progress(len(images), len(cases))
+    return summarise_images(tuple(images), protocol, iou_threshold, weight)
+
+
+def summarise_images(
+    images: tuple[EvaluatedImage, ...], protocol: Protocol, iou_threshold: float, weight: float
+) -> ImageEvaluation:
+    """Return the evaluation of images that were matched already."""
+
+    def score(part: Iterable[EvaluatedImage]) -> ImqResult:
+        return summarise((image.matches for image in part), protocol, iou_threshold, weight)
+
+    names = sorted({image.case.subset for image in images} - {""})
+    subsets = {name: score(im for im in images if im.case.subset == name) for name in names}
+    return ImageEvaluation(protocol, iou_threshold, weight, score(images), subsets, images)
+
+
+def read_pair(
+    image: EvaluatedImage, prediction: int | None, target: int | None
+) -> tuple[Path | None, Path | None]:
+    """Return the files of a pair of an image, `None` for a side that is missing."""
+    predictions = image.case.predictions
+    if prediction is not None and predictions is None:
+        raise EvaluationError(f"{image.case.name}: nothing was predicted there")
+    return (
+        None if prediction is None or predictions is None else predictions[prediction],
+        None if target is None else image.case.targets[target],
+    )

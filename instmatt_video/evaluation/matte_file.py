@@ -1,0 +1,120 @@
+"""Mattes and pictures from single image files. Knows files; knows no layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from instmatt_video.eval.alpha import Alpha
+
+from ..media.image_sequence import natural_key
+from .errors import EvaluationError
+
+SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp"})
+"""Of mattes: what keeps every value."""
+PICTURE_SUFFIXES = SUFFIXES | {".jpg", ".jpeg", ".webp"}
+
+
+def list_mattes(folder: Path) -> list[Path]:
+    """Return the image files of a folder in natural order; hidden ones are left out."""
+    return _list_files(folder, SUFFIXES)
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Return the same of pictures, photographs included."""
+    return _list_files(folder, PICTURE_SUFFIXES)
+
+
+def _list_files(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    files = (
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in suffixes and not path.name.startswith(".")
+    )
+    return sorted(files, key=natural_key)
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """Return the sub-folders in natural order; hidden ones are left out."""
+    folders = (p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return sorted(folders, key=natural_key)
+
+
+def require_folder(path: Path, what: str) -> Path:
+    """Return the path if it is a folder.
+
+    Raises:
+        EvaluationError: It is not there, or a file.
+    """
+    if not path.is_dir():
+        raise EvaluationError(f"{path}: no such folder of {what}")
+    return path
+
+
+def read_matte(path: Path) -> Alpha:
+    """Return the `(H, W)` alpha of an image file, uint8 or uint16.
+
+    Grey files are the matte; of files with an alpha channel that channel is; colour files must be
+    grey in truth.
+
+    Raises:
+        EvaluationError: The file is missing, broken, or no matte.
+    """
+    import cv2
+
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        reason = "it cannot be decoded" if path.is_file() else "there is no such file"
+        raise EvaluationError(f"cannot read the matte {path}: {reason}")
+    if image.dtype not in (np.uint8, np.uint16):
+        raise EvaluationError(f"{path} is {image.dtype}: mattes have 8 or 16 bits")
+    if image.ndim == 2:
+        return np.asarray(image)
+    if image.shape[2] in (2, 4):
+        return np.ascontiguousarray(image[..., -1])
+    if not (image == image[..., :1]).all():
+        raise EvaluationError(f"{path} is a colour picture without alpha, no matte")
+    return np.ascontiguousarray(image[..., 0])
+
+
+def read_picture(path: Path) -> npt.NDArray[np.uint8]:
+    """Return a picture as RGB, `(H, W, 3)`.
+
+    Raises:
+        EvaluationError: The file is missing or broken.
+    """
+    import cv2
+
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise EvaluationError(f"cannot read the picture {path}")
+    return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
+
+
+def read_mattes(paths: list[Path], size: tuple[int, int] | None = None) -> Alpha:
+    """Return the mattes of several files of one size, `(N, H, W)`.
+
+    Args:
+        paths: May be empty.
+        size: (H, W) that they must have; by default that of the first.
+
+    Raises:
+        EvaluationError: One cannot be read, or is of another size; it is named.
+    """
+    mattes = []
+    for path in paths:
+        matte = read_matte(path)
+        size = size or (int(matte.shape[0]), int(matte.shape[1]))
+        if matte.shape != size:
+            raise EvaluationError(
+                f"{path} is {matte.shape[1]}x{matte.shape[0]}, the others {size[1]}x{size[0]}"
+            )
+        mattes.append(matte)
+    if not mattes:
+        return np.zeros((0, *(size or (1, 1))), dtype=np.uint8)
+    if len({matte.dtype for matte in mattes}) > 1:
+        # 255 x 257 = 65535: the same alpha in either depth.
+        mattes = [m if m.dtype == np.uint16 else m.astype(np.uint16) * 257 for m in mattes]
+    return np.stack(mattes)

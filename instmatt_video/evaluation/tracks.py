@@ -1,0 +1,180 @@
+"""HOTA, MOTA and IDF1 of identity tracks in MOTChallenge text, by TrackEval (extra `eval`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import OptionError
+from ..link import BOX, FRAME, IDENTITY, SCORE, FloatArray, read_mot
+from .errors import EvaluationError
+from .matte_file import list_folders, require_folder
+
+
+@dataclass(frozen=True)
+class TrackScores:
+    """Scores of one sequence or of all together; fractions, 1 is best."""
+
+    name: str
+    hota: float
+    det_a: float
+    ass_a: float
+    mota: float
+    idf1: float
+    switches: int
+    fragmentations: int
+    false_positives: int
+    false_negatives: int
+
+
+@dataclass(frozen=True)
+class TrackEvaluation:
+    """Scores of a set of sequences."""
+
+    total: TrackScores
+    sequences: tuple[TrackScores, ...]
+
+
+def _find_sequences(predictions: Path, targets: Path) -> list[tuple[str, Path, Path]]:
+    """Return (name, tracks, truth) of every sequence.
+
+    Two files are one sequence. In folders the truth is `<seq>/gt/gt.txt`, `<seq>/gt.txt`,
+    `<seq>/tracks.txt` or `<seq>.txt`; the tracks are `<seq>.txt` or `<seq>/tracks.txt`.
+    """
+    if targets.is_file():
+        tracks = predictions / "tracks.txt" if predictions.is_dir() else predictions
+        return [(predictions.stem, tracks, targets)]
+    require_folder(targets, "true tracks")
+    require_folder(predictions, "tracks")
+    truth: dict[str, Path] = {}
+    for folder in list_folders(targets):
+        for inner in ("gt/gt.txt", "gt.txt", "tracks.txt"):
+            if (folder / inner).is_file():
+                truth[folder.name] = folder / inner
+                break
+    for path in sorted(targets.glob("*.txt")):
+        truth.setdefault(path.stem, path)
+    if not truth:
+        raise EvaluationError(
+            f"{targets}: no truth, neither <sequence>/gt/gt.txt nor <sequence>.txt"
+        )
+    sequences = []
+    for name, path in truth.items():
+        choices = (predictions / f"{name}.txt", predictions / name / "tracks.txt")
+        found = next((choice for choice in choices if choice.is_file()), None)
+        if found is None:
+            raise EvaluationError(f"missing {choices[0]}: {path} has no tracks")
+        sequences.append((name, found, path))
+    return sequences
+
+
+def _box_ious(
+    first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return the IoU of every pair of xyxy boxes, `(A, B)`."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    intersection = (high - low).clip(min=0).prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
+    iou: npt.NDArray[np.float64] = intersection / (
+        areas[0][:, None] + areas[1][None] - intersection
+    )
+    return iou
+
+
+def _arrange(tracks: FloatArray, truth: FloatArray) -> dict[str, Any]:
+    """Return what TrackEval's metrics take: ids from 0 and overlaps, frame by frame."""
+    sides = []
+    for rows in (truth, tracks):
+        names, ids = np.unique(rows[:, IDENTITY], return_inverse=True)
+        sides.append((rows, ids, len(names)))
+    last = int(max((rows[:, FRAME].max(initial=0) for rows, _, _ in sides)))
+    ids_by_frame: list[list[npt.NDArray[np.intp]]] = [[], []]
+    overlaps = []
+    for frame in range(1, last + 1):
+        boxes = []
+        for side, (rows, ids, _) in enumerate(sides):
+            is_here = rows[:, FRAME] == frame
+            ids_by_frame[side].append(ids[is_here])
+            boxes.append(rows[is_here][:, BOX])
+        overlaps.append(_box_ious(boxes[0], boxes[1]))
+    return {
+        "gt_ids": ids_by_frame[0],
+        "tracker_ids": ids_by_frame[1],
+        "similarity_scores": overlaps,
+        "num_gt_ids": sides[0][2],
+        "num_tracker_ids": sides[1][2],
+        "num_gt_dets": len(truth),
+        "num_tracker_dets": len(tracks),
+        "num_timesteps": last,
+    }
+
+
+def _read_unique(path: Path) -> FloatArray:
+    """Return the rows of a file in which an identity is in one place at a time."""
+    rows = read_mot(path)
+    keys, counts = np.unique(rows[:, [FRAME, IDENTITY]], axis=0, return_counts=True)
+    if (counts > 1).any():
+        frame, identity = keys[counts > 1][0].astype(int)
+        raise EvaluationError(f"{path}: identity {identity} occurs twice in frame {frame}")
+    return rows
+
+
+def _scores(name: str, results: dict[str, dict[str, Any]]) -> TrackScores:
+    hota, clear, identity = (results[key] for key in ("HOTA", "CLEAR", "Identity"))
+    return TrackScores(
+        name=name,
+        hota=float(np.mean(hota["HOTA"])),
+        det_a=float(np.mean(hota["DetA"])),
+        ass_a=float(np.mean(hota["AssA"])),
+        mota=float(clear["MOTA"]),
+        idf1=float(identity["IDF1"]),
+        switches=int(clear["IDSW"]),
+        fragmentations=int(clear["Frag"]),
+        false_positives=int(clear["CLR_FP"]),
+        false_negatives=int(clear["CLR_FN"]),
+    )
+
+
+def evaluate_tracks(predictions: Path, targets: Path) -> TrackEvaluation:
+    """Return HOTA, MOTA and IDF1 of tracks, over all sequences and of each.
+
+    Rows of the truth whose seventh column is 0 are no people to be found (MOTChallenge); they and
+    what stands there are otherwise not treated apart.
+
+    Args:
+        predictions: `tracks.txt`, any MOTChallenge text, or a folder of them.
+        targets: A file of truth, or a folder.
+
+    Raises:
+        EvaluationError: A file is missing or malformed; it is named.
+        OptionError: TrackEval is not installed.
+    """
+    try:
+        from trackeval import _timing
+        from trackeval.metrics import CLEAR, HOTA, Identity
+    except ImportError as error:
+        raise OptionError(
+            "tracking metrics need TrackEval: pip install 'instmatt-video[eval]'"
+        ) from error
+    _timing.DO_TIMING = False
+    metrics = {
+        "HOTA": HOTA(),
+        "CLEAR": CLEAR({"PRINT_CONFIG": False}),
+        "Identity": Identity({"PRINT_CONFIG": False}),
+    }
+    results: dict[str, dict[str, Any]] = {}
+    for name, tracks_path, truth_path in _find_sequences(predictions, targets):
+        truth = _read_unique(truth_path)
+        data = _arrange(_read_unique(tracks_path), truth[truth[:, SCORE] != 0])
+        results[name] = {key: metric.eval_sequence(data) for key, metric in metrics.items()}
+    combined = {
+        key: metric.combine_sequences({name: result[key] for name, result in results.items()})
+        for key, metric in metrics.items()
+    }
+    sequences = tuple(_scores(name, result) for name, result in results.items())
+    return TrackEvaluation(_scores("ALL", combined), sequences)

@@ -1,0 +1,253 @@
+"""Video metrics of a folder of clips: who is who in one pass, errors in time in a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import zip_longest
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from instmatt_video.eval.alpha import Alpha, Protocol
+from instmatt_video.eval.alpha_tracking import AlphaIdentity, measure_identity
+from instmatt_video.eval.clip_pairs import ClipPairAccumulator, ClipPairs
+from instmatt_video.eval.temporal import TemporalAccumulator, TemporalErrors
+from instmatt_video.eval.video_quality import (
+    WEIGHT,
+    ClipQuality,
+    MatchedClipPair,
+    VideoError,
+    VideoQuality,
+    measure_clip,
+    summarise_clips,
+)
+
+from .clip_layouts import Clip, Layout, find_clips
+from .errors import EvaluationError
+from .images import Progress, map_parallel
+from .maggie_protocol import MaggieScores, add_scores, measure_maggie_clip
+from .motion import measure_flow
+
+VideoProtocol: TypeAlias = Literal["strict", "official", "maggie"]
+MAX_WORST = 2
+"""Frames of a matched person that the report may show."""
+
+
+@dataclass(frozen=True)
+class EvaluatedPerson:
+    """A matched person of a clip."""
+
+    pair: MatchedClipPair
+    target_name: str
+    prediction_name: str
+    errors: TemporalErrors
+    mad: float
+    """Sum of |p - g| over all frames, for each pixel that is solid in either."""
+    worst_frames: tuple[int, ...]
+    """Frames of the largest sum |p - g|, worst first."""
+
+
+@dataclass(frozen=True)
+class EvaluatedClip:
+    """A clip and what came of it."""
+
+    name: str
+    prediction: Clip
+    target: Clip
+    num_frames: int
+    quality: ClipQuality
+    identity: AlphaIdentity
+    people: tuple[EvaluatedPerson, ...]
+    missed: tuple[str, ...]
+    """True people that no prediction was recognised as."""
+    invented: tuple[str, ...]
+    """Predictions that are no recognised person."""
+    maggie: MaggieScores | None = None
+
+
+@dataclass(frozen=True)
+class VideoEvaluation:
+    """Quality of a set of clips."""
+
+    protocol: VideoProtocol
+    error: VideoError
+    weight: float
+    iou_threshold: float
+    total: VideoQuality
+    clips: tuple[EvaluatedClip, ...]
+
+    @property
+    def maggie(self) -> MaggieScores:
+        """Sums over all clips; empty in the other protocols."""
+        scores: MaggieScores = {}
+        for clip in self.clips:
+            scores = add_scores(scores, clip.maggie or {})
+        return scores
+
+
+def iterate_both(prediction: Clip, target: Clip) -> Iterator[tuple[Alpha, Alpha]]:
+    """Yield each frame's predictions `(P, H, W)` and targets `(G, H, W)`.
+
+    Raises:
+        EvaluationError: The two differ in length or size.
+    """
+    if not prediction.instances or not target.instances:
+        # A side without people fits every clip.
+        shown = target if target.instances else prediction
+        for alphas in shown.read_frames():
+            nobody = np.zeros((0, *alphas.shape[1:]), dtype=np.uint8)
+            yield (nobody, alphas) if shown is target else (alphas, nobody)
+        return
+    both = zip_longest(prediction.read_frames(), target.read_frames())
+    for frame, (p, g) in enumerate(both):
+        if p is None or g is None:
+            shorter, longer = (prediction, target) if p is None else (target, prediction)
+            raise EvaluationError(f"{shorter.folder} has {frame} frames, {longer.folder} has more")
+        if p.shape[1:] != g.shape[1:]:
+            raise EvaluationError(
+                f"{prediction.folder} is {p.shape[2]}x{p.shape[1]}, "
+                f"{target.folder} is {g.shape[2]}x{g.shape[1]}"
+            )
+        yield p, g
+
+
+def _measure_in_time(
+    prediction: Clip, target: Clip, pairs: tuple[MatchedClipPair, ...]
+) -> list[TemporalErrors]:
+    """Return each matched pair's errors in time, in a second pass over the clip."""
+    accumulators = [TemporalAccumulator() for _ in pairs]
+    last: Alpha | None = None
+    for predictions, targets in iterate_both(prediction, target):
+        for pair, accumulator in zip(pairs, accumulators, strict=True):
+            truth = targets[pair.target]
+            flow = None if last is None else measure_flow(last[pair.target], truth)
+            accumulator.add(predictions[pair.prediction], truth, flow)
+        last = targets
+    return [accumulator.result() for accumulator in accumulators]
+
+
+def _describe_person(
+    pair: MatchedClipPair, errors: TemporalErrors, sums: ClipPairs, names: tuple[str, str]
+) -> EvaluatedPerson:
+    absolute = sums.absolute[:, pair.target, pair.prediction]
+    solid = sums.union[:, pair.target, pair.prediction].sum()
+    return EvaluatedPerson(
+        pair=pair,
+        target_name=names[0],
+        prediction_name=names[1],
+        errors=errors,
+        mad=float(absolute.sum() / max(solid, 1)),
+        worst_frames=tuple(int(t) for t in np.argsort(-absolute, kind="stable")[:MAX_WORST]),
+    )
+
+
+def evaluate_clip(
+    item: tuple[str, Clip, Clip],
+    protocol: VideoProtocol,
+    error: VideoError,
+    weight: float,
+    iou_threshold: float,
+) -> EvaluatedClip:
+    """Return the quality of one clip, read from its files twice.
+
+    Raises:
+        EvaluationError: Files do not fit.
+    """
+    name, prediction, target = item
+    accumulator = ClipPairAccumulator()
+    try:
+        for predictions, targets in iterate_both(prediction, target):
+            accumulator.add(predictions, targets)
+        sums = accumulator.result()
+    except ValueError as fault:
+        raise EvaluationError(f"{prediction.folder} against {target.folder}: {fault}") from fault
+    quality_protocol: Protocol = "official" if protocol == "official" else "strict"
+    quality = measure_clip(sums, quality_protocol, error, weight, iou_threshold)
+    errors = _measure_in_time(prediction, target, quality.pairs)
+    people = tuple(
+        _describe_person(
+            pair,
+            error_in_time,
+            sums,
+            (target.instances[pair.target], prediction.instances[pair.prediction]),
+        )
+        for pair, error_in_time in zip(quality.pairs, errors, strict=True)
+    )
+    hits = [pair for pair in quality.pairs if pair.is_true_positive]
+    return EvaluatedClip(
+        name=name,
+        prediction=prediction,
+        target=target,
+        num_frames=sums.num_frames,
+        quality=quality,
+        identity=measure_identity(sums),
+        people=people,
+        missed=_others(target, sums.target_mass, {pair.target for pair in hits}),
+        invented=_others(prediction, sums.prediction_mass, {pair.prediction for pair in hits}),
+        maggie=_measure_by_maggie(prediction, target) if protocol == "maggie" else None,
+    )
+
+
+def _others(clip: Clip, masses: npt.NDArray[np.float64], hits: set[int]) -> tuple[str, ...]:
+    """Return the names of those who show at all but are not among the hits."""
+    is_shown = masses.sum(axis=0) > 0
+    return tuple(
+        name for k, name in enumerate(clip.instances) if bool(is_shown[k]) and k not in hits
+    )
+
+
+def _measure_by_maggie(prediction: Clip, target: Clip) -> MaggieScores:
+    if len(prediction.instances) != len(target.instances):
+        raise EvaluationError(
+            f"{prediction.folder} has {len(prediction.instances)} people, {target.folder} "
+            f"{len(target.instances)}: the maggie protocol takes them as matched already"
+        )
+    return measure_maggie_clip(iterate_both(prediction, target))
+
+
+def evaluate_video(
+    predictions: Path,
+    targets: Path,
+    protocol: VideoProtocol = "strict",
+    *,
+    error: VideoError = "mse",
+    weight: float = WEIGHT,
+    iou_threshold: float = 0.5,
+    layout: Layout = "auto",
+    target_layout: Layout = "auto",
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> VideoEvaluation:
+    """Return the video quality of a folder of clips, or of one clip.
+
+    Args:
+        predictions: A folder for each clip; layouts as `clip_layouts` says; or a clip's folder.
+        targets: The truth, in any of the same layouts.
+        protocol: `strict`, `official` (VIM's release), or `maggie`, which adds MaGGIe's metrics.
+        error: E of the matting quality.
+        weight: w of the matting quality.
+        iou_threshold: Mean IoU above which a person is recognised.
+        layout: Of the predictions.
+        target_layout: Of the truth.
+        jobs: Processes, a clip each; by default one for each core.
+        progress: Called after each clip.
+
+    Raises:
+        EvaluationError: Folders or files do not fit; they are named.
+    """
+    items = find_clips(predictions, targets, layout, target_layout)
+    worker = partial(
+        evaluate_clip, protocol=protocol, error=error, weight=weight, iou_threshold=iou_threshold
+    )
+    clips: list[EvaluatedClip] = []
+    for clip in map_parallel(worker, items, jobs):
+        clips.append(clip)
+        if progress is not None:
+            progress(len(clips), len(items))
+    quality_protocol: Protocol = "official" if protocol == "official" else "strict"
+    total = summarise_clips([clip.quality for clip in clips], quality_protocol)
+    return VideoEvaluation(protocol, error, weight, iou_threshold, total, tuple(clips))

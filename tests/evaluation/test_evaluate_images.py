@@ -1,0 +1,108 @@
+"""IMQ from folders: layouts, depths, errors that name the file."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_benchmarks import write_images, write_matte
+
+from instmatt_video.evaluation.errors import EvaluationError
+from instmatt_video.evaluation.images import evaluate_images
+from instmatt_video.evaluation.matte_file import read_matte
+
+Images = dict[str, list[np.ndarray]]
+
+
+@pytest.fixture
+def folders(tmp_path: Path, images: Images) -> tuple[Path, Path]:
+    return write_images(tmp_path / "pred", images), write_images(tmp_path / "gt", images)
+
+
+def test_identity_is_one(folders: tuple[Path, Path]) -> None:
+    evaluation = evaluate_images(*folders, jobs=1)
+    assert evaluation.total.imq.mad == evaluation.total.rq == 1
+    assert evaluation.total.tp == 6
+    assert [image.case.name for image in evaluation.images] == ["room", "stage", "street"]
+    assert evaluation.subsets == {}
+
+
+def test_processes_give_the_same_numbers(folders: tuple[Path, Path]) -> None:
+    seen: list[tuple[int, int]] = []
+    several = evaluate_images(*folders, jobs=2, progress=lambda *counts: seen.append(counts))
+    assert several == evaluate_images(*folders, jobs=1)
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_sixteen_bits_and_alpha_channels_are_the_same_mattes(
+    tmp_path: Path, folders: tuple[Path, Path], images: Images
+) -> None:
+    for name, alphas in images.items():
+        for k, alpha in enumerate(alphas):
+            write_matte(tmp_path / "deep" / name / f"{k:02d}.png", alpha.astype(np.uint16) * 257)
+            rgba = np.dstack([np.full((*alpha.shape, 3), 90, np.uint8), alpha])
+            write_matte(tmp_path / "rgba" / name / f"{k:02d}.png", rgba)
+            write_matte(tmp_path / "grey" / name / f"{k:02d}.png", np.dstack([alpha] * 3))
+    for kind in ("deep", "rgba", "grey"):
+        assert evaluate_images(tmp_path / kind, folders[1], jobs=1).total.imq.mad == 1
+
+
+def test_subsets_are_scored_apart(tmp_path: Path, images: Images) -> None:
+    truth = {f"natural/{k}": v for k, v in images.items()} | {"comp/a": images["room"]}
+    targets = write_images(tmp_path / "gt", truth)
+    predictions = write_images(tmp_path / "pred", truth | {"comp/a": []})
+    evaluation = evaluate_images(predictions, targets, jobs=1)
+    assert evaluation.subsets["natural"].imq.mse == 1
+    assert evaluation.subsets["comp"].rq == 0
+    assert evaluation.total.fn == 1
+
+
+def test_single_mattes_of_one_person(tmp_path: Path, images: Images) -> None:
+    for name, alphas in images.items():
+        write_matte(tmp_path / "gt" / f"{name}.png", alphas[0])
+        write_matte(tmp_path / "flat" / f"{name}.png", alphas[0])
+        write_matte(tmp_path / "folders" / name / "00.png", alphas[0])
+    for kind in ("flat", "folders"):
+        assert evaluate_images(tmp_path / kind, tmp_path / "gt", jobs=1).total.tp == 3
+
+
+def test_a_missing_folder_is_missed_or_left_out(folders: tuple[Path, Path]) -> None:
+    shutil.rmtree(folders[0] / "stage")
+    strict = evaluate_images(*folders, jobs=1).total
+    official = evaluate_images(*folders, "official", jobs=1).total
+    assert (strict.tp, strict.fn) == (3, 3)
+    assert (official.tp, official.fn) == (3, 0)
+
+
+def test_names_the_file_of_another_size(folders: tuple[Path, Path]) -> None:
+    write_matte(folders[0] / "room" / "00.png", np.zeros((30, 64), np.uint8))
+    with pytest.raises(EvaluationError, match=r"room/00\.png is 64x30, the others 64x36"):
+        evaluate_images(*folders, jobs=1)
+    with pytest.raises(EvaluationError, match=r"room/00\.png"):
+        evaluate_images(*folders, jobs=2)
+
+
+def test_names_the_broken_file(folders: tuple[Path, Path]) -> None:
+    (folders[1] / "room" / "00.png").write_bytes(b"no picture")
+    with pytest.raises(EvaluationError, match=r"gt/room/00\.png.*cannot be decoded"):
+        evaluate_images(*folders, jobs=1)
+
+
+def test_names_a_colour_picture(tmp_path: Path) -> None:
+    write_matte(tmp_path / "a.png", np.random.default_rng(0).integers(0, 255, (9, 9, 3), np.uint8))
+    with pytest.raises(EvaluationError, match=r"a\.png is a colour picture"):
+        read_matte(tmp_path / "a.png")
+    with pytest.raises(EvaluationError, match=r"b\.png: there is no such file"):
+        read_matte(tmp_path / "b.png")
+
+
+def test_folders_that_cannot_be_meant(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+    with pytest.raises(EvaluationError, match="nowhere: no such folder"):
+        evaluate_images(tmp_path / "nowhere", folders[1])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EvaluationError, match="no prediction of any image"):
+        evaluate_images(tmp_path / "empty", folders[1])
+    with pytest.raises(EvaluationError, match="empty: no mattes"):
+        evaluate_images(folders[0], tmp_path / "empty")
