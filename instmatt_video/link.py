@@ -1,8 +1,10 @@
 """The tracker alone: detections in MOTChallenge text → identity tracks in MOTChallenge text.
 
-Online, a row depends on no detection after its own frame, with one exception: the rows of a track that is not yet
-confirmed are held back and given out, unchanged, when it is, so the newest of them is `confirm_frames - 1` frames old.
-Offline, the whole clip decides: tracklets are stitched, gaps filled, paths smoothed, short tracks dropped.
+Online, a row depends on no detection after its own frame, with one exception: the rows of a track
+that is not yet confirmed are held back and given out, unchanged, when it is, so the newest of them
+is `confirm_frames - 1` frames old.
+Offline, the whole clip decides: tracklets are stitched, gaps filled, paths smoothed, short tracks
+dropped.
 """
 
 from __future__ import annotations
@@ -52,7 +54,8 @@ def link(
     """Write the tracks of a detection file; return how much there was.
 
     Args:
-        detections_path: MOTChallenge text: frame, id (ignored), left, top, width, height, score; frames from 1, in any order.
+        detections_path: MOTChallenge text: frame, id (ignored), left, top, width, height, score;
+            frames from 1, in any order.
         out_path: MOTChallenge text: frame, id, left, top, width, height, score, -1, -1, -1.
         online: Link frame by frame instead of over the whole clip.
         tracker_config: Settings of the tracker.
@@ -73,7 +76,7 @@ def link(
 def link_rows(
     detections: FloatArray, online: bool, tracker_config: TrackerConfig, stitch_config: StitchConfig
 ) -> FloatArray:
-    """Return `(n, 7)` rows of frame, identity, box, score, by frame; of detections in the same form, by frame."""
+    """Return rows `(n, 7)` of frame, identity, box, score, of detections in the same form."""
     tracked, confirmed = _track(detections, tracker_config)
     if online:
         rows = tracked[np.isin(tracked[:, IDENTITY], list(confirmed))]
@@ -154,7 +157,8 @@ def read_mot(path: Path) -> FloatArray:
             raise VideoOpenError(f"{path}, line {number}: {error}") from error
         if len(row) < 7 or not np.isfinite(row).all() or row[FRAME] < 1:
             raise VideoOpenError(
-                f"{path}, line {number}: expected frame (from 1), id, left, top, width, height, score; got {line!r}"
+                f"{path}, line {number}: expected frame (from 1), id, left, top, width, height, "
+                f"score; got {line!r}"
             )
         rows.append(row)
     table = np.array(rows, np.float64).reshape(-1, 7)
@@ -164,9 +168,10 @@ def read_mot(path: Path) -> FloatArray:
 
 
 def write_mot(path: Path, rows: FloatArray) -> None:
-    """Write rows `(n, 7)` of frame, identity, box xyxy, score as MOTChallenge text, under its name only when whole."""
+    """Write rows `(n, 7)` as MOTChallenge text; the file gets its name when it is whole."""
     lines = [
-        f"{frame:.0f},{identity:.0f},{x0:.2f},{y0:.2f},{x1 - x0:.2f},{y1 - y0:.2f},{score:.4f},-1,-1,-1\n"
+        f"{frame:.0f},{identity:.0f},{x0:.2f},{y0:.2f},{x1 - x0:.2f},{y1 - y0:.2f},"
+        f"{score:.4f},-1,-1,-1\n"
         for frame, identity, x0, y0, x1, y1, score in rows.tolist()
     ]
     part = path.with_name(path.name + ".part")

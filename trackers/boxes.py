@@ -51,7 +51,8 @@ def expand_boxes(boxes: FloatArray, fraction: float) -> FloatArray:
     """Return boxes grown on each side by `fraction` of their own width and height.
 
     Source:
-        Yang et al. 2023 (C-BIoU), section 3.1: buffered boxes match people who moved past their own width.
+        Yang et al. 2023 (C-BIoU), section 3.1: buffered boxes match people who moved past their own
+        width.
     """
     margin = fraction * (boxes[:, 2:] - boxes[:, :2])
     out = boxes.copy()
@@ -90,4 +91,5 @@ def pairwise_giou(a: FloatArray, b: FloatArray) -> FloatArray:
     union = box_areas(a)[:, None] + box_areas(b) - common
     hull = np.maximum(a[:, None, 2:], b[:, 2:]) - np.minimum(a[:, None, :2], b[:, :2])
     hull_area = hull[..., 0] * hull[..., 1]
-    return common / union - (hull_area - union) / hull_area
+    giou: FloatArray = common / union - (hull_area - union) / hull_area
+    return giou

@@ -12,7 +12,7 @@ def _check(name: str, value: float, low: float, high: float) -> None:
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """Noise of the constant-velocity model, in box heights, so that near and far people obey one rule."""
+    """Noise of the constant-velocity model, in box heights: near and far obey one rule."""
 
     measurement_std: float = 0.07
     """How far a detected centre or side lies from the truth, in box heights."""
@@ -24,7 +24,8 @@ class MotionConfig:
     """Width and height change this much slower than the centre moves, 0..1."""
 
     size_speed_kept: float = 0.9
-    """Part of the speed of width and height that is left after a frame, 0..1: people do not grow for ever."""
+    """Part of the speed of width and height that is left after a frame, 0..1: people do not grow
+    for ever."""
 
     def __post_init__(self) -> None:
         _check("size_speed_kept", self.size_speed_kept, 0.0, 1.0)
@@ -57,9 +58,11 @@ class TrackerConfig:
     min_iou_tentative: float = 0.3
     """Least overlap of grown boxes for a track that is not confirmed, 0..1."""
     direction_weight: float = 0.1
-    """What a move straight along a track's course adds to the overlap of a pair, 0..1; a move back takes it away."""
+    """What a move straight along a track's course adds to the overlap of a pair, 0..1; a move back
+    takes it away."""
     duplicate_iou: float = 0.9
-    """Of two detections that overlap this much (mask and box) the weaker is dropped, 0..1; 1 keeps all."""
+    """Of two detections that overlap this much (mask and box) the weaker is dropped, 0..1; 1 keeps
+    all."""
     mask_weight: float = 0.5
     """Share of mask overlap in the overlap of two people where both have masks, 0..1."""
     appearance_weight: float = 0.5
@@ -104,21 +107,19 @@ class TrackerConfig:
 class StitchConfig:
     """The offline pass: which tracklets are one person."""
 
-    max_gap_frames: int = 60
+    max_gap_frames: int = 30
     """Longest absence that motion alone may bridge."""
-    max_overlap_frames: int = 0
-    """Two tracklets of one person may run beside one another this long."""
-    velocity_frames: int = 10
+    velocity_frames: int = 6
     """Frames at a tracklet's end from which its speed is measured."""
-    coast_frames: float = 15.0
+    coast_frames: float = 20.0
     """A person's speed is forgotten over this many frames of absence."""
-    position_std: float = 0.3
+    position_std: float = 0.15
     """Expected miss of the extrapolated position at a gap of one frame, in box heights."""
-    drift_std: float = 0.03
+    drift_std: float = 0.005
     """What each further frame of a gap adds to the expected miss, in box heights."""
     size_std: float = 0.15
     """Expected change of height over a gap, as a logarithm."""
-    max_cost: float = 6.0
+    max_cost: float = 4.0
     """Pairs whose squared misses sum to more are never joined."""
     appearance_weight: float = 20.0
     """What a loss of 1 in cosine against `neutral_similarity` adds to the cost."""
@@ -132,13 +133,13 @@ class StitchConfig:
     """By this much a pair joined by appearance alone must be more alike than the next best."""
     min_identity_frames: int = 10
     """A person detected in fewer frames is dropped."""
-    min_mean_score: float = 0.75
+    min_mean_score: float = 0.6
     """A person whose detections are less certain on average is dropped, 0..1."""
 
     def __post_init__(self) -> None:
         for name in ("neutral_similarity", "strong_similarity", "strong_margin", "min_mean_score"):
             _check(name, getattr(self, name), 0.0, 1.0)
-        for name in ("max_gap_frames", "max_overlap_frames", "max_absence_frames"):
+        for name in ("max_gap_frames", "max_absence_frames"):
             _check(name, getattr(self, name), 0, 10**6)
         for name in ("velocity_frames", "min_identity_frames"):
             _check(name, getattr(self, name), 1, 10**6)

@@ -1,7 +1,8 @@
 """What tracks remember beside their boxes: the last mask and a running average of appearance.
 
-Both are optional, for a whole run or for single frames. They re-rank the pairs that boxes allow; they never forbid one,
-so a poor mask or a change of light cannot end a track that its box would have kept.
+Both are optional, for a whole run or for single frames. They re-rank the pairs that boxes allow;
+they never forbid one, so a poor mask or a change of light cannot end a track that its box would
+have kept.
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ class Cues:
         """
         value = overlap
         if masks is not None and self.masks is not None:
-            has_mask = self.masks.any(axis=(1, 2))[:, None] & masks.any(axis=(1, 2))
+            has_mask = np.logical_and.outer(
+                np.any(self.masks, axis=(1, 2)), np.any(masks, axis=(1, 2))
+            )
             mask_iou = pairwise_mask_iou(track_boxes, self.masks, boxes, masks)
             share = self.config.mask_weight
             value = np.where(has_mask, (1.0 - share) * overlap + share * mask_iou, overlap)
@@ -85,25 +88,26 @@ class Cues:
 
 
 def blend_unit_vectors(old: FloatArray, new: FloatArray, memory: float) -> FloatArray:
-    """Return `memory · old + (1 - memory) · new` at unit length, `(n, D)`; a zero row gives way to the other.
+    """Return `memory · old + (1 - memory) · new` at unit length; a row of zeros gives way.
 
     Source:
         Zhang et al. 2021 (FairMOT), section 3.4, and Aharon et al. 2022 (BoT-SORT), eq. 8.
     """
-    share = np.where(old.any(axis=1), memory, 0.0)[:, None]
-    share = np.where(new.any(axis=1)[:, None], share, 1.0)
+    share = np.where(np.any(old, axis=1, keepdims=True), memory, 0.0)
+    share = np.where(np.any(new, axis=1, keepdims=True), share, 1.0)
     blend = share * old + (1.0 - share) * new
     length = np.linalg.norm(blend, axis=1, keepdims=True)
-    return np.divide(blend, length, out=np.zeros_like(blend), where=length > 0.0)
+    return blend / np.where(length > 0.0, length, 1.0)
 
 
 def _append(
     kept: npt.NDArray[F] | None, count: int, num_new: int, new: npt.NDArray[F] | None
 ) -> npt.NDArray[F] | None:
-    """Return the rows of `kept` (or `count` of zeros) and then of `new` (or `num_new` of zeros)."""
+    """Return the rows of `kept` and then of `new`; zeros stand in for either."""
+    if kept is None and new is None:
+        return None
     if new is None:
-        if kept is None:
-            return None
+        assert kept is not None
         new = np.zeros((num_new, *kept.shape[1:]), kept.dtype)
     if kept is None:
         kept = np.zeros((count, *new.shape[1:]), new.dtype)

@@ -13,7 +13,8 @@ from filterpy.common import Q_discrete_white_noise
 from .boxes import BoolArray, FloatArray, IntArray, cxcywh_to_xyxy, xyxy_to_cxcywh
 from .config import MotionConfig
 
-# Q of a constant-velocity model for unit acceleration and a step of one frame: [[1/4, 1/2], [1/2, 1]].
+# Q of a constant-velocity model for unit acceleration and a step of one frame: [[1/4, 1/2], [1/2,
+# 1]].
 UNIT_Q: FloatArray = Q_discrete_white_noise(dim=2, dt=1.0, var=1.0)
 
 POSITION, VELOCITY, VAR_POSITION, COVARIANCE, VAR_VELOCITY = range(5)
@@ -21,14 +22,15 @@ MIN_SIZE_PX = 1.0
 
 
 class BoxFilter:
-    """Kalman filters of `T` boxes, kept as one array so that a step costs the same for one or twenty.
+    """Kalman filters of `T` boxes in one array: a step costs the same for one or twenty.
 
-    `state` is `(T, 5, 4)`: position, velocity, and the three numbers of the symmetric 2×2 covariance
-    (position, position-velocity, velocity), each for centre x, centre y, width, height in pixels and frames.
+    `state` is `(T, 5, 4)`: position, velocity, and the three numbers of the symmetric 2×2
+    covariance (position, position-velocity, velocity), each for centre x, centre y, width, height
+    in pixels and frames.
 
     Source:
-        Bewley et al. 2016 (SORT), section 3.2, for the model; Aharon et al. 2022 (BoT-SORT), section 3.1, for
-        width and height as states and noise in proportion to the box.
+        Bewley et al. 2016 (SORT), section 3.2, for the model; Aharon et al. 2022 (BoT-SORT),
+        section 3.1, for width and height as states and noise in proportion to the box.
     """
 
     def __init__(self, config: MotionConfig | None = None) -> None:
@@ -49,10 +51,10 @@ class BoxFilter:
         return cxcywh_to_xyxy(self.state[:, POSITION])
 
     def direction_agreement(self, origins: FloatArray, points: FloatArray) -> FloatArray:
-        """Return how well a move from `origins` to `points` agrees with each box's course, `(T, D)`.
+        """Return how well moves from `origins` to `points` agree with the boxes' course, `(T, D)`.
 
-        The cosine between both, times how sure the filter is that the box moves at all: its speed² as a part of
-        speed² and variance.
+        The cosine between both, times how sure the filter is that the box moves at all: its speed²
+        as a part of speed² and variance.
 
         Args:
             origins: Where each box was last seen, `(T, 2)` centres in pixels.

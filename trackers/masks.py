@@ -9,7 +9,8 @@ from .boxes import FloatArray, IntArray, box_areas
 
 MaskArray = npt.NDArray[np.float32]
 
-# Samples per side of the common area of two boxes; a body's outline needs no more to tell it from another's.
+# Samples per side of the common area of two boxes; a body's outline needs no more to tell it from
+# another's.
 GRID = 16
 
 
@@ -25,7 +26,8 @@ def pairwise_mask_iou(
         b_masks: `(B, k, k)`.
 
     Returns:
-        Sum of the smaller mask over sum of the larger one; 0 where boxes are apart or a mask is empty.
+        Sum of the smaller mask over sum of the larger one; 0 where boxes are apart or a mask is
+        empty.
     """
     low = np.maximum(a_boxes[:, None, :2], b_boxes[:, :2])
     high = np.minimum(a_boxes[:, None, 2:], b_boxes[:, 2:])
@@ -50,9 +52,12 @@ def pairwise_mask_iou(
 
 
 def _sample(boxes: FloatArray, masks: MaskArray, index: IntArray, points: FloatArray) -> MaskArray:
-    """Return masks `index` at the crossings of sample lines `(P, GRID, 2)` in pixels, `(P, GRID, GRID)`."""
+    """Return masks `index` on the grids of sample lines `(P, GRID, 2)`, `(P, GRID, GRID)`."""
     m = masks.shape[1]
     box = boxes[index]
     cell = (points - box[:, None, :2]) / (box[:, None, 2:] - box[:, None, :2]) * m
     cell_index = np.clip(cell.astype(np.intp), 0, m - 1)
-    return masks[index[:, None, None], cell_index[:, :, None, 1], cell_index[:, None, :, 0]]
+    sampled: MaskArray = masks[
+        index[:, None, None], cell_index[:, :, None, 1], cell_index[:, None, :, 0]
+    ]
+    return sampled

@@ -1,4 +1,4 @@
-"""Taking an absent person's track up again by appearance alone. Knows unit vectors; knows no boxes."""
+"""Taking an absent person's track up again by appearance. Knows unit vectors; knows no boxes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def match_by_appearance(
         absent: `(A, D)` unit vectors.
         present: `(P, D)` unit vectors.
         min_similarity: Least cosine of a pair.
-        min_margin: The cosine of a pair must exceed that of the next best for both of its sides by this much.
+        min_margin: The cosine of a pair must exceed that of the next best for both of its sides by
+            this much.
         is_possible: `(A, P)`; other pairs are as if they were not there.
     """
     similarity = absent @ present.T

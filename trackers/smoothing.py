@@ -1,4 +1,4 @@
-"""Smooth paths through the boxes of one person, gaps included. Knows boxes and time; knows no identities."""
+"""Smooth paths through the boxes of one person, gaps included. Knows boxes and time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from .boxes import FloatArray, IntArray, cxcywh_to_xyxy, xyxy_to_cxcywh
 from .config import MotionConfig
 from .kalman import MIN_SIZE_PX
 
-# Weight of a straight line's points inside a gap, against 1 for a detection: enough to keep a long gap from
-# swinging out with a noisy speed at its ends, too little to bend a short one.
+# Weight of a straight line's points inside a gap, against 1 for a detection: enough to keep a long
+# gap from swinging out with a noisy speed at its ends, too little to bend a short one.
 GAP_WEIGHT = 0.02
 
 
@@ -19,9 +19,11 @@ def smooth_boxes(
 ) -> tuple[IntArray, FloatArray]:
     """Return every frame from the first to the last, and the most likely box in each.
 
-    This is the path that a Rauch-Tung-Striebel smoother finds under the tracker's motion model when nothing is
-    known of the start: it minimises Σ |x_t - z_t|² / R over detections plus Σ |x_t+1 - 2 x_t + x_t-1|² / Q.
-    Noise goes with the box's height, so only the ratio R / Q counts and one banded system serves all frames.
+    This is the path that a Rauch-Tung-Striebel smoother finds under the tracker's motion model when
+    nothing is known of the start: it minimises Σ |x_t - z_t|² / R over detections plus Σ |x_t+1 - 2
+    x_t + x_t-1|² / Q.
+    Noise goes with the box's height, so only the ratio R / Q counts and one banded system serves
+    all frames.
 
     Args:
         frames: `(F,)`, rising.

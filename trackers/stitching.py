@@ -1,4 +1,4 @@
-"""The offline pass: tracklets of a whole clip → people. Knows boxes, time, appearance and shots; knows no pixels."""
+"""The offline pass: tracklets of a clip → people. Knows boxes, time, appearance; no pixels."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ class Tracklet:
         count = len(self.frames)
         if not count or self.boxes.shape != (count, 4) or self.scores.shape != (count,):
             raise ValueError(
-                f"tracklet {self.track_id}: frames {self.frames.shape}, boxes {self.boxes.shape} and "
-                f"scores {self.scores.shape} do not describe the same frames"
+                f"tracklet {self.track_id}: frames {self.frames.shape}, boxes {self.boxes.shape} "
+                f"and scores {self.scores.shape} do not describe the same frames"
             )
 
 
 def stitch(tracklets: Sequence[Tracklet], config: StitchConfig | None = None) -> dict[int, int]:
     """Return the identity of each tracklet; tracklets that are no lasting person are left out.
 
-    Every tracklet gets at most one successor and one predecessor, all chosen at once so that the evidence summed
-    over the clip is highest. Within a shot, motion joins (with appearance where there is one); what is then
-    still apart, cuts included, only strong appearance joins.
+    Every tracklet gets at most one successor and one predecessor, all chosen at once so that the
+    evidence summed over the clip is highest. Within a shot, motion joins (with appearance where
+    there is one); what is then still apart, cuts included, only strong appearance joins.
 
     Args:
         tracklets: In any order, with distinct ids. May be empty.
@@ -67,21 +67,36 @@ def stitch(tracklets: Sequence[Tracklet], config: StitchConfig | None = None) ->
     earlier, later = match_pairs(value, value > 0.0)
     chains = _chains(len(parts), earlier, later)
     chains = _join_by_appearance(parts, chains, config)
+    span_of_shot = _spans(parts)
     identities: dict[int, int] = {}
     number = 0
     for chain in sorted(chains, key=lambda chain: chain[0]):
         members = [parts[index] for index in chain]
-        if _is_person(members, config):
+        if _is_person(members, span_of_shot, config):
             number += 1
             identities |= {part.track_id: number for part in members}
     return identities
 
 
-def _is_person(members: Sequence[Tracklet], config: StitchConfig) -> bool:
+def _spans(parts: Sequence[Tracklet]) -> dict[int, int]:
+    """Return the frames from the first to the last tracklet of each shot."""
+    spans = {}
+    for shot in {part.shot for part in parts}:
+        inside = [part for part in parts if part.shot == shot]
+        start = min(int(part.frames[0]) for part in inside)
+        spans[shot] = max(int(part.frames[-1]) for part in inside) - start + 1
+    return spans
+
+
+def _is_person(
+    members: Sequence[Tracklet], span_of_shot: dict[int, int], config: StitchConfig
+) -> bool:
     scores = np.concatenate([part.scores for part in members])
+    # Nobody can be seen for longer than the shot lasts.
+    longest = max(span_of_shot[part.shot] for part in members)
     return (
         any(part.is_confirmed for part in members)
-        and len(scores) >= config.min_identity_frames
+        and len(scores) >= min(config.min_identity_frames, longest)
         and float(scores.mean()) >= config.min_mean_score
     )
 
@@ -94,19 +109,19 @@ def _motion_values(parts: Sequence[Tracklet], config: StitchConfig) -> FloatArra
     head, head_speed = _ends(parts, config.velocity_frames, is_head=True)
     tail, tail_speed = _ends(parts, config.velocity_frames, is_head=False)
     gap = first[None, :] - last[:, None]
-    is_possible = (gap >= 1 - config.max_overlap_frames) & (gap <= config.max_gap_frames)
-    is_possible &= (shot[:, None] == shot[None, :]) & (first[:, None] < first[None, :])
-    is_possible &= last[:, None] < last[None, :]
+    is_possible = (gap >= 1) & (gap <= config.max_gap_frames)
+    is_possible &= shot[:, None] == shot[None, :]
     rows, columns = np.nonzero(is_possible)
     value = np.zeros((len(parts), len(parts)))
     span = gap[rows, columns].astype(np.float64)
-    # A person out of sight rarely keeps walking straight on: the travelled way levels off with the gap.
-    way = config.coast_frames * (1.0 - np.exp(-np.abs(span) / config.coast_frames)) * np.sign(span)
+    # A person out of sight rarely keeps walking straight on: the travelled way levels off with the
+    # gap.
+    way = config.coast_frames * (1.0 - np.exp(-span / config.coast_frames))
     height = np.sqrt(tail[rows, 3] * head[columns, 3])
     ahead = tail[rows, :2] + tail_speed[rows] * way[:, None] - head[columns, :2]
     back = head[columns, :2] - head_speed[columns] * way[:, None] - tail[rows, :2]
     miss = 0.5 * (np.linalg.norm(ahead, axis=1) + np.linalg.norm(back, axis=1)) / height
-    expected = config.position_std + config.drift_std * np.maximum(span - 1.0, 0.0)
+    expected = config.position_std + config.drift_std * (span - 1.0)
     growth = np.log(head[columns, 3] / tail[rows, 3]) / config.size_std
     cost = (miss / expected) ** 2 + growth**2
     cost += config.appearance_weight * _dissimilarity(parts, rows, columns, config)
@@ -117,9 +132,10 @@ def _motion_values(parts: Sequence[Tracklet], config: StitchConfig) -> FloatArra
 def _ends(
     parts: Sequence[Tracklet], num_frames: int, *, is_head: bool
 ) -> tuple[FloatArray, FloatArray]:
-    """Return centre and size `(n, 4)` and speed `(n, 2)` in px per frame at each tracklet's head or tail.
+    """Return centre and size `(n, 4)` and speed `(n, 2)` at each tracklet's head or tail.
 
-    Both are of the straight line through the outermost frames, so one bad box counts little.
+    Speed is in pixels per frame. Both are of the straight line through the outermost frames, so
+    one bad box counts little.
     """
     states = np.zeros((len(parts), 4))
     speeds = np.zeros((len(parts), 2))

@@ -1,4 +1,4 @@
-"""Births, lives and deaths of tracks, frame by frame. Knows detections and time; knows no pixels."""
+"""Births, lives and deaths of tracks, frame by frame. Knows detections; knows no pixels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class TrackState(Enum):
     """Where a track stands in its life."""
 
     TENTATIVE = "tentative"
-    """Too young to be believed; reported from birth, so that its frames are not lost when it proves real."""
+    """Too young to be believed; reported from birth, so that its frames are not lost when it proves
+    real."""
     CONFIRMED = "confirmed"
     """Detected in this frame."""
     LOST = "lost"
@@ -76,12 +77,14 @@ class _Detections:
 class Tracker:
     """Links the detections of successive frames into tracks.
 
-    Every frame: move all tracks on; give detections of high score to confirmed tracks, those of low score to
-    the confirmed tracks still seen in the last frame, the rest of high score to tentative tracks; what is left starts new tracks.
+    Every frame: move all tracks on; give detections of high score to confirmed tracks, those of low
+    score to the confirmed tracks still seen in the last frame, the rest of high score to tentative
+    tracks; what is left starts new tracks.
 
     Source:
-        Bewley et al. 2016 (SORT) for the loop; Zhang et al. 2022 (ByteTrack), algorithm 1, for the second
-        association; Yang et al. 2023 (C-BIoU) for grown boxes; Aharon et al. 2022 (BoT-SORT) for camera motion.
+        Bewley et al. 2016 (SORT) for the loop; Zhang et al. 2022 (ByteTrack), algorithm 1, for the
+        second association; Yang et al. 2023 (C-BIoU) for grown boxes; Aharon et al. 2022 (BoT-SORT)
+        for camera motion.
     """
 
     def __init__(self, config: TrackerConfig | None = None) -> None:
@@ -89,7 +92,7 @@ class Tracker:
         self._frame = -1
         self._next_id = 1
         self._confirmed_ids: set[int] = set()
-        self._start_afresh()
+        self._start_shot()
 
     @property
     def confirmed_ids(self) -> frozenset[int]:
@@ -97,8 +100,8 @@ class Tracker:
         return frozenset(self._confirmed_ids)
 
     def finish(self) -> frozenset[int]:
-        """End all tracks; return the ids of those that were ever confirmed. Others were no people."""
-        self._start_afresh()
+        """End all tracks; return the ids of those ever confirmed. Others were no people."""
+        self._end_shot()
         return self.confirmed_ids
 
     def update(
@@ -119,7 +122,8 @@ class Tracker:
             scores: `(N,)`, 0..1.
             masks: `(N, m, m)`, 0..1; an `m × m` grid of cells laid over each box.
             appearance: `(N, D)` unit vectors; a row of zeros is unknown.
-            camera_motion: `(2, 3)`, from the previous frame's pixels to this one's; `None` for a still camera.
+            camera_motion: `(2, 3)`, from the previous frame's pixels to this one's; `None` for a
+                still camera.
             is_cut: The frame begins a new shot: every track ends before it.
             elapsed_frames: Frames since the last call, from 1.
 
@@ -131,12 +135,13 @@ class Tracker:
             raise ValueError(f"elapsed_frames is {elapsed_frames}; time runs forward by 1 or more")
         self._frame += elapsed_frames
         if is_cut:
-            self._start_afresh()
+            self._end_shot()
         elif camera_motion is not None:
             affine = np.asarray(camera_motion, np.float64)
             if affine.shape != (2, 3):
                 raise ValueError(f"camera_motion must be (2, 3), not {affine.shape}")
             self._motion.warp(affine)
+        self._shot_calls += 1
         for _ in range(elapsed_frames):
             self._motion.predict()
 
@@ -150,7 +155,15 @@ class Tracker:
         self._give_birth(found, born, recalled)
         return self._report(found, np.concatenate([detection_of, born]))
 
-    def _start_afresh(self) -> None:
+    def _end_shot(self) -> None:
+        """End all tracks; in a shot too short to confirm anybody, believe those never missed."""
+        if self._shot_calls < self.config.confirm_frames:
+            is_constant = self._life["hits"] == self._shot_calls
+            self._confirmed_ids.update(self._life["track_id"][is_constant].tolist())
+        self._start_shot()
+
+    def _start_shot(self) -> None:
+        self._shot_calls = 0
         self._life = np.zeros(0, _LIFE)
         self._motion = BoxFilter(self.config.motion)
         self._cues = Cues(self.config)
@@ -172,7 +185,8 @@ class Tracker:
             if cue is not None and (cue.ndim != rank or len(cue) != len(box)):
                 raise ValueError(f"{name} of shape {cue.shape} do not fit {len(box)} boxes")
         rows = np.flatnonzero(score >= self.config.low_score)
-        # An order of our own, so that the caller's order changes nothing: best first, then from the left.
+        # An order of our own, so that the caller's order changes nothing: best first, then from the
+        # left.
         rows = rows[np.lexsort((box[rows, 1], box[rows, 0], -score[rows]))]
         if self.config.duplicate_iou < 1.0 and len(rows) > 1:
             rows = rows[self._are_originals(box[rows], None if mask is None else mask[rows])]
@@ -217,7 +231,8 @@ class Tracker:
         is_high = found.scores >= config.high_score
         is_free = np.ones(len(found.rows), np.bool_)
         is_confirmed = life["is_confirmed"]
-        # A certain detection is worth more than an uncertain one, so the certain one is taken first.
+        # A certain detection is worth more than an uncertain one, so the certain one is taken
+        # first.
         scored = value * found.scores
         for tracks, detections, worth, least in (
             (is_confirmed, is_high, scored, config.min_iou),
@@ -233,7 +248,7 @@ class Tracker:
         return detection_of
 
     def _correct(self, detection_of: IntArray, found: _Detections, elapsed_frames: int) -> None:
-        """Bring motion, cues and lives of the matched tracks up to their detections; the others age."""
+        """Bring the matched tracks up to their detections; the others age."""
         life = self._life
         rows = np.flatnonzero(detection_of >= 0)
         life["missed"] += elapsed_frames
@@ -262,7 +277,7 @@ class Tracker:
         return born[np.lexsort((found.boxes[born, 1], found.boxes[born, 0]))]
 
     def _recall(self, found: _Detections, born: IntArray) -> IntArray:
-        """Return, for each newborn, the id of the absent track whose appearance it surely shows, or 0."""
+        """Return the id of the absent track that each newborn surely is by appearance, or 0."""
         recalled = np.zeros(len(born), np.intp)
         if not len(born) or found.appearance is None or not self.config.max_reentry_frames:
             return recalled
@@ -283,7 +298,7 @@ class Tracker:
         return recalled
 
     def _end_tracks(self, recalled: IntArray) -> BoolArray:
-        """Drop the tracks that were absent too long or go on as newborns; return which ones stay."""
+        """Drop tracks absent too long and those that go on as newborns; return which stay."""
         life = self._life
         is_recalled = np.isin(life["track_id"], recalled) if len(recalled) else False
         is_over = life["missed"] > np.where(life["is_confirmed"], self.config.max_lost_frames, 0)
