@@ -116,10 +116,9 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
 
 
 def describe_av_error(error: Exception) -> str:
-    """Return FFmpeg's own words for a fault, in one line."""
-    if isinstance(error, av.FFmpegError):
-        return " ".join((error.strerror or str(error)).split())
-    return " ".join(str(error).split())
+    """Return the words of FFmpeg or the system for a fault, in one line."""
+    words = error.strerror if isinstance(error, (av.FFmpegError, OSError)) else None
+    return " ".join((words or str(error)).split())
 
 
 def _pattern_name(path: Path) -> str:

@@ -58,6 +58,7 @@ class VideoAlphaStream(AlphaStream):
             # A start that is not 0 is an edit in the movie's own clock, which is 1/1000 s unless
             # told.
             options["movie_timescale"] = str(_mov_timescale(self.info.time_base))
+        self.partial_path.touch()  # PyAV opens late: a place that cannot be written shows here
         container = av.open(
             self.partial_path, "w", format=self._encoding.container, options=options
         )

@@ -62,6 +62,7 @@ class VideoWriter:
         self._frame = VideoFrame(padded_width, padded_height, "yuv420p")
         tag_frame(self._frame, self._color)
         try:
+            self._partial_path.touch()
             self._container = av.open(self._partial_path, "w", format="mp4")
             self._stream: VideoStream = self._container.add_stream(
                 "libx264",

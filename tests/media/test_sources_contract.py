@@ -38,9 +38,7 @@ def source(
     if kind == "mkv":
         return open_source(make_video("clip.mkv", codec="ffv1"))
     if kind == "mov-prores":
-        return open_source(
-            make_video("clip.mov", codec="prores_ks", pixel_format="yuv422p10le")
-        )
+        return open_source(make_video("clip.mov", codec="prores_ks", pixel_format="yuv422p10le"))
     if kind == "avi":
         return open_source(make_video("clip.avi", options={"bf": "2"}))
     if kind == "stdin":

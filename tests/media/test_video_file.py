@@ -107,9 +107,7 @@ def test_interlaced_is_flagged(make_video: Maker) -> None:
 
 
 def test_sound_timecode_and_aspect_are_found(make_video: Maker) -> None:
-    path = make_video(
-        "tc.mov", has_audio=True, timecode="01:02:03:04", pixel_aspect=Fraction(8, 9)
-    )
+    path = make_video("tc.mov", has_audio=True, timecode="01:02:03:04", pixel_aspect=Fraction(8, 9))
     info = open_source(path).info
     assert info.has_audio
     assert info.timecode == "01:02:03:04"
@@ -175,7 +173,10 @@ def test_a_clip_without_one_good_frame_does_not_open(make_video: Maker) -> None:
 
 def test_a_file_cut_off_gives_what_is_left(make_video: Maker) -> None:
     path = make_video("clip.mov", count=60, codec="prores_ks", pixel_format="yuv422p10le")
-    with av.open(path) as container, av.open(path.with_name("fast.mov"), "w", options={"movflags": "faststart"}) as out:
+    with (
+        av.open(path) as container,
+        av.open(path.with_name("fast.mov"), "w", options={"movflags": "faststart"}) as out,
+    ):
         stream = out.add_stream_from_template(container.streams.video[0])
         for packet in container.demux(video=0):
             if packet.size:

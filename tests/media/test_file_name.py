@@ -1,0 +1,60 @@
+"""Names from templates: fields, collisions, escapes."""
+
+from __future__ import annotations
+
+import pytest
+
+from instmatt_video.errors import OptionError
+from instmatt_video.media import render_filename, render_filenames
+
+FIELDS = {"clip": "in", "track": 3, "name": "person", "ext": ".mov"}
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{clip}/{name}_{track:02d}.{ext}", "in/person_03.mov"),
+        ("{track}.{ext}", "3.mov"),
+        ("shots/{clip}/{track:04d}.{ext}", "shots/in/0003.mov"),
+    ],
+)
+def test_fields_are_filled(template: str, expected: str) -> None:
+    assert render_filename(template, **FIELDS) == expected  # type: ignore[arg-type]
+
+
+def test_a_folder_of_pictures_has_no_trailing_dot() -> None:
+    assert render_filename("{name}_{track}.{ext}", **{**FIELDS, "ext": ""}) == "person_3"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("../{track}.{ext}", "leads out"),
+        ("/tmp/{track}.{ext}", "leads out"),
+        ("a/../../{track}.{ext}", "leads out"),
+        ("C:{track}.{ext}", "leads out"),
+        ("..\\{track}.{ext}", "leads out"),
+        ("{person}.{ext}", "no field 'person', there are clip, track, name, ext"),
+        ("{track", "expected '}'"),
+        ("{name:02d}.{ext}", "format code"),
+        ("{clip.__class__}.{ext}", "no field"),
+        (".{track}", "no visible name"),
+    ],
+)
+def test_bad_templates_are_refused(template: str, words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        render_filename(template, **FIELDS)  # type: ignore[arg-type]
+
+
+def test_names_cannot_escape_either() -> None:
+    name = render_filename("{clip}/{name}.{ext}", clip="../up", track=1, name="a/b\\c:d", ext="mov")
+    assert name == ".._up/a_b_c_d.mov"
+
+
+def test_collisions_are_refused() -> None:
+    tracks = [(1, "Ann"), (2, "ann"), (3, "Bob")]
+    with pytest.raises(OptionError, match="tracks 1 and 2 the same name"):
+        render_filenames("{name}.{ext}", clip="in", tracks=tracks, ext="mov")
+    names = render_filenames("{track}_{name}.{ext}", clip="in", tracks=tracks, ext="mov")
+    assert names == {1: "1_Ann.mov", 2: "2_ann.mov", 3: "3_Bob.mov"}
+    assert render_filenames("{name}.{ext}", clip="in", tracks=[], ext="mov") == {}

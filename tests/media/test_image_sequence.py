@@ -1,0 +1,138 @@
+"""Folders and patterns of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import disc_picture
+
+from instmatt_video.errors import FrameDecodeError, VideoOpenError
+from instmatt_video.media import open_source
+
+Maker = Callable[..., Path]
+
+
+def test_natural_order_and_first_number(make_folder: Maker) -> None:
+    source = open_source(make_folder(numbers=range(8, 14)))  # frame_8 … frame_13
+    assert [np.array_equal(f.image, disc_picture(f.index)) for f in source] == [True] * 6
+    assert source.info.first_frame_number == 8
+
+
+def test_default_rate_is_announced(make_folder: Maker) -> None:
+    source = open_source(make_folder())
+    assert source.info.frame_rate == 24
+    assert any("24 frames/s" in warning for warning in source.warnings)
+    assert [frame.time for frame in source] == [Fraction(k, 24) for k in range(8)]
+
+
+def test_a_rate_that_is_given_is_not_announced(make_folder: Maker) -> None:
+    source = open_source(make_folder(), frame_rate=Fraction(30000, 1001))
+    assert source.warnings == []
+    assert source.info.time_base == Fraction(1001, 30000)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
+def test_kinds_of_pictures(make_folder: Maker, suffix: str) -> None:
+    source = open_source(make_folder(template=f"frame_{{:04d}}.{suffix}"))
+    for frame in source:
+        assert np.abs(frame.image.astype(int) - disc_picture(frame.index)).mean() < 4
+
+
+def test_sixteen_bits(make_folder: Maker) -> None:
+    source = open_source(make_folder(deep=True))
+    assert source.info.bit_depth == 16
+    for frame in source:
+        assert np.array_equal(frame.image, disc_picture(frame.index, deep=True))
+
+
+@pytest.mark.parametrize("kind", ["grey", "alpha"])
+def test_grey_and_alpha_become_rgb(tmp_path: Path, kind: str) -> None:
+    shape = (4, 6) if kind == "grey" else (4, 6, 4)
+    cv2.imwrite(str(tmp_path / "1.png"), np.full(shape, 77, np.uint8))
+    (frame,) = open_source(tmp_path)
+    assert np.array_equal(frame.image, np.full((4, 6, 3), 77))
+
+
+def test_a_gap_names_the_missing_frame(make_folder: Maker) -> None:
+    folder = make_folder(numbers=[1, 2, 4, 5])
+    with pytest.raises(VideoOpenError, match=r"frame 3 is missing after frame_2\.png"):
+        open_source(folder)
+    with pytest.raises(VideoOpenError, match=r"frame 3 is missing after frame_2\.png"):
+        open_source(folder / "frame_%d.png")
+    assert len(list(open_source(folder / "frame_*.png"))) == 4  # a glob takes what there is
+
+
+def test_mixed_sizes_name_the_file(make_folder: Maker) -> None:
+    folder = make_folder()
+    cv2.imwrite(str(folder / "frame_5.png"), disc_picture(5, 32, 48))
+    with pytest.raises(VideoOpenError, match=r"frame_5\.png: 32x48, but frame_0\.png is 64x48"):
+        open_source(folder)
+
+
+def test_mixed_kinds_are_refused(make_folder: Maker) -> None:
+    folder = make_folder()
+    cv2.imwrite(str(folder / "frame_8.jpg"), disc_picture(8))
+    with pytest.raises(VideoOpenError, match=r"several kinds \(\.jpg, \.png\)"):
+        open_source(folder)
+    assert len(list(open_source(folder / "*.png"))) == 8
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+@pytest.mark.parametrize("damage", ["cut off", "noise", "empty"])
+def test_a_corrupt_frame_is_named_and_skipped(make_folder: Maker, suffix: str, damage: str) -> None:
+    folder = make_folder(template=f"frame_{{:d}}.{suffix}")
+    path = folder / f"frame_3.{suffix}"
+    data = path.read_bytes()
+    path.write_bytes(
+        {"cut off": data[: len(data) // 2], "noise": b"noise" * 40, "empty": b""}[damage]
+    )
+    source = open_source(folder, frame_rate=25)
+    frames = list(source)
+    assert [frame.index for frame in frames] == [0, 1, 2, 4, 5, 6, 7]
+    assert frames[3].time == Fraction(4, 25)
+    assert source.skipped_frames == 1
+    assert len(source.warnings) == 1
+    assert str(path) in source.warnings[0]
+
+
+def test_nine_corrupt_frames_in_a_row_end_the_run(make_folder: Maker) -> None:
+    folder = make_folder(numbers=range(20))
+    for number in range(5, 14):
+        (folder / f"frame_{number}.png").write_bytes(b"noise")
+    with pytest.raises(FrameDecodeError, match=r"frame_13\.png: more than 8 frames in a row"):
+        list(open_source(folder))
+
+
+def test_hidden_files_and_notes_do_not_matter(make_folder: Maker) -> None:
+    folder = make_folder()
+    (folder / "._frame_3.png").write_bytes(b"resource fork")
+    (folder / "notes.txt").write_text("take 2")
+    assert open_source(folder).info.frame_count == 8
+
+
+def test_pictures_without_numbers_are_a_clip_too(tmp_path: Path) -> None:
+    for name in ("b.png", "a.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((4, 4, 3), ord(name[0]), np.uint8))
+    source = open_source(tmp_path)
+    assert [int(frame.image[0, 0, 0]) for frame in source] == [ord("a"), ord("b")]
+    assert source.info.first_frame_number == 1
+
+
+def test_exif_orientation_counts(tmp_path: Path) -> None:
+    import struct
+
+    cv2.imwrite(str(tmp_path / "1.jpg"), disc_picture(0, 64, 48)[..., ::-1])
+    data = (tmp_path / "1.jpg").read_bytes()
+    entry = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)  # turn clockwise by 90 degrees
+    body = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+    segment = b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
+    (tmp_path / "1.jpg").write_bytes(data[:2] + segment + data[2:])
+    source = open_source(tmp_path)
+    assert (source.info.width, source.info.height) == (48, 64)
+    (frame,) = source
+    assert frame.image.shape == (64, 48, 3)

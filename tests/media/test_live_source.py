@@ -1,0 +1,80 @@
+"""Inputs that come once: standard input, the network, cameras."""
+
+from __future__ import annotations
+
+import io
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from instmatt_video.errors import VideoOpenError
+from instmatt_video.media import open_source
+
+Maker = Callable[..., Path]
+
+
+def feed(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
+
+
+def test_standard_input_is_read_once(make_video: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed(monkeypatch, make_video("clip.mkv", codec="ffv1").read_bytes())
+    with open_source("-") as source:
+        assert source.info.name == "stdin"
+        assert [frame.index for frame in source.frames(5)] == [5, 6, 7]
+        with pytest.raises(ValueError, match="only once"):
+            list(source)
+
+
+def test_b_frames_in_a_piped_avi_come_in_order(
+    make_video: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed(monkeypatch, make_video("clip.avi", options={"bf": "2"}).read_bytes())
+    with open_source("-") as source:
+        assert [frame.time for frame in source] == [Fraction(k, 25) for k in range(8)]
+
+
+@pytest.mark.parametrize("data", [b"", b"this is no video" * 50], ids=["nothing", "text"])
+def test_rubbish_on_standard_input(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed(monkeypatch, data)
+    with pytest.raises(VideoOpenError, match="standard input: cannot be opened"):
+        open_source("-")
+
+
+def test_a_turned_clip_is_upright(make_video: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_video("clip.mkv", codec="ffv1", rotation_deg=-90, count=2)
+    feed(monkeypatch, path.read_bytes())
+    with open_source("-") as source:
+        assert (source.info.width, source.info.height) == (48, 64)
+        assert all(frame.image.shape == (64, 48, 3) for frame in source)
+
+
+def test_a_network_stream(make_video: Maker) -> None:
+    data = make_video("clip.mkv", codec="ffv1").read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(data)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with open_source(f"tcp://127.0.0.1:{port}") as source:
+            times = [frame.time for frame in source]
+        thread.join()
+    assert times == [Fraction(k, 25) for k in range(8)]
+
+
+@pytest.mark.parametrize("spec", ["rtsp://127.0.0.1:9/none", "/dev/video97", "97"])
+def test_what_is_not_there_is_named(spec: str) -> None:
+    with pytest.raises(VideoOpenError, match="cannot be opened") as raised:
+        open_source(spec)
+    assert spec in str(raised.value)

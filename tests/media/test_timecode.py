@@ -1,0 +1,42 @@
+"""Timecode arithmetic against the standard's own examples."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from instmatt_video.media import shift_timecode
+
+NTSC = Fraction(30000, 1001)
+
+
+@pytest.mark.parametrize(
+    ("start", "frames", "rate", "expected"),
+    [
+        ("01:00:00:00", 0, Fraction(25), "01:00:00:00"),
+        ("01:00:00:24", 1, Fraction(25), "01:00:01:00"),
+        ("00:00:59;29", 1, NTSC, "00:01:00;02"),  # numbers 0 and 1 are left out
+        ("00:09:59;29", 1, NTSC, "00:10:00;00"),  # but not each tenth minute
+        ("00:00:00;00", 17982, NTSC, "00:10:00;00"),  # frames of ten minutes
+        ("00:00:00;00", 1800, NTSC, "00:01:00;02"),
+        ("00:00:00;00", 107892, NTSC, "01:00:00;00"),
+        ("00:00:59;59", 1, Fraction(60000, 1001), "00:01:00;04"),
+        ("00:00:59:29", 1, NTSC, "00:01:00:00"),  # non-drop counts on
+        ("23:59:59:23", 1, Fraction(24000, 1001), "00:00:00:00"),
+        ("00:01:00;02", -1, NTSC, "00:00:59;29"),
+    ],
+)
+def test_shift(start: str, frames: int, rate: Fraction, expected: str) -> None:
+    assert shift_timecode(start, frames, rate) == expected
+
+
+def test_going_and_coming_back() -> None:
+    start = "10:07:59;28"
+    for frames in range(0, 200_000, 997):
+        assert shift_timecode(shift_timecode(start, frames, NTSC), -frames, NTSC) == start
+
+
+def test_no_timecode_at_all() -> None:
+    with pytest.raises(ValueError, match="HH:MM:SS:FF"):
+        shift_timecode("noon", 1, NTSC)
