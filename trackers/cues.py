@@ -104,13 +104,11 @@ def _append(
     kept: npt.NDArray[F] | None, count: int, num_new: int, new: npt.NDArray[F] | None
 ) -> npt.NDArray[F] | None:
     """Return the rows of `kept` and then of `new`; zeros stand in for either."""
-    if kept is None and new is None:
-        return None
-    if new is None:
-        assert kept is not None
-        new = np.zeros((num_new, *kept.shape[1:]), kept.dtype)
+    if new is not None:
+        old = np.zeros((count, *new.shape[1:]), new.dtype) if kept is None else kept
+        if old.shape[1:] != new.shape[1:]:
+            raise ValueError(f"cues changed their shape from {old.shape[1:]} to {new.shape[1:]}")
+        return np.concatenate([old, new])
     if kept is None:
-        kept = np.zeros((count, *new.shape[1:]), new.dtype)
-    if kept.shape[1:] != new.shape[1:]:
-        raise ValueError(f"cues changed their shape from {kept.shape[1:]} to {new.shape[1:]}")
-    return np.concatenate([kept, new])
+        return None
+    return np.concatenate([kept, np.zeros((num_new, *kept.shape[1:]), kept.dtype)])

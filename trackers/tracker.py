@@ -141,6 +141,7 @@ class Tracker:
             if affine.shape != (2, 3):
                 raise ValueError(f"camera_motion must be (2, 3), not {affine.shape}")
             self._motion.warp(affine)
+            self._life["seen_at"] = self._life["seen_at"] @ affine[:, :2].T + affine[:, 2]
         self._shot_calls += 1
         for _ in range(elapsed_frames):
             self._motion.predict()
