@@ -23,6 +23,7 @@ MAX_CLIPPED_SHARE = 0.65
 # below 0.1 from frame to frame through fast movement, while unrelated scenes differ by 0.25 and
 # more.
 MIN_STRUCTURE = 0.2
+MIN_COLOR = 0.15
 MIN_DIFFERENCE = 0.75
 # A change of view within one place keeps its colours; it stands out from calm frames before it
 # instead.
@@ -70,7 +71,9 @@ class CutDetector:
             return False
         structure = structure_difference(last.structure, view.structure)
         color = 1.0 - float(last.histogram @ view.histogram)
-        is_other_scene = structure > MIN_STRUCTURE and structure + color > MIN_DIFFERENCE
+        is_other_scene = (
+            structure > MIN_STRUCTURE and color > MIN_COLOR and structure + color > MIN_DIFFERENCE
+        )
         is_calm = len(self._recent) == CALM_FRAMES
         usual = max(CALM_FLOOR, max(self._recent, default=0.0))
         is_spike = is_calm and structure > max(MIN_SPIKE_STRUCTURE, SPIKE_RATIO * usual)

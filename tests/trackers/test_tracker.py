@@ -110,7 +110,7 @@ def test_low_scores_keep_a_track_alive_but_start_none():
 
 def test_a_low_score_does_not_revive_a_lost_track():
     tracker = Tracker()
-    frames = standing(6) + [[]] + standing(1)
+    frames = [*standing(6), [], *standing(1)]
     history = run(tracker, frames, [[0.9]] * 6 + [[]] + [[0.2]])
     assert history[-1][0].state is TrackState.LOST
 
@@ -151,8 +151,7 @@ def test_camera_motion_compensates_a_pan(is_compensated):
             [person(100 + shift), person(150 + shift)], [0.9, 0.9], camera_motion=motion
         )
         before = shift
-    expected = {0: 1, 1: 2} if is_compensated else {0: 1, 1: 2}
-    assert (ids_of_detections(tracks) == expected) is is_compensated
+    assert (ids_of_detections(tracks) == {0: 1, 1: 2}) is is_compensated
 
 
 def test_order_of_detections_does_not_matter(rng):

@@ -1,0 +1,86 @@
+"""The tracker on MOTChallenge text: the file format, and online without the future."""
+
+import numpy as np
+import pytest
+
+from instmatt_video.errors import OptionError, VideoOpenError
+from instmatt_video.link import link, link_rows, read_mot, write_mot
+from instmatt_video.trackers import StitchConfig, TrackerConfig
+
+
+@pytest.fixture
+def detections(rng):
+    """Two people, one walking left to right behind the other; some misses and some false alarms."""
+    rows = []
+    for frame in range(1, 81):
+        for x in (300.0, 20.0 + 7.0 * frame):
+            if rng.uniform() < 0.9:
+                rows.append([frame, -1, x, 50, x + 40, 150, rng.uniform(0.7, 1.0)])
+        if rng.uniform() < 0.1:
+            x = rng.uniform(0, 600)
+            rows.append([frame, -1, x, 250, x + 20, 290, 0.75])
+    return np.array(rows)
+
+
+def save(path, rows):
+    write_mot(path, rows)
+    return path
+
+
+def test_text_survives_writing_and_reading(tmp_path, detections):
+    rows = read_mot(save(tmp_path / "det.txt", detections))
+    np.testing.assert_allclose(rows, detections, atol=0.011)
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_two_people_come_out(tmp_path, detections, online):
+    summary = link(save(tmp_path / "det.txt", detections), tmp_path / "out.txt", online)
+    rows = read_mot(tmp_path / "out.txt")
+    assert summary.num_tracks == 2
+    assert summary.num_detections == len(detections)
+    assert summary.num_rows == len(rows)
+    assert set(rows[:, 1]) == {1, 2}
+    assert (np.diff(rows[:, 0]) >= 0).all()
+    if not online:
+        assert len(rows) == 160  # offline fills every gap
+
+
+def test_online_uses_no_frame_after_its_own(detections):
+    """Cut off anywhere, the rows so far are the whole clip's, but for tracks not yet confirmed."""
+    config, stitching = TrackerConfig(), StitchConfig()
+    whole = link_rows(detections, True, config, stitching)
+    for end in (10, 33, 60):
+        part = link_rows(detections[detections[:, 0] <= end], True, config, stitching)
+        settled = end - config.confirm_frames
+        np.testing.assert_array_equal(part[part[:, 0] <= settled], whole[whole[:, 0] <= settled])
+
+
+def test_no_detections_no_tracks(tmp_path):
+    (tmp_path / "det.txt").write_text("\n")
+    for online in (True, False):
+        assert link(tmp_path / "det.txt", tmp_path / "out.txt", online).num_tracks == 0
+        assert (tmp_path / "out.txt").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("1,-1,0,0,10,20\n", id="six numbers"),
+        pytest.param("1,-1,0,0,10,20,0.9\n1,-1,zero,0,10,20,0.9\n", id="a word"),
+        pytest.param("0,-1,0,0,10,20,0.9\n", id="frame 0"),
+        pytest.param("1,-1,nan,0,10,20,0.9\n", id="nan"),
+    ],
+)
+def test_a_line_that_is_no_detection_is_named(tmp_path, text):
+    (tmp_path / "det.txt").write_text(text)
+    with pytest.raises(VideoOpenError, match=rf"det\.txt, line {text.count(chr(10))}"):
+        link(tmp_path / "det.txt", tmp_path / "out.txt")
+    assert not (tmp_path / "out.txt").exists()
+
+
+def test_a_missing_file_and_a_missing_folder_are_named(tmp_path, detections):
+    with pytest.raises(VideoOpenError, match=r"nothing\.txt"):
+        link(tmp_path / "nothing.txt", tmp_path / "out.txt")
+    path = save(tmp_path / "det.txt", detections)
+    with pytest.raises(OptionError, match="nowhere"):
+        link(path, tmp_path / "nowhere" / "out.txt")

@@ -1,0 +1,151 @@
+"""Which tracklets are one person."""
+
+import numpy as np
+import pytest
+
+from instmatt_video.trackers import StitchConfig, Tracklet, stitch
+from instmatt_video.trackers.boxes import as_boxes
+
+
+def tracklet(track_id, frames, x=0.0, speed=4.0, height=100.0, score=0.9, **kwargs):
+    """A person who is at `x` in frame 0 of the clip and walks to the right."""
+    frames = np.asarray(frames)
+    left = x + speed * frames
+    boxes = np.stack([left, 0 * left + 50, left + 0.4 * height, 0 * left + 50 + height], 1)
+    return Tracklet(track_id, frames, as_boxes(boxes), np.full(len(frames), score), **kwargs)
+
+
+def test_nobody():
+    assert stitch([]) == {}
+
+
+def test_one():
+    assert stitch([tracklet(7, range(30))]) == {7: 1}
+
+
+def test_a_gap_in_a_walk_is_joined():
+    assert stitch([tracklet(1, range(30)), tracklet(5, range(42, 80))]) == {1: 1, 5: 1}
+
+
+def test_three_parts_are_one_chain():
+    parts = [tracklet(i, range(40 * i, 40 * i + 30)) for i in (1, 2, 3)]
+    assert stitch(parts) == {1: 1, 2: 1, 3: 1}
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        pytest.param({"x": 600.0}, id="six heights away"),
+        pytest.param({"height": 200.0}, id="twice as tall"),
+        pytest.param({"speed": -4.0, "x": 600.0}, id="elsewhere and back"),
+    ],
+)
+def test_the_impossible_is_not_joined(later):
+    assert stitch([tracklet(1, range(30)), tracklet(2, range(36, 70), **later)]) == {1: 1, 2: 2}
+
+
+def test_an_absence_too_long_is_not_joined():
+    parts = [tracklet(1, range(30), speed=0.0), tracklet(2, range(80, 120), speed=0.0)]
+    assert stitch(parts, StitchConfig(max_gap_frames=60)) == {1: 1, 2: 1}
+    assert stitch(parts, StitchConfig(max_gap_frames=50)) == {1: 1, 2: 2}
+
+
+def test_people_at_the_same_time_are_two():
+    assert stitch([tracklet(1, range(30)), tracklet(2, range(20, 60))]) == {1: 1, 2: 2}
+
+
+def test_motion_does_not_join_across_a_cut():
+    assert stitch([tracklet(1, range(30)), tracklet(2, range(32, 60), shot=1)]) == {1: 1, 2: 2}
+
+
+@pytest.mark.parametrize(("cosine", "identity"), [(1.0, 1), (0.9, 2)])
+def test_only_strong_appearance_joins_across_a_cut(cosine, identity):
+    a = np.array([1.0, 0.0])
+    b = np.array([cosine, np.sqrt(1 - cosine**2)])
+    parts = [
+        tracklet(1, range(30), appearance=a),
+        tracklet(2, range(32, 60), x=900.0, shot=1, appearance=b),
+    ]
+    assert stitch(parts)[2] == identity
+
+
+def test_of_two_alike_none_is_taken():
+    look = np.array([1.0, 0.0])
+    parts = [
+        tracklet(1, range(30), appearance=look),
+        tracklet(2, range(30), x=400.0, appearance=look),
+        tracklet(3, range(40, 70), x=900.0, shot=1, appearance=look),
+    ]
+    assert stitch(parts) == {1: 1, 2: 2, 3: 3}
+
+
+def test_appearance_chooses_where_motion_cannot():
+    """Two people vanish at one place and come back there; who is who, only colours tell."""
+    red, blue = np.eye(2)
+    parts = [
+        tracklet(1, range(30), speed=0.0, appearance=red),
+        tracklet(2, range(30), speed=0.0, x=10.0, appearance=blue),
+        tracklet(3, range(35, 70), speed=0.0, appearance=blue),
+        tracklet(4, range(35, 70), speed=0.0, x=10.0, appearance=red),
+    ]
+    assert stitch(parts) == {1: 1, 2: 2, 3: 2, 4: 1}
+
+
+def test_the_whole_clip_decides_not_the_nearest_pair():
+    """Tracklet 3 lies nearest to 2, but then 1 would be left alone with nothing it can reach."""
+    parts = [
+        tracklet(1, range(30), speed=0.0, x=0.0),
+        tracklet(2, range(30), speed=0.0, x=16.0),
+        tracklet(3, range(34, 70), speed=0.0, x=12.0),
+        tracklet(4, range(34, 70), speed=0.0, x=32.0),
+    ]
+    assert stitch(parts) == {1: 1, 2: 2, 3: 1, 4: 2}
+
+
+def test_identities_are_numbered_by_first_frame_then_left_edge():
+    parts = [
+        tracklet(9, range(20, 60), x=0.0),
+        tracklet(4, range(50), x=700.0),
+        tracklet(6, range(50), x=200.0),
+    ]
+    assert stitch(parts) == {6: 1, 4: 2, 9: 3}
+
+
+def test_the_short_the_unsure_and_the_never_confirmed_are_dropped():
+    parts = [
+        tracklet(1, range(50)),
+        tracklet(2, range(5), x=500.0),
+        tracklet(3, range(50), x=1000.0, score=0.3),
+        tracklet(4, range(50), x=1500.0, is_confirmed=False),
+    ]
+    assert stitch(parts) == {1: 1}
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_nobody_can_be_there_longer_than_the_clip(count):
+    assert stitch([tracklet(1, range(count))]) == {1: 1}
+
+
+def test_an_unconfirmed_piece_may_belong_to_somebody():
+    parts = [tracklet(1, range(30)), tracklet(2, range(33, 36), is_confirmed=False)]
+    assert stitch(parts) == {1: 1, 2: 1}
+
+
+def test_order_of_tracklets_does_not_matter(rng):
+    parts = [
+        tracklet(i, range(7 * i, 7 * i + 25), x=40.0 * (i % 5), speed=float(i % 3))
+        for i in range(1, 20)
+    ]
+    expected = stitch(parts)
+    for _ in range(5):
+        assert stitch([parts[i] for i in rng.permutation(len(parts))]) == expected
+
+
+def test_two_tracklets_of_one_id_are_refused():
+    with pytest.raises(ValueError, match="one track_id"):
+        stitch([tracklet(1, range(5)), tracklet(1, range(10, 15))])
+
+
+def test_a_tracklet_of_unequal_lengths_is_refused():
+    with pytest.raises(ValueError, match="do not describe the same frames"):
+        Tracklet(1, np.arange(3), np.zeros((2, 4)), np.zeros(3))
