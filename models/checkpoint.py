@@ -16,22 +16,31 @@ from .instance_matting import InstanceMattingNetwork
 from .matting_network import MattingNetworkConfig
 
 FORMAT = "instmatt-video matting 1"
+KEPT_SINGLE = ("running_mean", "running_var", "._u", "._v")
+"""Ends of the names of tensors that are not rounded."""
 
 
 class CheckpointError(RuntimeError):
     """A weights file cannot be read, or is no network of ours."""
 
 
-def save_matting_weights(network: InstanceMattingNetwork, path: Path) -> None:
-    """Write a network's weights, floats in half precision, and its config.
+def save_matting_weights(
+    network: InstanceMattingNetwork, path: Path, dtype: torch.dtype = torch.float16
+) -> None:
+    """Write a network's weights and its config.
 
-    Batch-norm statistics stay in single precision: a small variance is nothing in half.
+    Batch-norm statistics and spectral-norm vectors stay in single precision: a small variance is nothing in
+    half, and rounded vectors would change the norm of their kernel.
+
+    Args:
+        network: Not folded: a file can be trained further.
+        path: The `.safetensors` to write.
+        dtype: Of the other floats.
     """
     tensors: dict[str, Tensor] = {}
     for key, value in network.state_dict().items():
-        is_statistic = key.endswith(("running_mean", "running_var"))
-        half = value.dtype.is_floating_point and not is_statistic
-        tensors[key] = value.detach().cpu().to(torch.float16 if half else value.dtype).contiguous()
+        is_weight = value.dtype.is_floating_point and not key.endswith(KEPT_SINGLE)
+        tensors[key] = value.detach().cpu().to(dtype if is_weight else value.dtype).contiguous()
     metadata = {
         "format": FORMAT,
         "config": json.dumps(asdict(network.config)),

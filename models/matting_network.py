@@ -21,6 +21,7 @@ IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
 
 Activation = Literal["tanh", "softmax"]
+RefinementRule = Literal["paper", "release"]
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,16 @@ class MattingNetworkConfig:
     """Exchanged channels a component of the multi-instance refinement."""
     head_refinement_width: int = 32
     """Channels of its aggregation."""
+    refinement_rule: RefinementRule = "paper"
+    """`paper`: Eq. 7-9; `release`: without the halves of Eq. 7 and 8, as the released weights were trained."""
 
     def __post_init__(self) -> None:
         if self.activation not in ("tanh", "softmax"):
             raise ValueError(f"activation must be tanh or softmax, not {self.activation!r}")
+        if self.refinement_rule not in ("paper", "release"):
+            raise ValueError(
+                f"refinement_rule must be paper or release, not {self.refinement_rule!r}"
+            )
         if not 0 <= self.saturation < 0.5:
             raise ValueError(f"saturation must be in 0..0.5, not {self.saturation}")
 

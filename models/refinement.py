@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .decoder import LEAKY_SLOPE
-from .matting_network import MattingNetworkConfig, activate
+from .matting_network import MattingNetworkConfig, RefinementRule, activate
 
 Strategy = Literal["parallel", "cycle"]
 
@@ -59,10 +59,11 @@ class MultiInstanceRefinement(nn.Module):
                 `(N, 1, H, W)`, 0 or 1; outside its crop a sample takes no part. `None` is everywhere.
         """
         separated = self.separate(tri_mattes, features)
+        rule = self.config.refinement_rule
         if strategy == "parallel":
-            exchanged = interact(separated, groups, coverage)
+            exchanged = interact(separated, groups, coverage, rule)
         else:
-            exchanged = interact_in_cycle(separated, groups, coverage)
+            exchanged = interact_in_cycle(separated, groups, coverage, rule)
         return self.aggregate(image, exchanged)
 
     def separate(self, tri_mattes: Tensor, features: Tensor) -> Tensor:
@@ -78,7 +79,12 @@ class MultiInstanceRefinement(nn.Module):
         return activate(self.head(x), self.config)
 
 
-def interact(features: Tensor, groups: Tensor, coverage: Tensor | None = None) -> Tensor:
+def interact(
+    features: Tensor,
+    groups: Tensor,
+    coverage: Tensor | None = None,
+    rule: RefinementRule = "paper",
+) -> Tensor:
     """Return the features after one parallel exchange inside each group.
 
     Args:
@@ -86,6 +92,7 @@ def interact(features: Tensor, groups: Tensor, coverage: Tensor | None = None) -
         groups: `(N,)` integers 0..G-1.
         coverage: Where each instance takes part, `(N, 1, H, W)`, 0 or 1; `None` is everywhere. n of
             the equations then counts, at each pixel, those who do.
+        rule: `release` leaves the halves of Eq. 7 and 8 out.
 
     Returns:
         F̃_t, F̃_r, F̃_b, as `features`. An instance alone in its group has no other to hear: its sums over
@@ -104,14 +111,18 @@ def interact(features: Tensor, groups: Tensor, coverage: Tensor | None = None) -
     sums = features.new_zeros((count, *features.shape[1:])).index_add(0, groups, features)[groups]
     target, reference = features[:, 0], features[:, 1]
     others_target = sums[:, 0] - target
-    new_target = (target + sums[:, 1] / (n - 1).clamp(min=1) - others_target) / 2  # eq. (7)
-    new_reference = (reference + others_target) / 2  # eq. (8)
+    half = 0.5 if rule == "paper" else 1.0
+    new_target = half * (target + sums[:, 1] / (n - 1).clamp(min=1) - others_target)  # eq. (7)
+    new_reference = half * (reference + others_target)  # eq. (8)
     new_background = sums[:, 2] / n  # eq. (9)
     return torch.stack((new_target, new_reference, new_background), 1)
 
 
 def interact_in_cycle(
-    features: Tensor, groups: Tensor, coverage: Tensor | None = None
+    features: Tensor,
+    groups: Tensor,
+    coverage: Tensor | None = None,
+    rule: RefinementRule = "paper",
 ) -> Tensor:
     """Return the features after instances, in their order, refined one after the other.
 
@@ -119,6 +130,7 @@ def interact_in_cycle(
         features: As for `interact`.
         groups: As for `interact`.
         coverage: As for `interact`.
+        rule: As for `interact`.
 
     Source:
         InstMatt section 3.3, cycle refinement.
@@ -128,6 +140,6 @@ def interact_in_cycle(
         members = (groups == groups[index]).nonzero().flatten().tolist()
         group = torch.stack([current[m] for m in members])
         here = None if coverage is None else coverage[members]
-        refined = interact(group, groups.new_zeros(len(members)), here)
+        refined = interact(group, groups.new_zeros(len(members)), here, rule)
         current[index] = refined[members.index(index)]
     return torch.stack(current) if current else features
