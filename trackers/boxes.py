@@ -24,8 +24,8 @@ def as_boxes(boxes: npt.ArrayLike) -> FloatArray:
         return np.zeros((0, 4))
     if array.ndim != 2 or array.shape[1] != 4:
         raise ValueError(f"boxes must be (n, 4) xyxy, not {array.shape}")
-    # One comparison finds NaN and boxes without area; infinite corners pass it and are caught next.
-    if not (array[:, 2:] > array[:, :2]).all() or not np.isfinite(array).all():
+    # The comparison finds NaN and boxes without area; an infinite corner makes the sum so.
+    if not (array[:, 2:] > array[:, :2]).all() or not np.isfinite(array.sum()):
         raise ValueError("boxes must be finite, with right > left and bottom > top")
     return array
 

@@ -14,23 +14,26 @@ class EndedTracks:
     def __init__(self) -> None:
         self.track_ids: IntArray = np.zeros(0, np.intp)
         self.appearance: FloatArray | None = None
-        self._frames: IntArray = np.zeros(0, np.intp)
+        self._last_seen: IntArray = np.zeros(0, np.intp)
 
-    def add(self, track_ids: IntArray, appearance: FloatArray, frame: int) -> None:
-        """Remember tracks that ended at `frame`; `appearance` is `(n, D)`."""
+    def add(self, track_ids: IntArray, appearance: FloatArray, last_seen: IntArray) -> None:
+        """Remember tracks `(n,)`, how they look `(n, D)`, and the frames that saw them last."""
         self.track_ids = np.concatenate([self.track_ids, track_ids])
-        self._frames = np.concatenate([self._frames, np.full(len(track_ids), frame, np.intp)])
+        self._last_seen = np.concatenate([self._last_seen, last_seen])
         known = self.appearance
         self.appearance = appearance if known is None else np.concatenate([known, appearance])
 
-    def forget(self, track_ids: IntArray, before_frame: int) -> None:
-        """Drop the tracks named, and those that ended before `before_frame`."""
-        if self.appearance is None:
-            return
-        is_kept = (self._frames >= before_frame) & ~np.isin(self.track_ids, track_ids)
-        self.track_ids = self.track_ids[is_kept]
-        self.appearance = self.appearance[is_kept]
-        self._frames = self._frames[is_kept]
+    def forget(self, track_ids: IntArray) -> None:
+        """Drop the tracks named; others among the ids are no error."""
+        self._keep(~np.isin(self.track_ids, track_ids))
+
+    def forget_before(self, frame: int) -> None:
+        """Drop the tracks last seen before `frame`."""
+        self._keep(self._last_seen >= frame)
+
+    def _keep(self, index: BoolArray) -> None:
+        self.track_ids, self._last_seen = self.track_ids[index], self._last_seen[index]
+        self.appearance = None if self.appearance is None else self.appearance[index]
 
 
 def match_by_appearance(

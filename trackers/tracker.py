@@ -240,8 +240,10 @@ class Tracker:
             (is_confirmed & (life["missed"] == 0), ~is_high, value, config.min_iou_low_score),
             (~is_confirmed, is_high, scored, config.min_iou_tentative),
         ):
-            is_allowed = (overlap >= least) & detections & is_free
-            is_allowed &= (tracks & (detection_of < 0))[:, None]
+            tracks, detections = tracks & (detection_of < 0), detections & is_free
+            if not tracks.any() or not detections.any():
+                continue
+            is_allowed = (overlap >= least) & detections & tracks[:, None]
             if is_allowed.any():
                 rows, columns = match_pairs(worth, is_allowed)
                 detection_of[rows] = columns
@@ -282,6 +284,7 @@ class Tracker:
         recalled = np.zeros(len(born), np.intp)
         if not len(born) or found.appearance is None or not self.config.max_reentry_frames:
             return recalled
+        self._ended.forget_before(self._frame - self.config.max_reentry_frames)
         track_ids, looks = self._ended.track_ids, self._ended.appearance
         is_coasting = self._life["is_confirmed"] & (self._life["missed"] > 0)
         if self._cues.appearance is not None and is_coasting.any():
@@ -296,12 +299,15 @@ class Tracker:
                 self.config.min_reentry_margin,
             )
             recalled[columns] = track_ids[rows]
+            self._ended.forget(recalled)
         return recalled
 
     def _end_tracks(self, recalled: IntArray) -> BoolArray:
         """Drop tracks absent too long and those that go on as newborns; return which stay."""
         life = self._life
-        is_recalled = np.isin(life["track_id"], recalled) if len(recalled) else False
+        if not recalled.any() and not life["missed"].any():
+            return np.ones(len(life), np.bool_)
+        is_recalled = np.isin(life["track_id"], recalled)
         is_over = life["missed"] > np.where(life["is_confirmed"], self.config.max_lost_frames, 0)
         is_kept: BoolArray = ~(is_over | is_recalled)
         if not is_kept.all():
@@ -310,12 +316,11 @@ class Tracker:
                 self._ended.add(
                     life["track_id"][is_remembered],
                     self._cues.appearance[is_remembered],
-                    self._frame - self.config.max_lost_frames,
+                    self._frame - life["missed"][is_remembered],
                 )
             self._life = life[is_kept]
             self._motion.keep(is_kept)
             self._cues.keep(is_kept)
-        self._ended.forget(recalled, self._frame - self.config.max_reentry_frames)
         return is_kept
 
     def _give_birth(self, found: _Detections, born: IntArray, recalled: IntArray) -> None:
