@@ -47,8 +47,9 @@ class MatchedPair:
 class ImageMatches:
     """What one image contributes."""
 
-    num_predictions: int
-    num_targets: int
+    predictions: tuple[int, ...]
+    """The rows that count; `strict` counts no empty ones."""
+    targets: tuple[int, ...]
     pairs: tuple[MatchedPair, ...] = ()
     """By prediction; the true positives of a threshold are among them."""
     is_skipped: bool = False
@@ -137,7 +138,7 @@ def match_image(
     check_alphas(targets, "targets")
     if predictions is None:
         if protocol == "official":
-            return ImageMatches(0, len(targets), is_skipped=True)
+            return ImageMatches((), tuple(range(len(targets))), is_skipped=True)
         predictions = np.zeros((0, *targets.shape[1:]), dtype=np.uint8)
     check_alphas(predictions, "predictions")
     if len(predictions) and len(targets) and predictions.shape[1:] != targets.shape[1:]:
@@ -149,9 +150,9 @@ def match_image(
     if protocol == "strict":
         kept = [np.flatnonzero(support.any(axis=(1, 2))) for support in supports]
         supports = [support[rows] for support, rows in zip(supports, kept, strict=True)]
-    num_predictions, num_targets = (len(support) for support in supports)
-    if not num_predictions or not num_targets:
-        return ImageMatches(num_predictions, num_targets)
+    counted = [tuple(int(row) for row in rows) for rows in kept]
+    if not counted[0] or not counted[1]:
+        return ImageMatches(counted[0], counted[1])
     intersection, union = count_overlaps(supports[0], supports[1])
     if protocol == "official":
         iou = intersection / (union + 1e-8)
@@ -159,12 +160,12 @@ def match_image(
         iou = intersection / union
     pairs = []
     for row, column in assign_min_cost(1 - iou):
-        prediction, target = int(kept[0][row]), int(kept[1][column])
+        prediction, target = counted[0][row], counted[1][column]
         errors = None
         if iou[row, column] >= min_iou:
             errors = measure_errors(predictions[prediction], targets[target], protocol)
         pairs.append(MatchedPair(prediction, target, float(iou[row, column]), errors))
-    return ImageMatches(num_predictions, num_targets, tuple(pairs))
+    return ImageMatches(counted[0], counted[1], tuple(pairs))
 
 
 def is_true_positive(pair: MatchedPair, iou_threshold: float, protocol: Protocol) -> bool:
@@ -195,8 +196,8 @@ def summarise(
             continue
         hits = [pair for pair in image.pairs if is_true_positive(pair, iou_threshold, protocol)]
         tp += len(hits)
-        fp += image.num_predictions - len(hits)
-        fn += image.num_targets - len(hits)
+        fp += len(image.predictions) - len(hits)
+        fn += len(image.targets) - len(hits)
         for pair in hits:
             if pair.errors is None:
                 raise ValueError(f"the matches were made for an IoU above {iou_threshold}")

@@ -22,7 +22,6 @@ from instmatt_video.eval.imq import (
     summarise,
 )
 
-from .errors import EvaluationError
 from .image_layouts import ImageCase, find_images
 from .matte_file import read_mattes
 
@@ -34,11 +33,38 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """How the people of an image were recognised."""
+
+    hits: tuple[MatchedPair, ...]
+    missed: tuple[int, ...]
+    """Rows of the truth."""
+    invented: tuple[int, ...]
+    """Rows of the predictions."""
+
+
+@dataclass(frozen=True)
 class EvaluatedImage:
     """An image and what came of it."""
 
     case: ImageCase
     matches: ImageMatches
+
+    def split(self, is_hit: Callable[[MatchedPair], bool]) -> Outcome:
+        """Return who was recognised, who was missed and what was invented."""
+        if self.matches.is_skipped:
+            return Outcome((), (), ())
+        hits = tuple(pair for pair in self.matches.pairs if is_hit(pair))
+        missed = set(self.matches.targets) - {pair.target for pair in hits}
+        invented = set(self.matches.predictions) - {pair.prediction for pair in hits}
+        return Outcome(hits, tuple(sorted(missed)), tuple(sorted(invented)))
+
+    def iou_of(self, *, target: int | None = None, prediction: int | None = None) -> float:
+        """Return the overlap of an instance with what it was assigned to; 0 with nothing."""
+        return next(
+            (p.iou for p in self.matches.pairs if target == p.target or prediction == p.prediction),
+            0.0,
+        )
 
     def target_name(self, index: int) -> str:
         """Return the name of a true instance: its file's, without the suffix."""
@@ -149,16 +175,3 @@ def summarise_images(
     names = sorted({image.case.subset for image in images} - {""})
     subsets = {name: score(im for im in images if im.case.subset == name) for name in names}
     return ImageEvaluation(protocol, iou_threshold, weight, score(images), subsets, images)
-
-
-def read_pair(
-    image: EvaluatedImage, prediction: int | None, target: int | None
-) -> tuple[Path | None, Path | None]:
-    """Return the files of a pair of an image, `None` for a side that is missing."""
-    predictions = image.case.predictions
-    if prediction is not None and predictions is None:
-        raise EvaluationError(f"{image.case.name}: nothing was predicted there")
-    return (
-        None if prediction is None or predictions is None else predictions[prediction],
-        None if target is None else image.case.targets[target],
-    )

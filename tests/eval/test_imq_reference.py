@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from instmatt_video.eval import imq
+from instmatt_video.eval.matte_errors import ERRORS
 
 CASES = (
     "identical_n1",
@@ -79,7 +80,7 @@ def test_each_pair(case: str, expected: dict[str, Any], arrays: Any) -> None:
         for pair in image.pairs:
             k = matches.index((pair.prediction, pair.target))
             assert pair.iou == pytest.approx(reference["iou"][pair.prediction][pair.target])
-            for name in imq.ERRORS:
+            for name in ERRORS:
                 assert getattr(pair.errors, name) == pytest.approx(reference[name][k], abs=1e-6)
 
 

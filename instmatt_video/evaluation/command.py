@@ -1,0 +1,196 @@
+"""`instmatt-video eval images|video|tracks`: arguments, and what they start.
+
+`cli.py` mounts it with `add_arguments(parser)` and calls `run(args)`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress as ProgressBar
+
+from instmatt_video.eval.imq import WEIGHT as IMQ_WEIGHT
+from instmatt_video.eval.video_quality import WEIGHT as VMQ_WEIGHT
+
+from .clip_layouts import LAYOUTS
+from .images import Progress, evaluate_images
+from .records import (
+    Row,
+    image_document,
+    image_rows,
+    track_document,
+    track_rows,
+    video_document,
+    video_rows,
+    write_csv,
+)
+from .reports import write_image_report, write_track_report, write_video_report
+from .tables import format_table1, image_table, track_table, video_tables
+from .tracks import evaluate_tracks
+from .videos import evaluate_video
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `eval` its three commands."""
+    commands = parser.add_subparsers(dest="eval_command", required=True, metavar="COMMAND")
+    images = commands.add_parser(
+        "images", help="IMQ of instance mattes (HIM2K, RWP636 or alike)", description=_IMAGES
+    )
+    _add_common(images, "<image>/<nn>.png for each person, or <image>.png")
+    images.add_argument("--protocol", choices=("strict", "official"), default="strict")
+    images.add_argument(
+        "--weight", type=float, default=IMQ_WEIGHT, help="w of Eq. 17 (%(default)s)"
+    )
+    images.add_argument("--images", type=Path, help="photographs, shown in the HTML report")
+    images.add_argument(
+        "--table1", metavar="METHOD", help="print a row of the paper's Table 1 under this name"
+    )
+    video = commands.add_parser(
+        "video", help="VMQ, identity and errors in time of alpha streams", description=_VIDEO
+    )
+    _add_common(video, "a folder for each clip, in any of the layouts")
+    video.add_argument("--protocol", choices=("strict", "official", "maggie"), default="strict")
+    video.add_argument("--error", choices=("mse", "mad", "dtssd"), default="mse", help="E of MQ")
+    video.add_argument("--weight", type=float, default=VMQ_WEIGHT, help="w of MQ (%(default)s)")
+    video.add_argument("--layout", choices=LAYOUTS, default="auto", help="of PRED (%(default)s)")
+    video.add_argument("--gt-layout", choices=LAYOUTS, default="auto", help="of GT (%(default)s)")
+    tracks = commands.add_parser(
+        "tracks", help="HOTA, MOTA, IDF1 of MOTChallenge text", description=_TRACKS
+    )
+    _add_outputs(tracks, "tracks.txt, or a folder of <sequence>.txt")
+
+
+_IMAGES = (
+    "IMQ = MQ x RQ (InstMatt, Eq. 16-18). `strict` follows the paper's words; `official` is the "
+    "authors' release to the bit."
+)
+_VIDEO = (
+    "VMQ = RQ x TQ x MQ, alpha IDF1 and switches, dtSSD, MESSDdt and the moving-edge error. "
+    "`official` is VIM's release to the bit; `maggie` adds MaGGIe's metrics. Layouts: vim "
+    "(<clip>/[pha/]<person>/<frame>.png), maggie (<clip>/<frame>/<person>.png), streams (our "
+    "output)."
+)
+_TRACKS = "Needs TrackEval: pip install 'instmatt-video[eval]'."
+
+
+def _add_outputs(parser: argparse.ArgumentParser, layout: str) -> None:
+    parser.add_argument("pred", type=Path, metavar="PRED", help=f"predictions: {layout}")
+    parser.add_argument("gt", type=Path, metavar="GT", help="the truth, laid out likewise")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout instead")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write a row for each person")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report, one file")
+
+
+def _add_common(parser: argparse.ArgumentParser, layout: str) -> None:
+    _add_outputs(parser, layout)
+    parser.add_argument(
+        "--iou", type=_fraction, default=0.5, help="overlap that makes a match (%(default)s)"
+    )
+    parser.add_argument("--jobs", type=_count, help="processes (one for each core)")
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not in 0..1")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+@contextmanager
+def _progress_bar(unit: str) -> Iterator[Progress]:
+    """Yield a callback that draws on stderr, where that is a terminal."""
+    console = Console(stderr=True)
+    with ProgressBar(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(unit, total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield show
+
+
+def _finish(args: argparse.Namespace, document: dict[str, Any], rows: list[Row]) -> None:
+    if args.csv is not None:
+        write_csv(args.csv, rows)
+    if args.json:
+        sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def _run_images(args: argparse.Namespace, console: Console) -> None:
+    with _progress_bar("images") as progress:
+        evaluation = evaluate_images(
+            args.pred,
+            args.gt,
+            args.protocol,
+            iou_threshold=args.iou,
+            weight=args.weight,
+            pictures=args.images,
+            jobs=args.jobs,
+            progress=progress,
+        )
+    if args.html is not None:
+        write_image_report(args.html, evaluation)
+    _finish(args, image_document(evaluation), image_rows(evaluation))
+    if not args.json:
+        console.print(image_table(evaluation))
+        if args.table1 is not None:
+            row = format_table1(args.table1, evaluation, args.gt.resolve().name)
+            console.print(row, markup=False, highlight=False, soft_wrap=True)
+
+
+def _run_video(args: argparse.Namespace, console: Console) -> None:
+    with _progress_bar("clips") as progress:
+        evaluation = evaluate_video(
+            args.pred,
+            args.gt,
+            args.protocol,
+            error=args.error,
+            weight=args.weight,
+            iou_threshold=args.iou,
+            layout=args.layout,
+            target_layout=args.gt_layout,
+            jobs=args.jobs,
+            progress=progress,
+        )
+    if args.html is not None:
+        write_video_report(args.html, evaluation)
+    _finish(args, video_document(evaluation), video_rows(evaluation))
+    if not args.json:
+        for table in video_tables(evaluation):
+            console.print(table)
+
+
+def _run_tracks(args: argparse.Namespace, console: Console) -> None:
+    evaluation = evaluate_tracks(args.pred, args.gt)
+    if args.html is not None:
+        write_track_report(args.html, evaluation)
+    _finish(args, track_document(evaluation), track_rows(evaluation))
+    if not args.json:
+        console.print(track_table(evaluation))
+
+
+_COMMANDS = {"images": _run_images, "video": _run_video, "tracks": _run_tracks}
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command that was parsed; return the exit status.
+
+    Raises:
+        InstMattVideoError: Folders, files or options do not fit; `cli.py` says so in one line.
+    """
+    _COMMANDS[args.eval_command](args, Console())
+    return 0

@@ -1,0 +1,194 @@
+"""The commands as `cli.py` mounts them: tables, JSON, CSV and the page."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from made_benchmarks import Clip, disc, write_images, write_matte
+
+from instmatt_video.errors import OptionError
+from instmatt_video.evaluation.command import add_arguments, run
+from instmatt_video.evaluation.errors import EvaluationError
+from instmatt_video.evaluation.histogram import draw_histogram
+from instmatt_video.evaluation.side_by_side import make_panels, paint_error
+
+Images = dict[str, list[npt.NDArray[np.uint8]]]
+
+
+def call(*words: object) -> int:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return run(parser.parse_args([str(word) for word in words]))
+
+
+@pytest.fixture
+def folders(tmp_path: Path, images: Images) -> tuple[Path, Path]:
+    """Predictions with a shifted person, a missed one and an invented one."""
+    targets = write_images(tmp_path / "gt", images)
+    predicted = {name: list(alphas) for name, alphas in images.items()}
+    predicted["street"][0] = disc(13, 18)
+    predicted["stage"].pop()
+    predicted["room"].append(disc(5, 5, 4))
+    return write_images(tmp_path / "pred", predicted), targets
+
+
+def write_clips(root: Path, clip: Clip) -> Path:
+    for n, frames in enumerate(clip):
+        for t, alpha in enumerate(frames):
+            write_matte(root / "walk" / "pha" / str(n) / f"{t:03d}.png", alpha)
+    return root
+
+
+def assert_self_contained(page: str) -> None:
+    assert page.startswith("<!doctype html>")
+    for forbidden in ("http:", "https:", "<script", "<link", "@import", "url("):
+        assert forbidden not in page
+    sources = re.findall(r'src="([^"]*)"', page)
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+
+
+def test_images(
+    folders: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = call("images", *folders, "--jobs", 1, "--table1", "ours", "--csv", tmp_path / "a.csv")
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "IMQ" in out and "RQ" in out
+    assert "| ours |" in out and "gt IMQ_mad" in out
+    with (tmp_path / "a.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    outcomes = [(row["image"], row["outcome"], row["target"], row["prediction"]) for row in rows]
+    assert ("stage", "missed", "02", "") in outcomes
+    assert ("room", "invented", "", "01") in outcomes
+    assert sum(row["outcome"] == "hit" for row in rows) == 5
+    shifted = next(row for row in rows if row["image"] == "street" and row["target"] == "00")
+    assert float(shifted["mad"]) > 0
+
+
+def test_json_is_alone_on_stdout(
+    folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("images", *folders, "--json", "--jobs", 1)
+    document = json.loads(capsys.readouterr().out)
+    assert document["total"]["tp"] == 5
+    assert document["total"]["fn"] == document["total"]["fp"] == 1
+    assert len(document["people"]) == 7
+
+
+def test_an_undefined_score_is_null(
+    tmp_path: Path, images: Images, capsys: pytest.CaptureFixture[str]
+) -> None:
+    targets = write_images(tmp_path / "gt", images)
+    predictions = write_images(tmp_path / "pred", {"room": []})
+    call("images", predictions, targets, "--json", "--protocol", "official", "--jobs", 1)
+    assert json.loads(capsys.readouterr().out)["total"]["mq"]["mad"] is None
+    call("images", predictions, targets, "--protocol", "official", "--jobs", 1)
+    assert "–" in capsys.readouterr().out
+
+
+def test_the_page_of_images_is_self_contained(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    photographs = tmp_path / "photographs"
+    for name in ("room", "stage", "street"):
+        write_matte(photographs / f"{name}.jpg", np.full((36, 64, 3), 120, np.uint8))
+    page = tmp_path / "report.html"
+    call("images", *folders, "--html", page, "--images", photographs, "--jobs", 1)
+    text = page.read_text()
+    assert_self_contained(text)
+    assert text.count("<svg") == 5
+    assert "stage: missed 02" in text and "room: invented 01" in text
+    for caption in ("image", "prediction", "truth", "error (red: too much, blue: too little)"):
+        assert f"<figcaption>{caption}</figcaption>" in text
+    # The worst matte is the shifted one.
+    assert text.index("street: 00") < text.index("room: 00")
+
+
+def test_table1_has_the_columns_of_the_paper(
+    tmp_path: Path, images: Images, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = {f"{part}/{k}": v for part in ("comp", "natural") for k, v in images.items()}
+    targets = write_images(tmp_path / "gt", truth)
+    call("images", targets, targets, "--jobs", 1, "--table1", "InstMatt")
+    row = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("| InstMatt"))
+    assert row == "| InstMatt |" + " 100.00 |" * 8
+    for name, alphas in images.items():
+        write_matte(tmp_path / "RWP636" / f"{name}.png", alphas[0])
+    call("images", tmp_path / "RWP636", tmp_path / "RWP636", "--jobs", 1, "--table1", "InstMatt")
+    row = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("| InstMatt"))
+    assert row == "| InstMatt |" + " 100.00 |" * 2
+
+
+@pytest.mark.parametrize("protocol", ["strict", "official", "maggie"])
+def test_video(
+    tmp_path: Path, clip: Clip, protocol: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    targets = write_clips(tmp_path / "gt", clip)
+    predictions = write_clips(tmp_path / "pred", clip // 2 + clip // 3)
+    page, table = tmp_path / "report.html", tmp_path / "people.csv"
+    options = ["--protocol", protocol, "--jobs", 1, "--html", page, "--csv", table]
+    assert call("video", predictions, targets, *options) == 0
+    out = capsys.readouterr().out
+    assert "VMQ" in out and "moving edge" in out
+    assert ("MESSDdt" in out.split("MaGGIe")[-1]) == (protocol == "maggie") or "MaGGIe" not in out
+    assert_self_contained(page.read_text())
+    assert "walk, frame" in page.read_text()
+    assert len(table.read_text().splitlines()) == 3
+    call("video", predictions, targets, *options, "--json")
+    document = json.loads(capsys.readouterr().out)
+    assert document["clips"]["walk"]["tp"] == 2
+    assert ("MAD" in document["maggie"]) == (protocol == "maggie")
+
+
+def test_tracks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("trackeval")
+    tracks = tmp_path / "tracks.txt"
+    tracks.write_text("".join(f"{t},1,{5 * t},10,20,40,1,-1,-1,-1\n" for t in range(1, 6)))
+    page = tmp_path / "report.html"
+    assert call("tracks", tracks, tracks, "--html", page) == 0
+    assert "HOTA" in capsys.readouterr().out
+    assert_self_contained(page.read_text())
+    call("tracks", tracks, tracks, "--json")
+    assert json.loads(capsys.readouterr().out)["total"]["idf1"] == 1
+
+
+def test_errors_and_their_exit_status(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="nowhere") as caught:
+        call("images", tmp_path / "nowhere", folders[1])
+    assert caught.value.exit_status == 3
+    with pytest.raises(OptionError, match=r"cannot write .*a\.csv"):
+        call("images", *folders, "--jobs", 1, "--csv", tmp_path / "nowhere" / "a.csv")
+    for words in (["--iou", "50"], ["--jobs", "0"], ["--protocol", "paper"]):
+        with pytest.raises(SystemExit):
+            call("images", *folders, *words)
+
+
+# What the page is made of.
+
+
+def test_errors_are_red_and_blue() -> None:
+    prediction, target = np.zeros((2, 2), np.float32), np.zeros((2, 2), np.float32)
+    prediction[0, 0], target[1, 1] = 1, 1
+    painted = paint_error(prediction, target)
+    assert tuple(painted[0, 0]) == (255, 0, 0)
+    assert painted[1, 1, 2] == 255 and painted[1, 1, 0] == 0
+    assert not painted[0, 1].any()
+
+
+def test_panels_of_one_side_alone() -> None:
+    alpha = disc(20, 18)
+    assert [panel.caption for panel in make_panels(alpha, None)] == ["prediction"]
+    assert [panel.caption for panel in make_panels(None, alpha)] == ["truth"]
+    assert make_panels(None, None) == []
+
+
+def test_histogram_counts_all_and_leaves_out_the_undefined() -> None:
+    svg = draw_histogram("a < b", [0.1, 0.1, 5.0, float("nan")], num_bins=10)
+    assert "n 3" in svg and "a &lt; b" in svg
+    assert re.findall(r": (\d)</title>", svg) == ["0", "2", *["0"] * 7, "1"]
+    assert "none" in draw_histogram("empty", [])
