@@ -29,8 +29,8 @@ def save_matting_weights(
 ) -> None:
     """Write a network's weights and its config.
 
-    Batch-norm statistics and spectral-norm vectors stay in single precision: a small variance is nothing in
-    half, and rounded vectors would change the norm of their kernel.
+    Batch-norm statistics and spectral-norm vectors stay in single precision: a small variance is
+    nothing in half, and rounded vectors would change the norm of their kernel.
 
     Args:
         network: Not folded: a file can be trained further.
@@ -58,7 +58,7 @@ def load_matting_weights(path: Path) -> InstanceMattingNetwork:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} cannot be read as weights: {error}") from error
     if metadata.get("format") != FORMAT:

@@ -1,4 +1,4 @@
-"""Norms folded into the kernels before them: the same network, for inference, with less to compute."""
+"""Norms folded into the kernels before them: the same network with less to compute."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 def fold_norms(network: NetworkT) -> NetworkT:
     """Return the network with its norms folded, in evaluation mode; it is changed in place.
 
-    Spectral norms become plain kernels. A batch norm right after its convolution goes into kernel and bias.
-    One after an activation stays: folded into the next kernel its shift would be wrong where that kernel sees
-    zero padding.
+    Spectral norms become plain kernels. A batch norm right after its convolution goes into kernel and
+    bias. One after an activation stays: folded into the next kernel, its shift would be wrong where
+    that kernel sees zero padding.
 
     Args:
         network: Any network of `ConvNormAct` and `Upsample`; a folded one comes back as it is.
@@ -44,7 +44,7 @@ def fold_norms(network: NetworkT) -> NetworkT:
 
 
 def norm_scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Return what a batch norm in evaluation multiplies by and adds, `(C,)` each, in double precision."""
+    """Return what a batch norm in evaluation multiplies by and adds, `(C,)` each, double."""
     assert norm.running_var is not None and norm.running_mean is not None
     scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
     return scale, norm.bias.double() - norm.running_mean.double() * scale

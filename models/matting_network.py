@@ -53,7 +53,7 @@ class MattingNetworkConfig:
     head_refinement_width: int = 32
     """Channels of its aggregation."""
     refinement_rule: RefinementRule = "paper"
-    """`paper`: Eq. 7-9; `release`: without the halves of Eq. 7 and 8, as the released weights were trained."""
+    """`paper`: Eq. 7-9; `release`: without the halves of Eq. 7 and 8, for the released weights."""
 
     def __post_init__(self) -> None:
         if self.activation not in ("tanh", "softmax"):

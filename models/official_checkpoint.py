@@ -21,12 +21,15 @@ from .matting_network import PRESETS, MattingNetworkConfig
 OFFICIAL_CONFIG: MattingNetworkConfig = replace(
     PRESETS["base"], has_spectral_norm=False, refinement_rule="release"
 )
-"""The paper's network, its spectral norms folded; its refinement was trained without the halves of Eq. 7-8."""
+"""The paper's network, spectral norms folded; MIR was trained without the halves of Eq. 7-8."""
 
 PREFIX = "module."
 NORM_TENSORS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 SHOWN_NAMES = 5
 """How many tensors an error names."""
+
+UNREADABLE = (OSError, RuntimeError, EOFError, LookupError, ValueError, pickle.UnpicklingError)
+"""What torch raises for a file that is no checkpoint, depending on where it stops understanding."""
 
 Kind = Literal["spectral", "plain", "biased", "norm"]
 
@@ -107,7 +110,7 @@ def official_layers() -> Iterator[OfficialLayer]:
 
 
 def read_official_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a released stage-2 checkpoint without `module.`, floats in single precision.
+    """Return the tensors of a released stage-2 checkpoint, without `module.`, floats single.
 
     Args:
         path: A `.pth` as the authors' trainer writes it.
@@ -117,7 +120,7 @@ def read_official_checkpoint(path: Path) -> dict[str, Tensor]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
     if not isinstance(content, Mapping) or not isinstance(content.get("state_dict"), Mapping):
         raise CheckpointError(f"{path} holds no state_dict: it is no checkpoint of InstMatt")
@@ -168,7 +171,7 @@ def fold_spectral_norm(weight: Tensor, u: Tensor, v: Tensor, name: str) -> Tenso
     """Return the kernel divided by its stored spectral norm, u · (W v).
 
     Args:
-        weight: The raw kernel; its first axis is one side of the matrix, the others together the second.
+        weight: The raw kernel; its first axis is one side of the matrix, the others the second.
         u: Left singular vector, as long as the first axis (a transposed kernel's input channels).
         v: Right singular vector.
         name: The layer, for the error.
@@ -179,7 +182,8 @@ def fold_spectral_norm(weight: Tensor, u: Tensor, v: Tensor, name: str) -> Tenso
     matrix = weight.flatten(1)
     if u.shape != matrix.shape[:1] or v.shape != matrix.shape[1:]:
         raise CheckpointError(
-            f"{name}: vectors {tuple(u.shape)} and {tuple(v.shape)} do not fit {tuple(weight.shape)}"
+            f"{name}: vectors {tuple(u.shape)} and {tuple(v.shape)} "
+            f"do not fit {tuple(weight.shape)}"
         )
     return weight / torch.dot(u, matrix @ v)
 

@@ -1,6 +1,6 @@
 """The authors' release, step by step, on tensors: for its checkpoint to give its own output.
 
-Sums instead of unions in the tri-masks, a padded frame, refinement in windows and in at most two passes.
+Sums instead of unions in the tri-masks, a padded frame, refinement in windows and at most two passes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class WindowedRefinement(NamedTuple):
 
 @torch.no_grad()
 def matte_as_release(network: InstanceMattingNetwork, image: Tensor, masks: Tensor) -> Tensor:
-    """Return the alphas of everybody in one picture as the release computes them, `(n, h, w)`, 0..1.
+    """Return everybody's alpha in one picture as the release computes it, `(n, h, w)`, 0..1.
 
     Args:
         network: With the release's weights, in evaluation mode.
@@ -55,7 +55,7 @@ def matte_as_release(network: InstanceMattingNetwork, image: Tensor, masks: Tens
 
 
 def pad_as_release(planes: Tensor) -> Tensor:
-    """Return `(C, h, w)` grown by reflection to multiples of 32 and by a frame of 32 px around that.
+    """Return `(C, h, w)` grown by reflection to multiples of 32 and a frame of 32 px around.
 
     A picture smaller than its padding is reflected again and again.
     """
@@ -118,7 +118,7 @@ def _refine_window(
 
 
 def _reflected(size: int, before: int, after: int, device: torch.device) -> Tensor:
-    """Return the source index of each row of an axis padded by reflection without repeating its edge."""
+    """Return the source of each row of an axis padded by reflection, its edge not repeated."""
     index = torch.arange(-before, size + after, device=device)
     period = max(2 * (size - 1), 1)
     index = index % period

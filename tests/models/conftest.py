@@ -1,4 +1,4 @@
-"""The released checkpoint's format, rebuilt by the rule of the reference vectors, and a made one."""
+"""The released checkpoint, rebuilt by the rule of the reference vectors, and a made one."""
 
 from __future__ import annotations
 

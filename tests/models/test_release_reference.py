@@ -148,7 +148,7 @@ def test_stage_2_losses_and_their_gradients(vectors_dir: Path) -> None:
         assert total.item() == pytest.approx(case["loss_stage2_total_single"], abs=1e-5)
         total.backward()
         assert refined.grad is not None
-        # Where prediction and truth agree to the last bit, the sign of |x|'s slope hangs on rounding.
+        # Where prediction and truth agree to the last bit, the slope of |x| hangs on rounding.
         is_near = (refined.grad - torch.from_numpy(case["grad_refined"])).abs() <= 1e-5
         assert is_near.float().mean() > 0.999
         unweighted = tri_matte_loss(refined, alpha, layers, image)

@@ -1,0 +1,132 @@
+"""Every weights file the product knows by name, with its checksum, size and licence.
+
+Knows names and checksums; opens no network and reads no tensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..errors import WeightsError
+
+CHECKSUMS = "checksums.json"
+"""File beside weights files that holds the SHA-256 and size of each."""
+BLOCK_BYTES = 1 << 20
+
+Home = Literal["package", "cache", "torchvision"]
+
+
+@dataclass(frozen=True)
+class WeightsEntry:
+    """One weights file that can be asked for by name."""
+
+    name: str
+    file_name: str
+    home: Home
+    """`package`: embedded; `cache`: the program's; `torchvision`: where that library looks."""
+    purpose: str
+    licence: str
+    url: str | None = None
+    """Where it can be fetched; `None`: nowhere."""
+    sha256: str | None = None
+    """Its checksum or the beginning of it; `None`: written in the checksum file beside it."""
+    size_bytes: int | None = None
+    advice: str = ""
+    """How to come by a file that cannot be fetched."""
+
+
+ENTRIES: dict[str, WeightsEntry] = {
+    entry.name: entry
+    for entry in (
+        WeightsEntry(
+            "lite",
+            "matting_lite.safetensors",
+            "package",
+            "matting, preset lite (embedded)",
+            "see its model card",
+            advice="it is part of the package: install that again",
+        ),
+        WeightsEntry(
+            "compact",
+            "person_detector.safetensors",
+            "package",
+            "person detector, compact (embedded)",
+            "see its model card",
+            advice="it is part of the package: install that again",
+        ),
+        WeightsEntry(
+            "base",
+            "matting_base.safetensors",
+            "cache",
+            "matting, preset base (the paper's network)",
+            "the checkpoint's own: its authors published it without one",
+            advice="make it from the authors' checkpoint: "
+            "instmatt-video weights convert CHECKPOINT.pth",
+        ),
+        WeightsEntry(
+            "mask_rcnn",
+            "maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",
+            "torchvision",
+            "person detector, Mask R-CNN of torchvision",
+            "BSD-3-Clause (torchvision)",
+            url="https://download.pytorch.org/models/maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",
+            sha256="73cbd019",
+        ),
+    )
+}
+"""By name, in the order in which they are listed."""
+
+
+def find_entry(name: str) -> WeightsEntry:
+    """Return the entry of a name.
+
+    Raises:
+        WeightsError: There is no such name.
+    """
+    if name not in ENTRIES:
+        raise WeightsError(f"no weights are called {name!r}; there are {', '.join(ENTRIES)}")
+    return ENTRIES[name]
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, 64 hexadecimal digits."""
+    sha256 = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            sha256.update(block)
+    return sha256.hexdigest()
+
+
+def seal(path: Path) -> str:
+    """Write a file's SHA-256 and size into the checksum file beside it; return the SHA-256."""
+    checksums = _read_checksums(path.parent)
+    sha256 = digest(path)
+    checksums[path.name] = {"sha256": sha256, "size_bytes": path.stat().st_size}
+    target = path.parent / CHECKSUMS
+    temporary = target.with_name(f"{target.name}.part")
+    temporary.write_text(json.dumps(checksums, indent=2, sort_keys=True) + "\n")
+    temporary.replace(target)
+    return sha256
+
+
+def expected_sha256(entry: WeightsEntry, folder: Path) -> str | None:
+    """Return the SHA-256, or its beginning, that an entry's file in a folder must have."""
+    if entry.sha256 is not None:
+        return entry.sha256
+    record = _read_checksums(folder).get(entry.file_name, {})
+    return str(record["sha256"]) if "sha256" in record else None
+
+
+def _read_checksums(folder: Path) -> dict[str, dict[str, str | int]]:
+    path = folder / CHECKSUMS
+    if not path.is_file():
+        return {}
+    try:
+        checksums: dict[str, dict[str, str | int]] = json.loads(path.read_text())
+    except ValueError as error:
+        raise WeightsError(f"{path} is damaged ({error}): install the package again") from error
+    return checksums
