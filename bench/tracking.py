@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Score the tracker on MOTChallenge sequences, online and offline, beside its peers.
 
-    python bench/tracking.py                  # the six sequences in shared/bench/mot beside the checkout
-    python bench/tracking.py --data DIR       # DIR/<sequence>/det.txt, gt.txt, seqinfo.ini
-    python bench/tracking.py --keep RESULTS   # leaves RESULTS/online and RESULTS/offline, MOTChallenge text
+    python bench/tracking.py                 # shared/bench/mot beside the checkout
+    python bench/tracking.py --data DIR      # DIR/<sequence>/det.txt, gt.txt, seqinfo.ini
+    python bench/tracking.py --keep RESULTS  # leaves RESULTS/online/*.txt and RESULTS/offline/*.txt
 
-Boxes and scores only. Online, a row depends on no later detection, except that the first rows of a track
-are given out when it is confirmed (`TrackerConfig.confirm_frames`). The settings were tuned on ADL-Rundle-6,
-ETH-Sunnyday, PETS09-S2L1 and TUD-Campus; KITTI-17 and TUD-Stadtmitte were only measured.
+Boxes and scores only. Online, a row depends on no later detection, except that the first rows of a
+track are given out when it is confirmed (`TrackerConfig.confirm_frames`). The settings were tuned
+on ADL-Rundle-6, ETH-Sunnyday, PETS09-S2L1 and TUD-Campus; KITTI-17 and TUD-Stadtmitte were only
+measured.
 Needs the extra `eval` (trackeval).
 """
 
@@ -29,8 +30,9 @@ from instmatt_video.trackers.boxes import pairwise_iou
 
 TUNED_ON = ("ADL-Rundle-6", "ETH-Sunnyday", "PETS09-S2L1", "TUD-Campus")
 
-# HOTA, AssA, MOTA, IDF1, switches over the six sequences, peers at their defaults with the same detections.
-# Source: shared/bench/mot/README.md (roboflow trackers 2.6.1 and the original SORT, November 2026).
+# HOTA, AssA, MOTA, IDF1, switches over the six sequences, peers at their defaults with the same
+# detections. Source: shared/bench/mot/README.md (roboflow trackers 2.6.1 and the original SORT,
+# November 2026).
 PEERS = {
     "SORT (original)": (39.37, 35.38, 53.47, 49.12, 225),
     "SORTTracker": (40.03, 36.76, 50.11, 52.06, 259),

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .boxes import FloatArray
+from .boxes import FloatArray, as_boxes
 from .masks import MaskArray
 
 NUM_PARTS = 3
@@ -21,7 +21,7 @@ VECTOR_LENGTH = NUM_PARTS * NUM_BINS
 
 
 def describe_people(
-    image: npt.NDArray[np.uint8], boxes: FloatArray, masks: MaskArray | None = None
+    image: npt.NDArray[np.uint8], boxes: npt.ArrayLike, masks: MaskArray | None = None
 ) -> FloatArray:
     """Return one vector of unit length per person; a dot product near 1 says that two look alike.
 
@@ -42,6 +42,7 @@ def describe_people(
     Source:
         Comaniciu, Ramesh and Meer 2003, section 3, for the similarity of colour histograms.
     """
+    boxes = as_boxes(boxes)
     vectors = np.zeros((len(boxes), VECTOR_LENGTH))
     ellipse = _ellipse() if masks is None else None
     for index, box in enumerate(boxes):

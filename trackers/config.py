@@ -69,12 +69,16 @@ class TrackerConfig:
     """What a perfect match of appearance adds to the overlap of a pair, 0..1."""
     appearance_memory: float = 0.9
     """Share of a track's old appearance that one more detection leaves, 0..1."""
+    min_lost_similarity: float = 0.75
+    """Cosine of appearance below which a detection is not the person that a lost track waits
+    for."""
     max_reentry_frames: int = 90
-    """A track that ended may be taken up again by appearance for this long; 0 switches this off."""
-    min_reentry_similarity: float = 0.9
-    """Cosine of appearance from which an ended track is taken up again, 0..1."""
+    """An ended track may be taken up again by appearance for so long after it was last seen; 0:
+    never."""
+    min_reentry_similarity: float = 0.96
+    """Cosine of appearance from which an absent person's track is taken up again, 0..1."""
     min_reentry_margin: float = 0.03
-    """By this much the best ended track must be more alike than the second, 0..1."""
+    """By this much the best absent person must be more alike than the second, 0..1."""
     motion: MotionConfig = field(default_factory=MotionConfig)
     """The motion model."""
 
@@ -91,6 +95,7 @@ class TrackerConfig:
             "mask_weight",
             "appearance_weight",
             "appearance_memory",
+            "min_lost_similarity",
             "min_reentry_similarity",
             "min_reentry_margin",
         ):
@@ -123,11 +128,11 @@ class StitchConfig:
     """Pairs whose squared misses sum to more are never joined."""
     appearance_weight: float = 20.0
     """What a loss of 1 in cosine against `neutral_similarity` adds to the cost."""
-    neutral_similarity: float = 0.85
+    neutral_similarity: float = 0.93
     """Cosine that speaks neither for nor against one person, 0..1."""
     max_absence_frames: int = 3000
     """Longest absence that strong appearance may bridge, cuts included."""
-    strong_similarity: float = 0.95
+    strong_similarity: float = 0.98
     """Cosine from which appearance alone joins, 0..1."""
     strong_margin: float = 0.02
     """By this much a pair joined by appearance alone must be more alike than the next best."""

@@ -1,13 +1,13 @@
 """What tracks remember beside their boxes: the last mask and a running average of appearance.
 
 Both are optional, for a whole run or for single frames. They re-rank the pairs that boxes allow;
-they never forbid one, so a poor mask or a change of light cannot end a track that its box would
-have kept.
+of a track that was seen in the last frame they never forbid one, so a poor mask or a change of
+light cannot end a track that its box would have kept.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from .boxes import BoolArray, FloatArray, IntArray
 from .config import TrackerConfig
 from .masks import MaskArray, pairwise_mask_iou
 
-F = TypeVar("F", np.float32, np.float64)
+F = TypeVar("F", bound=np.floating[Any])
 
 
 class Cues:
@@ -85,6 +85,15 @@ class Cues:
             likeness = np.maximum(self.appearance @ appearance.T, 0.0)
             value = value + self.config.appearance_weight * likeness
         return value
+
+    def are_strangers(self, appearance: FloatArray) -> BoolArray:
+        """Return which pairs surely are two people by appearance, `(T, D)`; never the unknown."""
+        if self.appearance is None:
+            return np.zeros((self._count, len(appearance)), np.bool_)
+        is_known = np.logical_and.outer(np.any(self.appearance, axis=1), np.any(appearance, axis=1))
+        is_unlike: BoolArray = self.appearance @ appearance.T < self.config.min_lost_similarity
+        is_unlike &= is_known
+        return is_unlike
 
 
 def blend_unit_vectors(old: FloatArray, new: FloatArray, memory: float) -> FloatArray:

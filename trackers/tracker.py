@@ -229,6 +229,10 @@ class Tracker:
         value = value + config.direction_weight * self._motion.direction_agreement(
             life["seen_at"], found.centers
         )
+        is_lost = life["missed"] > 0
+        if found.appearance is not None and is_lost.any():
+            # Whoever walks by where somebody was lost is not that person for it.
+            overlap[is_lost[:, None] & self._cues.are_strangers(found.appearance)] = 0.0
         is_high = found.scores >= config.high_score
         is_free = np.ones(len(found.rows), np.bool_)
         is_confirmed = life["is_confirmed"]
@@ -237,7 +241,7 @@ class Tracker:
         scored = value * found.scores
         for tracks, detections, worth, least in (
             (is_confirmed, is_high, scored, config.min_iou),
-            (is_confirmed & (life["missed"] == 0), ~is_high, value, config.min_iou_low_score),
+            (is_confirmed & ~is_lost, ~is_high, value, config.min_iou_low_score),
             (~is_confirmed, is_high, scored, config.min_iou_tentative),
         ):
             tracks, detections = tracks & (detection_of < 0), detections & is_free

@@ -267,6 +267,24 @@ def test_appearance_takes_an_absent_person_up_again(look, expected):
     assert ids_of_detections(tracks) == {0: expected}
 
 
+@pytest.mark.parametrize(
+    ("look", "expected"),
+    [
+        pytest.param([1.0, 0.0], 1, id="the one who was lost"),
+        pytest.param([0.0, 1.0], 2, id="somebody else"),
+        pytest.param([0.0, 0.0], 1, id="unknown"),
+    ],
+)
+def test_somebody_else_does_not_take_a_lost_track(look, expected):
+    tracker = Tracker()
+    for _ in range(6):
+        tracker.update([person(100)], [0.9], appearance=[[1.0, 0.0]])
+    for _ in range(5):
+        tracker.update([], [], appearance=np.zeros((0, 2)))
+    tracks = tracker.update([person(100)], [0.9], appearance=[look])
+    assert ids_of_detections(tracks) == {0: expected}
+
+
 def test_an_absent_person_is_forgotten_in_time():
     tracker = Tracker(TrackerConfig(max_lost_frames=5, max_reentry_frames=20))
     look = np.array([[1.0, 0.0]])
