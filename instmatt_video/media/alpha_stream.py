@@ -83,6 +83,8 @@ class AlphaStream(ABC):
         tick = time / self.info.time_base
         if tick.denominator != 1:
             raise ValueError(f"time {time} s is no multiple of the time base {self.info.time_base}")
+        if tick < 0:
+            raise ValueError(f"time {time} s is before 0, which no container holds")
         if self._ticks and tick <= self._ticks[-1]:
             raise ValueError(f"time {time} s does not follow the frame before")
         clipped = None if layer is None else layer.clipped(self.info.width, self.info.height)

@@ -54,7 +54,7 @@ FORMATS: dict[str, FormatSpec] = {
             is_alpha_exact=True,
             description="ProRes 4444: colour + straight alpha, for every editor",
             quality_range=(1, 64),
-            default_quality=4,
+            default_quality=2,
             has_audio=True,
         ),
         FormatSpec(
@@ -100,7 +100,7 @@ FORMATS: dict[str, FormatSpec] = {
             name="exr",
             extension="",
             has_color=True,
-            bit_depth=11,
+            bit_depth=10,
             is_alpha_exact=True,
             description="Folder of half-float EXR, linear light, premultiplied (extra `exr`)",
         ),

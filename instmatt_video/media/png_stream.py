@@ -20,7 +20,10 @@ class PngAlphaStream(FolderAlphaStream):
 
     def __init__(self, path: Path, info: ClipInfo, compression: int) -> None:
         super().__init__(path, info)
-        self._compression = compression
+        self._options = [cv2.IMWRITE_PNG_COMPRESSION, compression]
+        if hasattr(cv2, "IMWRITE_PNG_FILTER"):
+            # One filter instead of the best of five a row: half the time, 4 % more bytes.
+            self._options += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB]
         self._canvas = np.zeros((info.height, info.width, 4), np.uint16)  # BGRA, as OpenCV stores
 
     def _encode(self, layer: Layer | None) -> bytes:
@@ -29,12 +32,9 @@ class PngAlphaStream(FolderAlphaStream):
             if layer.foreground is None:
                 raise ValueError("a format with colour needs the layer's foreground")
             h, w = layer.alpha.shape
+            scale = 257 if layer.foreground.dtype == np.uint8 else 1  # 255 to 65535
+            red, green, blue = cv2.split(layer.foreground.astype(np.uint16) * np.uint16(scale))
             crop = self._canvas[layer.top : layer.top + h, layer.left : layer.left + w]
-            crop[..., :3] = layer.foreground[..., ::-1]
-            if layer.foreground.dtype == np.uint8:
-                crop[..., :3] *= 257  # 255 to 65535
-            crop[..., 3] = quantise_alpha(layer.alpha, 65535)
-        _, data = cv2.imencode(
-            ".png", self._canvas, [cv2.IMWRITE_PNG_COMPRESSION, self._compression]
-        )
+            crop[:] = cv2.merge([blue, green, red, quantise_alpha(layer.alpha, 65535)])
+        _, data = cv2.imencode(".png", self._canvas, self._options)
         return data.tobytes()

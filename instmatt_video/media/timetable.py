@@ -5,6 +5,7 @@ Knows presentation times; knows no pixels.
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,6 +46,11 @@ class Timetable:
             return Fraction(0)
         return (self.ticks[-1] - self.ticks[0]) * self.time_base + 1 / self.frame_rate
 
+    def time_s(self, index: int) -> Fraction:
+        """Return when picture `index` is shown; a clip that begins before 0 is moved there."""
+        origin = min(0, self.ticks[0])  # no container that we write holds times below 0
+        return (self.ticks[index] - origin) * self.time_base
+
     def index_of(self, pts: int | None, position: int) -> int | None:
         """Return the index of the picture shown at `pts`, or that came as number `position`."""
         if not self.is_exact:
@@ -63,34 +69,39 @@ def read_timetable(
     Args:
         container: Freshly opened.
         stream: One of its video streams.
-        frame_rate: Overrides the clip's own rate and times: picture `k` is then shown at `k /
-            frame_rate`.
+        frame_rate: Overrides the clip's own rate and times: picture `k` is then shown at
+            `k / frame_rate`.
     """
+    times: list[int | None] = []
+    # At a read error what was seen so far stands: the reader meets the same fault and reports it.
+    with contextlib.suppress(av.FFmpegError):
+        for packet in container.demux(stream):
+            if packet.size and not packet.is_discard:
+                times.append(packet.pts)
+    return make_timetable(times, container, stream, frame_rate)
+
+
+def make_timetable(
+    times: Sequence[int | None],
+    container: InputContainer,
+    stream: VideoStream,
+    frame_rate: Fraction | None = None,
+) -> Timetable:
+    """Return the timetable of pictures with these presentation times, in any order."""
     rate = frame_rate or stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE
     rate = _snap_to_broadcast_rate(Fraction(rate))
-    presentation: list[int | None] = []
-    count = 0
-    try:
-        for packet in container.demux(stream):
-            if not packet.size or packet.is_discard:
-                continue
-            count += 1
-            presentation.append(packet.pts)
-    except av.FFmpegError:
-        # The reader meets the same fault and reports it; what was seen so far stands.
-        pass
-    known = [pts for pts in presentation if pts is not None]
+    known = [pts for pts in times if pts is not None]
     time_base = stream.time_base
-    if frame_rate is not None or len(known) < count or not time_base:
-        return Timetable(list(range(count)), 1 / rate, rate, is_exact=False, is_variable_rate=False)
+    if frame_rate is not None or len(known) < len(times) or not time_base:
+        ticks = list(range(len(times)))
+        return Timetable(ticks, 1 / rate, rate, is_exact=False, is_variable_rate=False)
     ticks = sorted(set(known))
-    is_exact = container.format.name not in FORMATS_WITHOUT_TIMES and len(ticks) == count
+    is_exact = container.format.name not in FORMATS_WITHOUT_TIMES and len(ticks) == len(times)
     varies = is_variable(ticks, time_base, rate)
-    if varies and stream.guessed_rate and not is_variable(ticks, time_base, stream.guessed_rate):
-        rate, varies = Fraction(stream.guessed_rate), False
     if varies and stream.guessed_rate:
         # The mean rate of a clip with dropped frames is no rate that it was shot at.
         rate = _snap_to_broadcast_rate(Fraction(stream.guessed_rate))
+        varies = is_variable(ticks, time_base, rate)
     return Timetable(ticks, time_base, rate, is_exact, varies)
 
 

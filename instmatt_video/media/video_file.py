@@ -25,10 +25,12 @@ from ..errors import FrameDecodeError, VideoOpenError
 from .color import Image, RgbConverter, tags_of_stream
 from .frame import ClipInfo, Frame
 from .source import FrameSource, describe_av_error
-from .timetable import read_timetable
+from .timetable import Timetable, make_timetable, read_timetable
 
 MAX_BAD_FRAMES_IN_A_ROW = 8
 """As PySceneDetect; a ninth ends the run."""
+
+_FIELD_CODECS = frozenset({"h264", "mpeg2video", "vc1"})
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +53,8 @@ class VideoFileSource(FrameSource):
         with open_container(path) as container:
             stream = first_video_stream(container, path)
             first = self._first_decodable(container, stream)
+            if first.interlaced_frame and stream.codec_context.name in _FIELD_CODECS:
+                self._timetable = self._timetable_by_decoding(frame_rate)
             self.info = self._describe(container, stream, first)
         self._converter = RgbConverter(self.info.color)
 
@@ -104,8 +108,9 @@ class VideoFileSource(FrameSource):
             self._note_gap(next_index, index, start)
             next_index = index + 1
             if index >= start:
-                yield Frame(index, ticks[index] * self._timetable.time_base, self._upright(picture))
-        self._note_gap(next_index, len(ticks), start)
+                yield Frame(index, self._timetable.time_s(index), self._upright(picture))
+        end = len(ticks) if self._timetable.is_exact else min(position, len(ticks))
+        self._note_gap(next_index, end, start)
 
     def _pictures(
         self, container: InputContainer, stream: VideoStream
@@ -141,6 +146,14 @@ class VideoFileSource(FrameSource):
             if faults > MAX_BAD_FRAMES_IN_A_ROW:
                 break
         raise VideoOpenError(f"{self._path}: not one frame can be decoded")
+
+    def _timetable_by_decoding(self, frame_rate: Fraction | None) -> Timetable:
+        """Return the timetable where a packet may hold a field, half a picture."""
+        with open_container(self._path) as container:
+            stream = first_video_stream(container, self._path)
+            pictures = decode_pictures(container, stream, lambda error: None)
+            times = [picture.pts for picture in pictures if picture is not None]
+            return make_timetable(times, container, stream, frame_rate)
 
     def _describe(
         self, container: InputContainer, stream: VideoStream, first: VideoFrame

@@ -53,7 +53,8 @@ class VideoAlphaStream(AlphaStream):
                     self._warn(message)
 
     def _open_container(self) -> OutputContainer:
-        options = {}
+        # Sound that ends early would make the muxer hold back ten seconds of pictures.
+        options = {"max_interleave_delta": "500000"}
         if self._encoding.container in ("mov", "mp4"):
             # A start that is not 0 is an edit in the movie's own clock, which is 1/1000 s unless
             # told.

@@ -25,8 +25,15 @@ UNKNOWN = 2
 
 @pytest.mark.parametrize(
     ("height", "matrix"),
-    [(1080, "bt709"), (720, "bt709"), (2160, "bt709"), (576, "bt470bg"), (480, "smpte170m")]
-    + [(486, "smpte170m"), (360, "bt709")],
+    [
+        (1080, "bt709"),
+        (720, "bt709"),
+        (2160, "bt709"),
+        (576, "bt470bg"),
+        (480, "smpte170m"),
+        (486, "smpte170m"),
+        (360, "bt709"),
+    ],
 )
 def test_unknown_tags_are_filled_by_size(height: int, matrix: str) -> None:
     tags = resolve_tags(UNKNOWN, UNKNOWN, UNKNOWN, 0, height)
@@ -57,8 +64,8 @@ def test_every_name_is_ffmpegs() -> None:
             graph.add("setparams", f"{option}={name}")
 
 
-# Codes of 75 % colour bars in 10-bit video range, SMPTE RP 219 (BT.709): white, yellow, cyan, green,
-# magenta, red, blue.
+# Codes of 75 % colour bars in 10-bit video range, SMPTE RP 219 (BT.709): white, yellow, cyan,
+# green, magenta, red, blue.
 BARS_709 = [
     ((0.75, 0.75, 0.75), (721, 512, 512)),
     ((0.75, 0.75, 0.00), (674, 176, 543)),

@@ -106,6 +106,20 @@ def test_interlaced_is_flagged(make_video: Maker) -> None:
     assert any("interlaced" in warning for warning in source.warnings)
 
 
+def test_fields_count_as_pictures(make_video: Maker) -> None:
+    source = open_source(make_video("fields.mp4", options={"flags": "+ildct+ilme"}, height=64))
+    assert [frame.index for frame in source] == list(range(8))
+    assert source.info.frame_count == 8
+    assert source.skipped_frames == 0
+
+
+def test_a_clip_that_begins_before_zero_is_moved(make_video: Maker) -> None:
+    path = make_video("early.nut", codec="ffv1", ticks=range(-3, 5))
+    source = open_source(path)
+    assert [frame.time for frame in source] == [Fraction(k, 25) for k in range(8)]
+    assert [frame.time for frame in source.frames(6)] == [Fraction(6, 25), Fraction(7, 25)]
+
+
 def test_sound_timecode_and_aspect_are_found(make_video: Maker) -> None:
     path = make_video("tc.mov", has_audio=True, timecode="01:02:03:04", pixel_aspect=Fraction(8, 9))
     info = open_source(path).info

@@ -215,6 +215,8 @@ def test_times_off_the_clock_are_refused(spec: FormatSpec, tmp_path: Path) -> No
     path = tmp_path / f"person_01{spec.extension}"
     with open_alpha_stream(spec.name, path, INFO) as stream:
         stream.write(Fraction(0), None)
+        with pytest.raises(ValueError, match="before 0"):
+            stream.write(-INFO.time_base, None)
         with pytest.raises(ValueError, match="no multiple of the time base"):
             stream.write(Fraction(1, 7), None)
         with pytest.raises(ValueError, match="does not follow"):
@@ -299,7 +301,8 @@ def test_a_disk_that_really_stops_taking_bytes(tmp_path: Path) -> None:
         try:
             with open_alpha_stream("prores4444", sys.argv[1], info) as stream:
                 for k in range(20):
-                    stream.write(Fraction(k, 25), Layer(0, 0, np.ones((240, 320), np.float32), noise))
+                    alpha = np.ones((240, 320), np.float32)
+                    stream.write(Fraction(k, 25), Layer(0, 0, alpha, noise))
         except AlphaWriteError as error:
             print(error)
     """
@@ -410,6 +413,20 @@ def test_pictures_keep_the_sources_numbers(tmp_path: Path) -> None:
     info = replace(INFO, first_frame_number=1001)
     path = write_stream(FORMATS["png"], tmp_path, [soft_layer(), None], info)
     assert sorted(p.name for p in path.iterdir()) == ["001001.png", "001002.png"]
+
+
+def test_exr_is_linear_and_premultiplied(tmp_path: Path) -> None:
+    openexr = pytest.importorskip("OpenEXR")
+    layer = Layer(2, 1, np.full((3, 4), 0.5, np.float32), np.full((3, 4, 3), 255, np.uint8))
+    assert layer.foreground is not None
+    layer.foreground[0, 0] = 18  # 18 / 255 lies on the straight part of the BT.709 curve
+    path = write_stream(FORMATS["exr"], tmp_path, [layer])
+    with openexr.File(str(path / "000001.exr")) as file:
+        pixels = file.channels()["RGBA"].pixels
+    assert pixels.dtype == np.float16
+    assert pixels[2, 3].tolist() == [0.5, 0.5, 0.5, 0.5]
+    assert pixels[1, 2, 0] == pytest.approx(0.5 * 18 / 255 / 4.5, rel=1e-3)
+    assert not pixels[0].any()
 
 
 # What the container carries
