@@ -1,15 +1,14 @@
 """The second look: one person's crop gives their mask, a better box and how sure that is.
 
-Knows crops; knows nothing of the picture that they were cut from. A crop shows a proposal's box with
-a margin of `MARGIN` of its sides on every edge, stretched to `CROP_SIZE`: small people are enlarged,
-so the mask's detail does not depend on how large a person stands in the picture.
+Knows crops; knows nothing of the picture that they were cut from. A crop shows a proposal's box
+with a margin of `MARGIN` of its sides on every edge, stretched to `CROP_SIZE`: small people are
+enlarged, so a mask's detail does not depend on how large its person stands in the picture.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -22,8 +21,7 @@ MARGIN = 0.125
 EMBEDDING_SIZE = 128
 
 
-@dataclass(frozen=True)
-class CropOutputs:
+class CropOutputs(NamedTuple):
     """What the crop network says of `N` crops."""
 
     mask_logits: Tensor
@@ -43,11 +41,11 @@ class PersonCropNetwork(nn.Module):
         super().__init__()
         self.backbone = ShuffleNetBackbone()
         channels = FEATURE_CHANNELS
-        self.lateral32 = nn.Conv2d(channels.stride32, 128, 1)
-        self.lateral16 = nn.Conv2d(channels.stride16, 128, 1)
-        self.lateral8 = nn.Conv2d(channels.stride8, 96, 1)
-        self.lateral4 = nn.Conv2d(channels.stride4, 48, 1)
-        self.lateral2 = nn.Conv2d(channels.stride2, 8, 1)
+        self.lateral32 = nn.Conv2d(channels[32], 128, 1)
+        self.lateral16 = nn.Conv2d(channels[16], 128, 1)
+        self.lateral8 = nn.Conv2d(channels[8], 96, 1)
+        self.lateral4 = nn.Conv2d(channels[4], 48, 1)
+        self.lateral2 = nn.Conv2d(channels[2], 8, 1)
         self.decode32 = nn.Sequential(_conv(128, 128), _conv(128, 128))
         self.decode16 = nn.Sequential(_conv(128, 128), _conv(128, 96))
         self.decode8 = nn.Sequential(_conv(96, 96), _conv(96, 48))
@@ -56,14 +54,14 @@ class PersonCropNetwork(nn.Module):
         self.decode2 = nn.Sequential(activation(), _conv(8, 8))
         self.mask = nn.Conv2d(8, 1, 3, padding=1)
         grid = (CROP_SIZE[0] // 32) * (CROP_SIZE[1] // 32)
-        self.squeeze = nn.Sequential(nn.Conv2d(channels.stride32, 64, 1), activation())
+        self.squeeze = nn.Sequential(nn.Conv2d(channels[32], 64, 1), activation())
         self.embed = nn.Sequential(nn.Flatten(), nn.Linear(64 * grid, EMBEDDING_SIZE), activation())
         self.box = nn.Linear(EMBEDDING_SIZE, 4)
         self.quality = nn.Linear(EMBEDDING_SIZE, 1)
         self._initialise_new_layers()
 
     def forward(self, crops: Tensor) -> CropOutputs:
-        """Return masks, box corrections and quality for RGB crops `(N, 3, *CROP_SIZE)` of 0..255."""
+        """Return masks, box corrections and quality of RGB crops `(N, 3, *CROP_SIZE)`, 0..255."""
         features = self.backbone(normalise(crops))
         x = self.decode32(self.lateral32(features.stride32))
         x = self.decode16(_double(x) + self.lateral16(features.stride16))

@@ -20,8 +20,9 @@ FORMAT = "instmatt-video person detector 1"
 class PersonDetector(nn.Module):
     """Both networks under one set of weights, 2.7 million in all.
 
-    A picture shrunk to 416 px is enough to say where people are, and much too little to say where they
-    end. So the masks come from a second ShuffleNet over each person's crop, cut from the full picture.
+    A picture shrunk to 416 px is enough to say where people are, and much too little to say where
+    they end. So the masks come from a second ShuffleNet over each person's crop, cut from the full
+    picture.
     """
 
     def __init__(self) -> None:
@@ -39,7 +40,7 @@ def load_person_detector(path: Path) -> PersonDetector:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+            state = {key: file.get_tensor(key).float() for key in file.keys()}
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} cannot be read as weights: {error}") from error
     if metadata.get("format") != FORMAT:

@@ -9,7 +9,7 @@ Source:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -25,8 +25,7 @@ MAX_SIDE_PX = (NUM_BINS - 1) * STRIDES[-1]
 """A side's longest distance from its cell: a picture of at most twice this size hides no one."""
 
 
-@dataclass(frozen=True)
-class Proposals:
+class Proposals(NamedTuple):
     """Raw outputs for every cell of every level, `L` cells in all."""
 
     logits: Tensor
@@ -48,22 +47,19 @@ class Proposals:
 
 
 class PersonProposals(nn.Module):
-    """ShuffleNet V2, a path-aggregation neck without weights of its own, and one tower per level."""
+    """ShuffleNet V2, a path-aggregation neck of plain resizes and sums, and one tower per level."""
 
     def __init__(self) -> None:
         super().__init__()
         self.backbone = ShuffleNetBackbone()
-        channels = (
-            FEATURE_CHANNELS.stride8,
-            FEATURE_CHANNELS.stride16,
-            FEATURE_CHANNELS.stride32,
+        self.lateral = nn.ModuleList(
+            nn.Conv2d(FEATURE_CHANNELS[stride], NECK_CHANNELS, 1) for stride in STRIDES
         )
-        self.lateral = nn.ModuleList(nn.Conv2d(c, NECK_CHANNELS, 1) for c in channels)
         self.tower = nn.ModuleList(_tower() for _ in STRIDES)
         self.out = nn.ModuleList(nn.Conv2d(NECK_CHANNELS, 1 + 4 * NUM_BINS, 1) for _ in STRIDES)
 
     def forward(self, images: Tensor) -> Proposals:
-        """Return the cells' outputs for RGB images `(B, 3, H, W)` of 0..255, sides multiples of 32."""
+        """Return the cells' outputs for RGB images `(B, 3, H, W)`, 0..255, sides in 32s."""
         features = self.backbone(normalise(images))
         a8, a16, a32 = (
             lateral(feature)
@@ -94,7 +90,7 @@ class PersonProposals(nn.Module):
         cells = torch.cat(outputs, dim=1)
         return Proposals(
             logits=cells[..., 0],
-            side_logits=cells[..., 1:].unflatten(-1, (4, NUM_BINS)),
+            side_logits=cells[..., 1:].reshape(*cells.shape[:2], 4, NUM_BINS),
             centers=torch.cat(centers),
             strides=torch.cat(strides),
         )
@@ -104,7 +100,7 @@ class PersonProposals(nn.Module):
 def select_boxes(
     proposals: Proposals, min_score: float, max_iou: float, max_boxes: int
 ) -> list[tuple[Tensor, Tensor]]:
-    """Return each image's boxes `(N, 4)` and scores `(N,)` after non-maximum suppression, best first."""
+    """Return each image's boxes `(N, 4)` and scores `(N,)` after suppression, best first."""
     boxes, scores = proposals.boxes(), proposals.logits.sigmoid()
     image_index, cell_index = torch.nonzero(scores >= min_score, as_tuple=True)
     boxes, scores = boxes[image_index, cell_index], scores[image_index, cell_index]

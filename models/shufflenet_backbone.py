@@ -32,7 +32,8 @@ class Features(NamedTuple):
     """`(B, 24, H/4, W/4)`"""
 
 
-FEATURE_CHANNELS = Features(24, 116, 232, 464, 24)  # type: ignore[arg-type]
+FEATURE_CHANNELS = {2: 24, 4: 24, 8: 116, 16: 232, 32: 464}
+"""Channels by stride."""
 
 
 def activation() -> nn.LeakyReLU:
@@ -43,8 +44,8 @@ def activation() -> nn.LeakyReLU:
 class ShuffleNetBackbone(nn.Module):
     """ShuffleNet V2 1.0x without its classifier; batch norms are folded into the convolutions.
 
-    Folded norms cost nothing to train (41 % of a CPU step otherwise) and nothing to run, and batches
-    of two photos need no statistics.
+    Folded norms cost nothing to train (41 % of a CPU step otherwise) and nothing to run, and small
+    batches need no statistics.
 
     Source:
         Ma et al. 2018 (ShuffleNet V2), table 5, 1.0x.
@@ -59,7 +60,7 @@ class ShuffleNetBackbone(nn.Module):
         self.stage4 = _stage(232, 464, num_units=4)
 
     def forward(self, images: Tensor) -> Features:
-        """Return the feature maps of normalised RGB images `(B, 3, H, W)`, sides multiples of 32."""
+        """Return the features of normalised RGB images `(B, 3, H, W)`, sides multiples of 32."""
         stride2 = self.conv1(images)
         stride4 = self.maxpool(stride2)
         stride8 = self.stage2(stride4)
@@ -69,7 +70,7 @@ class ShuffleNetBackbone(nn.Module):
 
 
 def normalise(images: Tensor) -> Tensor:
-    """Return RGB images of range 0..255, any leading shape before `(3, H, W)`, as the backbone wants them."""
+    """Return RGB images `(B, 3, H, W)` of 0..255 as the backbone wants them."""
     mean = torch.tensor(MEAN_RGB, device=images.device)[:, None, None]
     std = torch.tensor(STD_RGB, device=images.device)[:, None, None]
     return (images.float() - mean) / std
@@ -95,7 +96,7 @@ def _without_norms(branch: nn.Sequential) -> nn.Sequential:
                     layer.out_channels,
                     layer.kernel_size,  # type: ignore[arg-type]
                     layer.stride,  # type: ignore[arg-type]
-                    layer.padding,
+                    layer.padding,  # type: ignore[arg-type]
                     groups=layer.groups,
                 )
             )

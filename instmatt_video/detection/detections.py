@@ -14,8 +14,9 @@ FloatArray = npt.NDArray[np.float32]
 class Detections:
     """People found in one frame.
 
-    A mask is kept box-local: row 0 and column 0 are centred in the first cell of an `m × m` grid laid over
-    the box, so a crowd at 4K costs kilobytes, not full-frame maps. `paste_masks` lays them on the frame.
+    A mask is kept box-local: row 0 and column 0 are centred in the first cell of an `m × m` grid
+    laid over the box, so a crowd at 4K costs kilobytes, not full-frame maps. `paste_masks` lays them
+    on the frame.
     """
 
     boxes: FloatArray
@@ -31,8 +32,8 @@ class Detections:
         n = len(self.boxes)
         if self.boxes.shape != (n, 4) or self.scores.shape != (n,) or len(self.masks) != n:
             raise ValueError(
-                f"boxes {self.boxes.shape}, scores {self.scores.shape} and masks {self.masks.shape} "
-                "do not describe the same people"
+                f"boxes {self.boxes.shape}, scores {self.scores.shape} and masks "
+                f"{self.masks.shape} do not describe the same people"
             )
 
     def __len__(self) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from instmatt_video.models.person_detector import PersonDetector
+from instmatt_video.models.person_proposals import PersonProposals
 
 from .config import read_config, resolve
 from .detector_crop_task import CropTask
@@ -28,11 +29,11 @@ from .detector_photos import (
     read_patches,
 )
 from .detector_proposal_task import ProposalTask, find_proposals
-from .detector_weights import join_detector_parts, load_initialisation
+from .detector_weights import join_detector_parts, load_detector_part, load_initialisation
 from .loop import LoopConfig, Progress, train
 
 logger = logging.getLogger(__name__)
-PARTS = ("crops", "proposals")
+PARTS = ("decoder", "crops", "proposals")
 MIN_PATCH_PX = 80.0
 """Smaller people are not worth pasting elsewhere."""
 MIN_VALIDATION_PX = 48.0
@@ -53,7 +54,7 @@ class DetectorData:
     backgrounds: Path | None = None
     """Pack of pictures that show nobody."""
     licences: tuple[int, ...] = ()
-    """COCO licence ids of the photos to use; 4, 5 and 7 permit derivatives and commercial use. None: all."""
+    """COCO licence ids of the photos to use, none: all; 4, 5 and 7 permit commercial use."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,10 @@ class DetectorTraining:
     photos_per_step: int = 8
     held_out_photos: int = 60
     """Photos of the train subset that choose the best weights and are not trained on."""
+    decoder: LoopConfig = field(default_factory=LoopConfig)
+    """The crop network's new layers alone."""
     crops: LoopConfig = field(default_factory=LoopConfig)
+    """The whole crop network."""
     proposals: LoopConfig = field(default_factory=LoopConfig)
 
 
@@ -89,27 +93,41 @@ def train_detector(
     Args:
         config_path: TOML of `DetectorTraining`.
         out_dir: Folder for checkpoints, logs and weights; a run that was killed goes on from there.
-        parts: Of `crops` and `proposals`, in this order; a part that is left out must have been trained.
+        parts: Some of `PARTS`, trained in its order; what is left out must have been trained.
         progress: Told of steps as they pass.
     """
     config = read_config(config_path, DetectorTraining)
     material = _read(config, config_path)
     detector = PersonDetector()
     load_initialisation(detector, resolve(config.data.initialisation, config_path))
-    if "crops" in parts:
-        proposals = find_proposals(detector.proposals, material.photos)
+    if "decoder" in parts or "crops" in parts:
+        recorded = _recorded_proposals(
+            out_dir / "start_proposals.npz", detector.proposals, material.photos
+        )
         sampler = CropSampler(
             material.photos,
             material.single_photos,
             material.patches,
             material.backgrounds,
-            proposals,
+            recorded,
         )
         held_out = _validation_crops(material.held_out)
-        crop_task = CropTask(
-            detector.crops, sampler, held_out, config.crops_per_step, config.crops.seed
-        )
-        logger.info("crops: %s", train(crop_task, config.crops, out_dir / "crops", progress))
+        for part, loop in (("decoder", config.decoder), ("crops", config.crops)):
+            if part not in parts:
+                continue
+            if part == "crops":
+                load_detector_part(
+                    detector.crops, "crops", out_dir / "decoder" / "last.safetensors"
+                )
+            crop_task = CropTask(
+                detector.crops,
+                sampler,
+                held_out,
+                config.crops_per_step,
+                loop.seed,
+                has_frozen_backbone=part == "decoder",
+            )
+            logger.info("%s: %s", part, train(crop_task, loop, out_dir / part, progress))
     if "proposals" in parts:
         proposal_task = ProposalTask(
             detector.proposals,
@@ -147,6 +165,19 @@ def _read(config: DetectorTraining, config_path: Path) -> _Material:
         [] if data.backgrounds is None else read_backgrounds(resolve(data.backgrounds, config_path))
     )
     return _Material(photos, held_out, single_photos, patches, backgrounds)
+
+
+def _recorded_proposals(
+    path: Path, network: PersonProposals, photos: Sequence[Photo]
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Return what the network finds in the photos: found once, kept in `path` for resumed runs."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial.npz")
+        np.savez(partial, **find_proposals(network, photos))  # type: ignore[arg-type]
+        partial.replace(path)
+    with np.load(path) as archive:
+        return dict(archive)
 
 
 def _validation_crops(photos: Sequence[Photo]) -> list[CropSample]:

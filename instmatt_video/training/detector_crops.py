@@ -72,7 +72,7 @@ class CropSampler:
         ]
 
     def draw(self, count: int, rng: np.random.Generator) -> list[CropSample]:
-        """Return `count` crops: about a third from recorded proposals, of which some show nobody."""
+        """Return `count` crops: a third from recorded proposals, of which some show nobody."""
         samples: list[CropSample] = []
         from_proposals = count // 3 if self._proposed else 0
         while len(samples) < from_proposals:
@@ -156,7 +156,7 @@ def make_sample(photo: Photo, person: Person | None, box: FloatArray) -> CropSam
     mask = cut_region(person.mask * np.uint8(255), local, MASK_SIZE)
     sides = np.array([box[2] - box[0], box[3] - box[1]] * 2, np.float32)
     deltas = (person.box - box) / sides
-    return CropSample(image, mask.astype(np.float32) / 255, deltas.astype(np.float32), True)
+    return CropSample(image, (mask / 255).astype(np.float32), deltas.astype(np.float32), True)
 
 
 def jitter_box(box: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -61,14 +61,14 @@ def crop_losses(outputs: CropOutputs, targets: CropTargets) -> dict[str, Tensor]
 
 
 def dice(prediction: Tensor, target: Tensor) -> Tensor:
-    """Return each map's Dice coefficient, `(N,)`, for `(N, h, w)` of range 0..1; 1 for two empty maps."""
+    """Return Dice coefficients `(N,)` of maps `(N, h, w)` in 0..1; 1 for two empty maps."""
     overlap = (prediction * target).sum(dim=(1, 2))
     total = prediction.sum(dim=(1, 2)) + target.sum(dim=(1, 2))
     return (2 * overlap + 1) / (total + 1)
 
 
 def mask_iou(prediction: Tensor, target: Tensor) -> Tensor:
-    """Return each pair's intersection over union, `(N,)`, for bool maps `(N, h, w)`; 0 for two empty maps."""
+    """Return intersections over unions `(N,)` of bool maps `(N, h, w)`; 0 for two empty maps."""
     intersection = (prediction & target).sum(dim=(1, 2))
     union = (prediction | target).sum(dim=(1, 2))
     return intersection / union.clamp(min=1)

@@ -82,7 +82,7 @@ def read_coco_photos(
     Args:
         path: Folder or tar pack.
         subset: Value of each image's `subset` field.
-        licences: COCO licence ids to keep; `None` keeps all. Photos without a licence id count as not permitted.
+        licences: COCO licence ids to keep; `None` keeps all, also photos without an id.
     """
     pack = ImagePack(path, "images")
     document = _read_document(path, "instances_person.json")
@@ -160,7 +160,7 @@ def patches_of_photos(photos: Sequence[Photo], min_height_px: float) -> list[Per
             left, top = person.offset
             height, width = person.mask.shape
             colour = photo.image[top : top + height, left : left + width]
-            # Annotated outlines run outside as often as inside: half a pixel less shows less of the old background.
+            # Annotated outlines often run outside: half a pixel less shows less old background.
             alpha = cv2.GaussianBlur(
                 cv2.erode(person.mask * 255, np.ones((2, 2), np.uint8)), (3, 3), 0
             )

@@ -54,9 +54,9 @@ def load_initialisation(detector: PersonDetector, path: Path) -> None:
 
 
 def fold_batch_norms(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return convolution weights and biases that do what convolution and norm do in evaluation mode.
+    """Return convolution weights and biases that do what convolution and norm do in evaluation.
 
-    A norm's parameters stand under the layer number after its convolution's, as torchvision names them.
+    A norm stands under the layer number after its convolution's, as torchvision names them.
     """
     folded: dict[str, Tensor] = {}
     for key, weight in state.items():
@@ -75,6 +75,18 @@ def fold_batch_norms(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def save_detector_part(network: nn.Module, part: str, path: Path) -> None:
     """Write one part of the detector (`proposals` or `crops`) in half precision."""
     _save({f"{part}.{key}": value for key, value in network.state_dict().items()}, path)
+
+
+def load_detector_part(network: nn.Module, part: str, path: Path) -> None:
+    """Put the weights that `save_detector_part` wrote into `network`.
+
+    Raises:
+        CheckpointError: The file is missing: its part has not been trained yet.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"no trained {part} at {path}")
+    state = load_file(path)
+    network.load_state_dict({k.removeprefix(f"{part}."): v for k, v in state.items()})
 
 
 def join_detector_parts(proposals: Path, crops: Path, path: Path) -> None:

@@ -1,0 +1,216 @@
+"""The embedded detector: people are found in a shrunk frame, then looked at in the full one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torchvision.ops import nms
+
+from instmatt_video.models.checkpoint import CheckpointError
+from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, refine_boxes
+from instmatt_video.models.person_detector import PersonDetector, load_person_detector
+from instmatt_video.models.person_proposals import select_boxes
+from instmatt_video.models.shufflenet_backbone import MEAN_RGB
+
+from ..errors import WeightsError
+from .detections import Detections
+from .detector import ImageArray
+from .letterbox import letterbox
+from .paste import cell_positions, resample_mask
+from .regions import cut_region, expand_to_region
+
+FloatArray = npt.NDArray[np.float32]
+WEIGHTS_FILE = Path(__file__).parents[1] / "weights" / "person_detector.safetensors"
+MASK_SIZE = 64
+CROPS_AT_ONCE = 16
+MIN_SIDE_PX = 2.0
+"""Nothing can be seen in a thinner box."""
+
+
+@dataclass(frozen=True)
+class CompactSettings:
+    """How eagerly people are found."""
+
+    long_side_px: int = 416
+    """Size at which the whole frame is looked at. Above 448 px the tallest people fit no box."""
+    min_proposal_score: float = 0.1
+    """Proposals below this score are not looked at again."""
+    min_score: float = 0.1
+    """Detections below this score are dropped; low ones help the tracker's second association."""
+    max_people: int = 40
+    """People looked at in one frame: the best proposals."""
+    proposal_iou: float = 0.6
+    """Of two proposals that overlap more, the better is kept."""
+    person_iou: float = 0.6
+    """Of two refined boxes that overlap more, the better is kept."""
+
+    def __post_init__(self) -> None:
+        for name in ("min_proposal_score", "min_score", "proposal_iou", "person_iou"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} must be in 0..1, not {value}")
+        if self.long_side_px < 32:
+            raise ValueError(f"long_side_px must be at least 32, not {self.long_side_px}")
+
+
+class CompactDetector:
+    """Boxes, scores and soft masks by the two networks of `PersonDetector`; a `Detector`.
+
+    Holds no state between calls, so several threads may share one.
+
+    Args:
+        weights: Weights file; `None` takes the embedded one.
+        device: Where the networks run.
+        settings: Thresholds.
+        network: A network to use instead of any file.
+
+    Raises:
+        WeightsError: The file is missing or damaged.
+    """
+
+    name = "compact"
+    confident_score = 0.5
+
+    def __init__(
+        self,
+        weights: Path | None = None,
+        device: torch.device | str = "cpu",
+        settings: CompactSettings | None = None,
+        network: PersonDetector | None = None,
+    ) -> None:
+        self.settings = settings or CompactSettings()
+        self.device = torch.device(device)
+        if network is None:
+            try:
+                network = load_person_detector(weights or WEIGHTS_FILE)
+            except CheckpointError as error:
+                raise WeightsError(str(error)) from error
+        self._network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def looks_at(self, frame_index: int) -> bool:
+        """Return True: every frame can be looked at."""
+        return True
+
+    @torch.inference_mode()
+    def detect(
+        self, images: Sequence[ImageArray], frame_indices: Sequence[int] | None = None
+    ) -> list[Detections]:
+        """Return each image's people, best first; see `Detector`."""
+        pictures = [_eight_bit(image) for image in images]
+        proposals = self._propose(pictures)
+        regions = [[expand_to_region(box, MARGIN) for box in boxes] for boxes, _ in proposals]
+        crops = [
+            cut_region(picture, region, CROP_SIZE, MEAN_RGB)
+            for picture, its_regions in zip(pictures, regions, strict=True)
+            for region in its_regions
+        ]
+        looks = self._look(crops)
+        detections, start = [], 0
+        for picture, (boxes, scores), its_regions in zip(pictures, proposals, regions, strict=True):
+            mine = _Looks(*(values[start : start + len(boxes)] for values in looks))
+            detections.append(self._combine(picture.shape[:2], boxes, scores, its_regions, mine))
+            start += len(boxes)
+        return detections
+
+    def _propose(
+        self, pictures: Sequence[npt.NDArray[np.uint8]]
+    ) -> list[tuple[FloatArray, FloatArray]]:
+        """Return each picture's proposals, `(N, 4)` in its pixels, and their scores `(N,)`."""
+        settings = self.settings
+        boxed = [letterbox(picture, settings.long_side_px) for picture in pictures]
+        found: dict[int, tuple[FloatArray, FloatArray]] = {}
+        for shape in {box.canvas.shape for box in boxed}:
+            indices = [i for i, box in enumerate(boxed) if box.canvas.shape == shape]
+            output = self._network.proposals(self._batch([boxed[i].canvas for i in indices]))
+            selected = select_boxes(
+                output, settings.min_proposal_score, settings.proposal_iou, settings.max_people
+            )
+            for i, (canvas_boxes, scores) in zip(indices, selected, strict=True):
+                height, width = pictures[i].shape[:2]
+                boxes = boxed[i].boxes_in_picture(canvas_boxes.cpu().numpy())
+                boxes = boxes.clip(0, [width, height, width, height]).astype(np.float32)
+                is_visible = ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE_PX).all(axis=1)
+                found[i] = (boxes[is_visible], scores.cpu().numpy()[is_visible])
+        return [found[i] for i in range(len(pictures))]
+
+    def _look(self, crops: Sequence[npt.NDArray[np.uint8]]) -> _Looks:
+        parts = []
+        for start in range(0, len(crops), CROPS_AT_ONCE):
+            output = self._network.crops(self._batch(crops[start : start + CROPS_AT_ONCE]))
+            parts.append(
+                (output.mask_logits.sigmoid(), output.box_deltas, output.quality_logits.sigmoid())
+            )
+        if not parts:
+            height, width = CROP_SIZE
+            empty = np.zeros((0, height // 2, width // 2), np.float32)
+            return _Looks(empty, np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+        return _Looks(*(torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)))
+
+    def _combine(
+        self,
+        shape: tuple[int, int],
+        boxes: FloatArray,
+        scores: FloatArray,
+        regions: Sequence[tuple[int, int, int, int]],
+        looks: _Looks,
+    ) -> Detections:
+        """Return what both looks at one picture say together."""
+        if not len(boxes):
+            return Detections.empty(MASK_SIZE)
+        refined = refine_boxes(torch.from_numpy(boxes), torch.from_numpy(looks.box_deltas)).numpy()
+        refined = refined.clip(0, [shape[1], shape[0], shape[1], shape[0]]).astype(np.float32)
+        joint = np.sqrt(scores * looks.qualities)
+        is_usable = (joint >= self.settings.min_score) & (
+            (refined[:, 2:] - refined[:, :2]) >= MIN_SIDE_PX
+        ).all(axis=1)
+        usable = np.flatnonzero(is_usable)
+        kept = nms(
+            torch.from_numpy(refined[usable]),
+            torch.from_numpy(joint[usable]),
+            self.settings.person_iou,
+        )
+        index = usable[kept.numpy()]
+        masks = [_mask_in_box(looks.masks[i], regions[i], refined[i]) for i in index]
+        return Detections(
+            boxes=refined[index],
+            scores=joint[index],
+            masks=np.stack(masks) if masks else Detections.empty(MASK_SIZE).masks,
+        )
+
+    def _batch(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
+        batch = torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2)
+        return batch.contiguous(memory_format=torch.channels_last)
+
+
+class _Looks(NamedTuple):
+    """What the crop network said of every proposal."""
+
+    masks: FloatArray
+    """`(N, h, w)` over the crop's region."""
+    box_deltas: FloatArray
+    """`(N, 4)`"""
+    qualities: FloatArray
+    """`(N,)`"""
+
+
+def _mask_in_box(
+    mask: FloatArray, region: tuple[int, int, int, int], box: FloatArray
+) -> FloatArray:
+    """Return a mask that lies over `region` resampled to the cells of `box`."""
+    left, top, right, bottom = region
+    y = box[1] + cell_positions(MASK_SIZE) * (box[3] - box[1])
+    x = box[0] + cell_positions(MASK_SIZE) * (box[2] - box[0])
+    return resample_mask(mask, (y - top) / (bottom - top), (x - left) / (right - left))
+
+
+def _eight_bit(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"an image must be (H, W, 3), not {image.shape}")
+    return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image

@@ -1,0 +1,116 @@
+"""What every detector can do, and which one a user's words mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import OptionError, WeightsError
+from .detections import Detections
+
+if TYPE_CHECKING:
+    import torch
+
+ImageArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+
+class Detector(Protocol):
+    """Finds the people of single frames; remembers nothing between them."""
+
+    @property
+    def name(self) -> str:
+        """Say what is used, for the manifest."""
+        ...
+
+    @property
+    def confident_score(self) -> float:
+        """Return the score from which a detection alone is reason to begin a track."""
+        ...
+
+    def looks_at(self, frame_index: int) -> bool:
+        """Return whether this detector has anything to say about a frame; networks always have."""
+        ...
+
+    def detect(
+        self, images: Sequence[ImageArray], frame_indices: Sequence[int] | None = None
+    ) -> list[Detections]:
+        """Return each image's people, best first.
+
+        Args:
+            images: RGB, `(H, W, 3)`, uint8 or uint16 over its full range; sizes may differ.
+            frame_indices: Their positions in the clip, from 0; only masks from disk need them.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class DetectorChoice:
+    """A detector, and the sentence that tells the user which one it is and why."""
+
+    detector: Detector
+    reason: str
+
+
+def create_detector(
+    spec: str, device: torch.device | str = "cpu", frame_shape: tuple[int, int] | None = None
+) -> DetectorChoice:
+    """Return the detector that `spec` names.
+
+    Args:
+        spec: `auto`, `compact`, `maskrcnn` or `masks:DIR`.
+        device: Where networks run.
+        frame_shape: Height and width of the clip, against which masks from disk are checked.
+
+    Raises:
+        OptionError: The name is unknown.
+        WeightsError: The weights of the named network are missing.
+        MaskReadError: The folder of masks cannot be used.
+    """
+    if spec.startswith("masks:"):
+        from .masks_from_disk import MasksFromDisk
+
+        folder = Path(spec.removeprefix("masks:"))
+        return DetectorChoice(
+            MasksFromDisk(folder, frame_shape), f"Instance masks are read from {folder}."
+        )
+    if spec == "compact":
+        return DetectorChoice(_compact(device), "The embedded compact detector was asked for.")
+    if spec == "maskrcnn":
+        return DetectorChoice(_mask_rcnn(device), "Mask R-CNN was asked for.")
+    if spec == "auto":
+        return _choose(device)
+    raise OptionError(f"detector {spec!r} is unknown: use auto, compact, maskrcnn or masks:DIR")
+
+
+def _choose(device: torch.device | str) -> DetectorChoice:
+    if str(device) == "cpu":
+        return DetectorChoice(
+            _compact(device), "The embedded compact detector: Mask R-CNN needs a GPU to be quick."
+        )
+    try:
+        return DetectorChoice(
+            _mask_rcnn(device), "Mask R-CNN: there is a GPU, and its weights are here."
+        )
+    except WeightsError:
+        return DetectorChoice(
+            _compact(device),
+            "The embedded compact detector: Mask R-CNN's weights are neither cached nor "
+            "to be fetched.",
+        )
+
+
+def _compact(device: torch.device | str) -> Any:
+    from .compact import CompactDetector
+
+    return CompactDetector(device=device)
+
+
+def _mask_rcnn(device: torch.device | str) -> Any:
+    from .mask_rcnn import MaskRcnnDetector
+
+    return MaskRcnnDetector(device=device)

@@ -1,0 +1,171 @@
+"""Instance masks that another tool has made, read from a folder; knows files, no networks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import MaskReadError
+from .detections import Detections
+from .detector import ImageArray
+
+BoolArray = npt.NDArray[np.bool_]
+MASK_SIZE = 256
+"""Cells along a mask's side: fine enough for a box of 512 px at two pixels a cell."""
+VOID_LABEL = 255
+"""DAVIS and YouTube-VOS mark pixels that belong to nobody for sure with this."""
+
+
+class MasksFromDisk:
+    """Masks from a folder instead of a network; a `Detector` that looks only at frames with files.
+
+    Three layouts are understood. `<frame>.png` with one label per person (palette or grey PNG, 0 is
+    the background, 255 is void: DAVIS, YouTube-VOS); `<frame>/<person>.png`;
+    `<person>/<frame>.png`, both with one black and white mask per file. The last number in a
+    frame's name says which frame it is, counted from 0 where there is a file of number 0, else
+    from `first_frame_number`.
+
+    Args:
+        folder: Where the files lie.
+        frame_shape: Height and width that every mask must have; `None` accepts the first image's.
+        first_frame_number: Number of the clip's first frame: 1 for a video, a sequence's own.
+
+    Raises:
+        MaskReadError: The folder is missing, or holds no masks in a layout that is understood.
+    """
+
+    name = "masks"
+    confident_score = 0.5
+
+    def __init__(
+        self,
+        folder: Path,
+        frame_shape: tuple[int, int] | None = None,
+        first_frame_number: int = 1,
+    ) -> None:
+        if not folder.is_dir():
+            raise MaskReadError(f"{folder}: no such folder of masks")
+        self.folder = folder
+        self._frame_shape = frame_shape
+        self._next_index = 0
+        self._is_labelled, by_number = _find_files(folder)
+        if not by_number:
+            raise MaskReadError(
+                f"{folder}: holds no masks as <frame>.png, <frame>/<person>.png or "
+                "<person>/<frame>.png"
+            )
+        first = 0 if 0 in by_number else first_frame_number
+        self._files = {number - first: paths for number, paths in by_number.items()}
+
+    def looks_at(self, frame_index: int) -> bool:
+        """Return whether there are masks for this frame."""
+        return frame_index in self._files
+
+    def check_length(self, frame_count: int) -> None:
+        """Refuse masks that belong to a longer clip.
+
+        Raises:
+            MaskReadError: A mask's frame is not in a clip of `frame_count` frames.
+        """
+        beyond = [index for index in self._files if not 0 <= index < frame_count]
+        if beyond:
+            raise MaskReadError(
+                f"{self._files[min(beyond)][0]}: the clip has {frame_count} frames, "
+                "none for this mask"
+            )
+
+    def detect(
+        self, images: Sequence[ImageArray], frame_indices: Sequence[int] | None = None
+    ) -> list[Detections]:
+        """Return each frame's masks; frames without files have nobody.
+
+        Without `frame_indices` the frames are counted on from the last call.
+
+        Raises:
+            MaskReadError: A mask cannot be read or is not of its frame's size.
+        """
+        if frame_indices is None:
+            frame_indices = range(self._next_index, self._next_index + len(images))
+            self._next_index += len(images)
+        return [
+            self._read(index, self._frame_shape or (image.shape[0], image.shape[1]))
+            for image, index in zip(images, frame_indices, strict=True)
+        ]
+
+    def _read(self, index: int, shape: tuple[int, int]) -> Detections:
+        masks: list[BoolArray] = []
+        for path in self._files.get(index, []):
+            image = _read_labels(path)
+            if image.shape != shape:
+                raise MaskReadError(
+                    f"{path}: is {image.shape[1]}×{image.shape[0]}, "
+                    f"but its frame is {shape[1]}×{shape[0]}"
+                )
+            if self._is_labelled:
+                labels = [v for v in np.unique(image) if v not in (0, VOID_LABEL)]
+                masks += [image == label for label in labels]
+            else:
+                masks.append(image > image.max() // 2)
+        return detections_from_masks(masks)
+
+
+def detections_from_masks(masks: Sequence[BoolArray]) -> Detections:
+    """Return full-frame masks `(H, W)` as box-local ones, score 1; empty masks are left out."""
+    boxes, local = [], []
+    for mask in masks:
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not len(rows):
+            continue
+        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+        inside = mask[top:bottom, left:right].astype(np.float32)
+        is_shrunk = max(inside.shape) > MASK_SIZE
+        interpolation = cv2.INTER_AREA if is_shrunk else cv2.INTER_LINEAR
+        boxes.append([left, top, right, bottom])
+        local.append(cv2.resize(inside, (MASK_SIZE, MASK_SIZE), interpolation=interpolation))
+    if not boxes:
+        return Detections.empty(MASK_SIZE)
+    return Detections(np.array(boxes, np.float32), np.ones(len(boxes), np.float32), np.stack(local))
+
+
+def _find_files(folder: Path) -> tuple[bool, dict[int, list[Path]]]:
+    """Return whether files hold labels, and the files of every frame number."""
+    flat = sorted(folder.glob("*.png"))
+    if flat:
+        return True, {_number(path.stem, path): [path] for path in flat}
+    nested = sorted(path for path in folder.glob("*/*.png"))
+    # People are few and frames are many.
+    num_folders = len({path.parent.name for path in nested})
+    num_stems = len({path.stem for path in nested})
+    is_by_person = num_folders < num_stems
+    by_number: dict[int, list[Path]] = {}
+    for path in nested:
+        frame_name = path.stem if is_by_person else path.parent.name
+        by_number.setdefault(_number(frame_name, path), []).append(path)
+    return False, by_number
+
+
+def _number(name: str, path: Path) -> int:
+    digits = re.findall(r"\d+", name)
+    if not digits:
+        raise MaskReadError(f"{path}: its name holds no frame number")
+    return int(digits[-1])
+
+
+def _read_labels(path: Path) -> npt.NDArray[np.uint8]:
+    """Return a PNG's labels: palette indices (not their colours), or grey values, `(H, W)`."""
+    import av  # PyAV shows a palette's indices; OpenCV shows its colours
+
+    try:
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0))
+    except (OSError, StopIteration, ValueError) as error:
+        raise MaskReadError(f"{path}: is no PNG that can be read ({error})") from error
+    if frame.format.name == "pal8":
+        indices, _ = frame.to_ndarray()
+        return np.asarray(indices, np.uint8)
+    return np.asarray(frame.to_ndarray(format="gray"), np.uint8)

@@ -1,0 +1,82 @@
+"""Lay box-local soft masks on a frame, or resample them to another box; exact to the half pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .detections import Detections
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def paste_masks(
+    detections: Detections,
+    height: int,
+    width: int,
+    region: tuple[int, int, int, int] | None = None,
+) -> FloatArray:
+    """Return every person's mask on the frame's pixels, `(N, h, w)`, 0..1, 0 outside their box.
+
+    Args:
+        detections: People with box-local masks.
+        height: Of the frame, pixels.
+        width: Of the frame, pixels.
+        region: Left, top, right, bottom of the part of the frame that is wanted, whole pixels; it
+            may reach past the frame. `None` is the whole frame.
+
+    Raises:
+        ValueError: The region is empty.
+    """
+    left, top, right, bottom = region or (0, 0, width, height)
+    if right <= left or bottom <= top:
+        raise ValueError(f"region {region} holds no pixel")
+    pasted = np.zeros((len(detections), bottom - top, right - left), np.float32)
+    for canvas, box, mask in zip(pasted, detections.boxes, detections.masks, strict=True):
+        rows = _pixels_inside(box[1], box[3], max(top, 0), min(bottom, height))
+        columns = _pixels_inside(box[0], box[2], max(left, 0), min(right, width))
+        if not len(rows) or not len(columns):
+            continue
+        sampled = resample_mask(
+            mask,
+            (rows + 0.5 - box[1]) / (box[3] - box[1]),
+            (columns + 0.5 - box[0]) / (box[2] - box[0]),
+        )
+        canvas[rows[0] - top : rows[-1] + 1 - top, columns[0] - left : columns[-1] + 1 - left] = (
+            sampled
+        )
+    return pasted
+
+
+def resample_mask(mask: npt.NDArray[Any], y: npt.NDArray[Any], x: npt.NDArray[Any]) -> FloatArray:
+    """Return `mask` interpolated at the crossings of rows `y` and columns `x`, `(len(y), len(x))`.
+
+    Args:
+        mask: `(h, w)`.
+        y: Positions as shares of the mask's height: 0 its upper edge, 1 its lower edge.
+        x: The same along its width.
+    """
+    rows = _interpolation_matrix(y, mask.shape[0])
+    columns = _interpolation_matrix(x, mask.shape[1])
+    return np.asarray(rows @ mask.astype(np.float32) @ columns.T, np.float32)
+
+
+def cell_positions(count: int) -> FloatArray:
+    """Return the centres of `count` equal cells as shares of their whole, `(count,)`."""
+    return ((np.arange(count) + 0.5) / count).astype(np.float32)
+
+
+def _pixels_inside(start: float, stop: float, first: int, last: int) -> npt.NDArray[np.intp]:
+    """Return the pixels of `first..last` whose centres lie in `start..stop`."""
+    begin = max(first, int(np.ceil(start - 0.5)))
+    end = min(last, int(np.ceil(stop - 0.5)))
+    return np.arange(begin, max(begin, end))
+
+
+def _interpolation_matrix(positions: npt.NDArray[Any], size: int) -> FloatArray:
+    """Return linear weights `(len(positions), size)`; outer cells reach to the edge."""
+    cells = np.clip(positions * size - 0.5, 0, size - 1)
+    distance = np.abs(cells[:, None] - np.arange(size))
+    return np.asarray(np.maximum(0, 1 - distance), np.float32)

@@ -1,0 +1,63 @@
+"""Cut a box's surroundings out of a picture for the second look, the same in training and in use.
+
+Knows pixels and boxes; knows no networks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def expand_to_region(box: npt.NDArray[Any], margin: float) -> tuple[int, int, int, int]:
+    """Return `box` with `margin` of its sides around, whole pixels `(left, top, right, bottom)`.
+
+    Args:
+        box: `(4,)` xyxy in pixels.
+        margin: Share of the box's width (left and right) and height (top and bottom) to add.
+    """
+    left, top, right, bottom = (float(side) for side in box)
+    width, height = right - left, bottom - top
+    region_left, region_top = round(left - margin * width), round(top - margin * height)
+    return (
+        region_left,
+        region_top,
+        max(region_left + 1, round(right + margin * width)),
+        max(region_top + 1, round(bottom + margin * height)),
+    )
+
+
+def cut_region(
+    image: npt.NDArray[Any],
+    region: tuple[int, int, int, int],
+    size: tuple[int, int],
+    padding: tuple[float, ...] = (0.0,),
+) -> npt.NDArray[Any]:
+    """Return `region` of `image` stretched to `size`, with `padding` beyond the picture's edge.
+
+    Args:
+        image: `(H, W)` or `(H, W, C)`.
+        region: Left, top, right, bottom in whole pixels; may reach past the picture or miss it.
+        size: Height and width of the result in pixels.
+        padding: One value per channel.
+    """
+    left, top, right, bottom = region
+    inner = image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+    if inner.shape[:2] != (bottom - top, right - left):
+        inner_left, inner_top = max(left, 0), max(top, 0)
+        canvas = np.empty((bottom - top, right - left, *image.shape[2:]), image.dtype)
+        canvas[:] = padding if image.ndim == 3 else padding[0]
+        canvas[
+            inner_top - top : inner_top - top + inner.shape[0],
+            inner_left - left : inner_left - left + inner.shape[1],
+        ] = inner
+        inner = canvas
+    is_shrunk = inner.shape[0] > size[0] or inner.shape[1] > size[1]
+    interpolation = cv2.INTER_AREA if is_shrunk else cv2.INTER_LINEAR
+    resized = cv2.resize(np.ascontiguousarray(inner), size[::-1], interpolation=interpolation)
+    return np.asarray(resized)

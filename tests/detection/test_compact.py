@@ -1,0 +1,194 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from instmatt_video.detection.compact import WEIGHTS_FILE, CompactDetector, CompactSettings
+from instmatt_video.detection.paste import paste_masks
+from instmatt_video.errors import WeightsError
+from instmatt_video.models.person_crops import MARGIN, CropOutputs
+from instmatt_video.models.person_detector import PersonDetector
+from instmatt_video.models.person_proposals import NUM_BINS, Proposals
+
+
+class Boxes(nn.Module):
+    """Proposals that are known: `(x, y)` centres with every side at one distance."""
+
+    def __init__(self, centers, side_strides, stride=16.0, logit=8.0):
+        super().__init__()
+        self.centers, self.stride, self.logit = torch.tensor(centers), stride, logit
+        self.side_strides = side_strides
+        self.shapes = []
+
+    def forward(self, images):
+        self.shapes.append(tuple(images.shape))
+        batch, cells = len(images), len(self.centers)
+        sides = torch.full((batch, cells, 4, NUM_BINS), -100.0)
+        sides[..., self.side_strides] = 100.0
+        return Proposals(
+            torch.full((batch, cells), self.logit),
+            sides,
+            self.centers,
+            torch.full((cells,), self.stride),
+        )
+
+
+class Looks(nn.Module):
+    """Sees the person exactly in the box: the crop less its margin."""
+
+    def __init__(self, deltas=(0.0, 0.0, 0.0, 0.0), quality=8.0):
+        super().__init__()
+        self.deltas, self.quality = torch.tensor(deltas), quality
+
+    def forward(self, crops):
+        count = len(crops)
+        mask = torch.full((count, 96, 64), -20.0)
+        share = MARGIN / (1 + 2 * MARGIN)
+        rows, columns = round(96 * share), round(64 * share)
+        mask[:, rows:-rows, columns:-columns] = 20.0
+        return CropOutputs(
+            mask,
+            self.deltas.expand(count, 4),
+            torch.full((count,), self.quality),
+            torch.zeros(count, 1),
+        )
+
+
+def detector(boxes, looks=None, **settings):
+    network = PersonDetector()
+    network.proposals, network.crops = boxes, looks or Looks()
+    return CompactDetector(network=network, settings=CompactSettings(**settings))
+
+
+def picture(height=192, width=416, dtype=np.uint8):
+    return np.zeros((height, width, 3), dtype)
+
+
+def test_boxes_come_back_in_the_pictures_pixels():
+    # 832 x 384 is shown at half size: a box of 32 px around (100, 96) there is one of 64 px here.
+    found = detector(Boxes([[100.0, 96.0]], 1)).detect([picture(384, 832)])[0]
+    np.testing.assert_allclose(found.boxes, [[168, 160, 232, 224]], atol=0.01)
+    assert found.scores[0] == pytest.approx(1 / (1 + np.exp(-8)), abs=1e-4)
+
+
+def test_mask_fills_the_box_and_nothing_else():
+    found = detector(Boxes([[96.0, 96.0]], 2)).detect([picture()])[0]
+    pasted = paste_masks(found, 192, 416)[0] > 0.5
+    expected = np.zeros((192, 416), bool)
+    expected[64:128, 64:128] = True
+    assert (pasted != expected).mean() < 0.005  # one ring of cells may fall either way
+
+
+def test_second_look_moves_the_box():
+    looks = Looks(deltas=(0.25, 0.0, 0.0, -0.25))
+    found = detector(Boxes([[96.0, 96.0]], 2), looks).detect([picture()])[0]
+    np.testing.assert_allclose(found.boxes, [[80, 64, 128, 112]], atol=0.01)
+
+
+def test_proposals_that_become_one_box_are_one_person():
+    # Overlap 16/48 before the second look, which moves both onto the same place.
+    boxes = Boxes([[80.0, 96.0], [112.0, 96.0]], 2)
+
+    class Together(Looks):
+        def forward(self, crops):
+            outputs = super().forward(crops)
+            deltas = torch.tensor([[0.5, 0, 0.5, 0], [0, 0, 0, 0]])
+            return outputs._replace(box_deltas=deltas)
+
+    assert len(detector(boxes).detect([picture()])[0]) == 2
+    assert len(detector(boxes, Together()).detect([picture()])[0]) == 1
+
+
+def test_a_doubtful_second_look_lowers_the_score():
+    found = detector(Boxes([[96.0, 96.0]], 2), Looks(quality=-8.0), min_score=0.0).detect(
+        [picture()]
+    )
+    assert found[0].scores[0] < 0.05
+    assert len(detector(Boxes([[96.0, 96.0]], 2), Looks(quality=-8.0)).detect([picture()])[0]) == 0
+
+
+def test_pictures_of_one_size_share_a_batch_and_keep_their_order():
+    boxes = Boxes([[96.0, 96.0]], 2)
+    found = detector(boxes).detect([picture(), picture(384, 832), picture(), picture(416, 416)])
+    assert sorted(boxes.shapes) == [(1, 3, 416, 416), (3, 3, 192, 416)]
+    widths = [float(d.boxes[0, 2] - d.boxes[0, 0]) for d in found]
+    np.testing.assert_allclose(widths, [64, 128, 64, 64], atol=0.01)
+
+
+def test_sixteen_bits_are_seen_as_eight():
+    rng = np.random.default_rng(0)
+    eight = rng.integers(0, 256, (64, 96, 3), np.uint8)
+    torch.manual_seed(0)
+    compact = CompactDetector(network=PersonDetector(), settings=CompactSettings(min_score=0.0))
+    a, b = compact.detect([eight, eight.astype(np.uint16) * 257])
+    np.testing.assert_array_equal(a.boxes, b.boxes)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (9, 640), (333, 17)], ids=str)
+def test_odd_shapes_and_nobody(shape):
+    found = detector(Boxes([[8.0, 8.0]], 1, logit=-20.0)).detect([picture(*shape)])[0]
+    assert len(found) == 0
+    assert found.masks.shape[1:] == (64, 64)
+
+
+def test_no_images():
+    assert detector(Boxes([[8.0, 8.0]], 1)).detect([]) == []
+
+
+def test_order_of_scores():
+    class Rising(Looks):
+        def forward(self, crops):
+            outputs = super().forward(crops)
+            return outputs._replace(quality_logits=torch.linspace(-1, 3, len(crops)))
+
+    found = detector(Boxes([[48.0, 96.0], [160.0, 96.0], [300.0, 96.0]], 2), Rising())
+    scores = found.detect([picture()])[0].scores
+    assert len(scores) == 3
+    assert (np.diff(scores) < 0).all()
+
+
+class TestErrors:
+    def test_missing_weights(self, tmp_path):
+        with pytest.raises(WeightsError, match=r"none\.safetensors"):
+            CompactDetector(weights=tmp_path / "none.safetensors")
+
+    def test_damaged_weights(self, tmp_path):
+        path = tmp_path / "bad.safetensors"
+        path.write_bytes(b"no weights at all")
+        with pytest.raises(WeightsError, match="cannot be read"):
+            CompactDetector(weights=path)
+
+    def test_grey_picture(self):
+        with pytest.raises(ValueError, match=r"must be \(H, W, 3\)"):
+            detector(Boxes([[8.0, 8.0]], 1)).detect([np.zeros((8, 8), np.uint8)])
+
+    @pytest.mark.parametrize("field", ["min_score", "person_iou"])
+    def test_settings_out_of_range(self, field):
+        with pytest.raises(ValueError, match=field):
+            CompactSettings(**{field: 1.5})
+
+
+@pytest.mark.skipif(not WEIGHTS_FILE.is_file(), reason="the embedded weights are not built yet")
+class TestEmbeddedWeights:
+    @pytest.fixture(scope="class")
+    def compact(self):
+        return CompactDetector()
+
+    def test_finds_the_astronaut_and_nobody_in_a_texture(self, compact):
+        data = pytest.importorskip("skimage.data")
+        astronaut, grass = data.astronaut(), np.dstack([data.grass()] * 3)
+        person, nobody = compact.detect([astronaut, grass])
+        assert person.scores[0] > compact.confident_score
+        assert (person.scores > compact.confident_score).sum() == 1
+        assert (nobody.scores > compact.confident_score).sum() == 0
+        mask = paste_masks(person, *astronaut.shape[:2])[0]
+        assert mask[300, 230] > 0.9  # her suit
+        assert mask[30, 30] < 0.1  # the flag's corner
+
+    def test_a_mirrored_picture_gives_mirrored_people(self, compact):
+        data = pytest.importorskip("skimage.data")
+        image = data.astronaut()
+        here, there = compact.detect([image, np.ascontiguousarray(image[:, ::-1])])
+        width = image.shape[1]
+        mirrored = there.boxes[0][[2, 1, 0, 3]] * [-1, 1, -1, 1] + [width, 0, width, 0]
+        np.testing.assert_allclose(here.boxes[0], mirrored, atol=0.06 * width)

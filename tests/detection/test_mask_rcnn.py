@@ -1,0 +1,123 @@
+import urllib.error
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights
+
+from instmatt_video.detection import mask_rcnn
+from instmatt_video.detection.detector import create_detector
+from instmatt_video.detection.mask_rcnn import MaskRcnnDetector
+from instmatt_video.errors import OptionError, WeightsError
+
+
+class Transform(nn.Module):
+    """Stands for torchvision's: the network sees the pictures at half their size."""
+
+    def forward(self, images):
+        self.seen = images
+        sizes = [(image.shape[1] // 2, image.shape[2] // 2) for image in images]
+        return SimpleNamespace(tensors=torch.stack(images)[..., ::2, ::2], image_sizes=sizes), None
+
+
+class RoiHeads(nn.Module):
+    def forward(self, features, proposals, sizes):
+        result = {
+            "boxes": torch.tensor([[1.0, 2, 3, 4], [0, 0, 4, 4], [2, 2, 5, 8], [0, 0, 1, 1]]),
+            "labels": torch.tensor([1, 17, 1, 1]),
+            "scores": torch.tensor([0.4, 0.99, 0.9, 0.05]),
+            "masks": torch.arange(4.0)[:, None, None, None].expand(4, 1, 28, 28) / 4,
+        }
+        return [result for _ in sizes], {}
+
+
+class Backbone(nn.Module):
+    def forward(self, tensors):
+        return {"0": tensors}
+
+
+class Rpn(nn.Module):
+    def forward(self, batch, features):
+        return None, {}
+
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.transform, self.backbone = Transform(), Backbone()
+        self.rpn, self.roi_heads = Rpn(), RoiHeads()
+
+
+def test_people_in_the_pictures_own_pixels_best_first():
+    image = np.zeros((20, 16, 3), np.uint8)
+    found = MaskRcnnDetector(build_network=Network).detect([image, image])
+    assert len(found) == 2
+    # The dog (label 17) and the person below 0.1 are left out; boxes double with the picture.
+    np.testing.assert_allclose(found[0].boxes, [[4, 4, 10, 16], [2, 4, 6, 8]])
+    np.testing.assert_allclose(found[0].scores, [0.9, 0.4])
+    np.testing.assert_allclose(found[0].masks[:, 0, 0], [0.5, 0.0])
+    assert found[0].masks.shape == (2, 28, 28)
+
+
+@pytest.mark.parametrize(("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535)])
+def test_white_is_one_at_every_depth(dtype, white):
+    detector = MaskRcnnDetector(build_network=Network)
+    detector.detect([np.full((4, 4, 3), white, dtype)])
+    assert float(detector._network.transform.seen[0].min()) == 1.0
+
+
+def test_no_images():
+    assert MaskRcnnDetector(build_network=Network).detect([]) == []
+
+
+def test_missing_weights_say_where_they_belong(monkeypatch):
+    def refuse(self, *args, **kwargs):
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr(MaskRCNN_ResNet50_FPN_V2_Weights, "get_state_dict", refuse)
+    with pytest.raises(WeightsError, match=r"(?s)no route.*https://.*\.pth.*checkpoints"):
+        MaskRcnnDetector()
+
+
+@pytest.mark.slow
+def test_torchvisions_own_network_with_random_weights():
+    def build():
+        torch.manual_seed(0)
+        return mask_rcnn.maskrcnn_resnet50_fpn_v2(
+            weights=None, weights_backbone=None, min_size=64, max_size=96
+        )
+
+    image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    found = MaskRcnnDetector(build_network=build).detect([image])[0]
+    assert found.masks.shape == (len(found), 28, 28)
+    assert (np.diff(found.scores) <= 0).all()
+
+
+class TestCreateDetector:
+    def test_unknown_name(self):
+        with pytest.raises(OptionError, match="'yolo' is unknown: use auto, compact"):
+            create_detector("yolo")
+
+    def test_auto_on_a_cpu_is_compact_and_says_why(self, monkeypatch):
+        monkeypatch.setattr("instmatt_video.detection.detector._compact", lambda device: "compact")
+        choice = create_detector("auto", "cpu")
+        assert choice.detector == "compact"
+        assert "needs a GPU" in choice.reason
+
+    def test_auto_on_a_gpu_without_weights_is_compact_and_says_why(self, monkeypatch):
+        def refuse(device):
+            raise WeightsError("no route")
+
+        monkeypatch.setattr("instmatt_video.detection.detector._mask_rcnn", refuse)
+        monkeypatch.setattr("instmatt_video.detection.detector._compact", lambda device: "compact")
+        choice = create_detector("auto", "cuda")
+        assert choice.detector == "compact"
+        assert "neither cached nor to be fetched" in choice.reason
+
+    def test_auto_on_a_gpu_is_mask_rcnn(self, monkeypatch):
+        monkeypatch.setattr(
+            "instmatt_video.detection.detector._mask_rcnn", lambda device: "maskrcnn"
+        )
+        assert create_detector("auto", "cuda").detector == "maskrcnn"

@@ -1,0 +1,156 @@
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+
+from instmatt_video.detection.detector import create_detector
+from instmatt_video.detection.masks_from_disk import MasksFromDisk, detections_from_masks
+from instmatt_video.detection.paste import paste_masks
+from instmatt_video.errors import MaskReadError
+
+SHAPE = (12, 16)
+
+
+def write_palette_png(path, labels):
+    """A PNG of colour type 3, whose palette's colours say nothing of the labels."""
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    height, width = labels.shape
+    rows = b"".join(b"\0" + row.tobytes() for row in labels)
+    palette = bytes([0, 0, 0, 128, 0, 0, 0, 0, 1, 250, 250, 250])
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0))
+        + chunk(b"PLTE", palette)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def two_people(shift=0):
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[2:6, 1 + shift : 5 + shift] = 1
+    labels[4:10, 9:12] = 2
+    return labels
+
+
+def frame():
+    return np.zeros((*SHAPE, 3), np.uint8)
+
+
+def masks_of(detections):
+    return paste_masks(detections, *SHAPE) > 0.5
+
+
+@pytest.fixture(params=["labels", "frame/person", "person/frame"])
+def layout(request, tmp_path):
+    """The same two people in frames 0 and 2 in every layout."""
+    for index in (0, 2):
+        labels = two_people(shift=index)
+        if request.param == "labels":
+            write_palette_png(tmp_path / f"{index:05d}.png", labels)
+            continue
+        for person in (1, 2):
+            is_by_frame = request.param == "frame/person"
+            # Three people's folders would outnumber two frames, so one has nobody's mask in some.
+            names = (
+                (f"{index:05d}", f"{person:02d}")
+                if is_by_frame
+                else (f"{person:02d}", f"{index:05d}")
+            )
+            (tmp_path / names[0]).mkdir(exist_ok=True)
+            cv2.imwrite(
+                str(tmp_path / names[0] / f"{names[1]}.png"), (labels == person) * np.uint8(255)
+            )
+    if request.param == "person/frame":
+        cv2.imwrite(str(tmp_path / "01" / "00003.png"), np.zeros(SHAPE, np.uint8))
+    return tmp_path
+
+
+def test_every_layout_gives_the_same_people(layout):
+    detector = MasksFromDisk(layout, SHAPE)
+    found = detector.detect([frame(), frame()], [0, 2])
+    for index, detections in zip((0, 2), found, strict=True):
+        labels = two_people(shift=index)
+        np.testing.assert_array_equal(masks_of(detections), [labels == 1, labels == 2])
+        np.testing.assert_array_equal(
+            detections.boxes, [[1 + index, 2, 5 + index, 6], [9, 4, 12, 10]]
+        )
+
+
+def test_only_frames_with_files_are_looked_at(layout):
+    detector = MasksFromDisk(layout)
+    assert [detector.looks_at(index) for index in range(3)] == [True, False, True]
+    assert len(detector.detect([frame()], [1])[0]) == 0
+
+
+def test_frames_are_counted_where_no_index_is_given(layout):
+    detector = MasksFromDisk(layout)
+    assert [len(detector.detect([frame()])[0]) for _ in range(3)] == [2, 0, 2]
+
+
+def test_numbers_from_one_are_counted_from_the_first_frame(tmp_path):
+    write_palette_png(tmp_path / "frame_0001.png", two_people())
+    assert MasksFromDisk(tmp_path).looks_at(0)
+    assert MasksFromDisk(tmp_path, first_frame_number=0).looks_at(1)
+
+
+def test_void_is_nobody(tmp_path):
+    labels = two_people()
+    labels[0] = 255
+    cv2.imwrite(str(tmp_path / "0.png"), labels)
+    assert len(MasksFromDisk(tmp_path).detect([frame()])[0]) == 2
+
+
+def test_soft_edges_stay_where_they_were():
+    mask = np.zeros((700, 900), bool)
+    mask[100:650, 200:700] = True
+    detections = detections_from_masks([mask])
+    np.testing.assert_array_equal(paste_masks(detections, 700, 900)[0] > 0.5, mask)
+
+
+def test_nobody():
+    assert len(detections_from_masks([])) == 0
+    assert len(detections_from_masks([np.zeros(SHAPE, bool)])) == 0
+
+
+class TestErrors:
+    def test_missing_folder(self, tmp_path):
+        with pytest.raises(MaskReadError, match="no such folder"):
+            MasksFromDisk(tmp_path / "none")
+
+    def test_empty_folder(self, tmp_path):
+        with pytest.raises(MaskReadError, match="holds no masks"):
+            MasksFromDisk(tmp_path)
+
+    def test_wrong_size_names_the_file(self, tmp_path):
+        write_palette_png(tmp_path / "00000.png", np.ones((5, 7), np.uint8))
+        with pytest.raises(MaskReadError, match=r"00000\.png: is 7×5, but its frame is 16×12"):
+            MasksFromDisk(tmp_path).detect([frame()], [0])
+
+    def test_more_masks_than_frames_names_the_file(self, layout):
+        MasksFromDisk(layout).check_length(4)
+        with pytest.raises(MaskReadError, match="the clip has 2 frames"):
+            MasksFromDisk(layout).check_length(2)
+
+    def test_no_picture(self, tmp_path):
+        (tmp_path / "0.png").write_bytes(b"nothing")
+        with pytest.raises(MaskReadError, match=r"0\.png: is no PNG"):
+            MasksFromDisk(tmp_path).detect([frame()])
+
+    def test_name_without_number(self, tmp_path):
+        write_palette_png(tmp_path / "mask.png", two_people())
+        with pytest.raises(MaskReadError, match="no frame number"):
+            MasksFromDisk(tmp_path)
+
+
+def test_spec_names_the_folder(layout):
+    choice = create_detector(f"masks:{layout}")
+    assert choice.detector.name == "masks"
+    assert str(layout) in choice.reason
