@@ -124,7 +124,9 @@ def load_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
-        raise VideoOpenError(f"no {FILE_NAME} in {folder}: it is no output of this program") from error
+        raise VideoOpenError(
+            f"no {FILE_NAME} in {folder}: it is no output of this program"
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

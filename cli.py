@@ -1,0 +1,341 @@
+"""The command line: arguments to a config, one API call, an exit status.
+
+`instmatt-video CLIP --out-dir FOLDER` is the main job; the other commands are words in its place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .config import DEVICES, FOREGROUND_METHODS, PRECISIONS, MatteConfig
+from .errors import InstMattVideoError
+from .media.formats import FORMATS
+
+INTERRUPTED = 130
+USAGE = 2
+
+
+@dataclass(frozen=True)
+class Command:
+    """A word in place of a clip."""
+
+    purpose: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; errors become one line on stderr."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser, run = _build(words)
+    try:
+        args = parser.parse_args(words)
+    except SystemExit as stop:  # argparse has printed its line
+        return int(stop.code or 0)
+    try:
+        return run(args)
+    except KeyboardInterrupt:
+        print("stopped; finished chunks are kept: --resume goes on", file=sys.stderr)
+        return INTERRUPTED
+    except InstMattVideoError as error:
+        _complain(error, args)
+        return error.exit_status
+    except BrokenPipeError:
+        # Whoever read our output is gone; the interpreter must not complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ValueError, TypeError) as error:
+        _complain(error, args)
+        return USAGE
+
+
+def _complain(error: Exception, args: argparse.Namespace) -> None:
+    if getattr(args, "is_verbose", False):
+        import traceback
+
+        traceback.print_exception(error)
+    print(f"instmatt-video: error: {error}", file=sys.stderr)
+
+
+def _build(words: Sequence[str]) -> tuple[argparse.ArgumentParser, Callable[..., int]]:
+    commands = _commands()
+    word = next((w for w in words if not w.startswith("-")), None)
+    if word in commands and words and words[0] == word:
+        command = commands[word]
+        parser = argparse.ArgumentParser(
+            prog=f"instmatt-video {word}", description=command.purpose, allow_abbrev=False
+        )
+        parser.add_argument("command", choices=[word], help=argparse.SUPPRESS)
+        command.add_arguments(parser)
+        return parser, command.run
+    listing = "\n".join(f"  {name:<14} {command.purpose}" for name, command in commands.items())
+    parser = argparse.ArgumentParser(
+        prog="instmatt-video",
+        description="One alpha stream per person: detect, track and matte everybody in a video.",
+        epilog=f"other commands, in place of CLIP:\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_matte_arguments(parser)
+    return parser, _run_matte
+
+
+def _add_matte_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "clip",
+        metavar="CLIP",
+        help="video file, folder of frames, pattern (%%04d or *), or - for standard input",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    add_job_arguments(parser)
+
+
+def add_job_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the main job; their defaults are `MatteConfig`'s."""
+    default = MatteConfig()
+    detection, matting, output = default.detection, default.matting, default.output
+    parser.add_argument(
+        "--out-dir", type=Path, required=True, metavar="FOLDER", help="gets a folder named as CLIP"
+    )
+    parser.add_argument("--config", type=Path, metavar="TOML", help="file with settings")
+
+    group = parser.add_argument_group("finding people")
+    group.add_argument(
+        "--detector",
+        dest="detection.detector",
+        metavar="NAME",
+        help=f"auto, compact, maskrcnn or masks:DIR (default: {detection.detector})",
+    )
+    group.add_argument(
+        "--detect-every",
+        dest="detection.detect_every",
+        type=int,
+        metavar="N",
+        help=f"detect in every N-th frame (default: {detection.detect_every})",
+    )
+    group.add_argument(
+        "--fps",
+        dest="frame_rate",
+        type=Fraction,
+        metavar="RATE",
+        help="of a folder of frames, as 25 or 30000/1001",
+    )
+
+    group = parser.add_argument_group("matting")
+    group.add_argument(
+        "--model",
+        dest="matting.model",
+        metavar="NAME",
+        help=f"lite, base or a weights file (default: {matting.model})",
+    )
+    group.add_argument(
+        "--matte-size",
+        dest="matting.matte_size",
+        type=int,
+        metavar="PX",
+        help=f"longest side of a person as the network sees it (default: {matting.matte_size})",
+    )
+    group.add_argument(
+        "--no-refinement",
+        dest="matting.has_refinement",
+        action="store_false",
+        default=None,
+        help="leave out the multi-instance refinement",
+    )
+    group.add_argument(
+        "--device", dest="matting.device", metavar="NAME", help=f"{', '.join(DEVICES)}"
+    )
+    group.add_argument("--precision", dest="matting.precision", choices=PRECISIONS)
+
+    group = parser.add_argument_group("streams")
+    group.add_argument(
+        "--format",
+        dest="output.format",
+        metavar="NAME",
+        help=f"{', '.join(FORMATS)} (default: {output.format})",
+    )
+    group.add_argument("--quality", dest="output.quality", type=int, help="lower is better")
+    group.add_argument(
+        "--filename",
+        dest="output.filename",
+        metavar="TEMPLATE",
+        help=f"fields clip, track, name, ext (default: {output.filename})",
+    )
+    group.add_argument("--foreground", dest="output.foreground", choices=FOREGROUND_METHODS)
+    group.add_argument(
+        "--only",
+        dest="output.only",
+        type=_track_numbers,
+        metavar="1,3",
+        help="tracks that get a stream",
+    )
+    group.add_argument(
+        "--rest",
+        dest="output.has_rest",
+        action="store_true",
+        default=None,
+        help="everybody else in one stream",
+    )
+    group.add_argument(
+        "--trim",
+        dest="output.is_trimmed",
+        action="store_true",
+        default=None,
+        help="cut each stream to its person's span",
+    )
+    for name in ("audio", "preview", "report"):
+        group.add_argument(
+            f"--no-{name}", dest=f"output.has_{name}", action="store_false", default=None
+        )
+
+    group = parser.add_argument_group("the run")
+    group.add_argument(
+        "--resume",
+        dest="run.is_resumed",
+        action="store_true",
+        default=None,
+        help="go on after the last whole chunk",
+    )
+    group.add_argument(
+        "--overwrite",
+        dest="run.is_overwriting",
+        action="store_true",
+        default=None,
+        help="replace an earlier output",
+    )
+    group.add_argument(
+        "--clean",
+        dest="run.is_cleaned",
+        action="store_true",
+        default=None,
+        help="remove the alpha store at the end",
+    )
+    add_talk_arguments(parser)
+
+
+def add_talk_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every long command has: how much it says."""
+    group = parser.add_argument_group("talk")
+    group.add_argument("--json", dest="is_json", action="store_true", help="result on stdout")
+    group.add_argument("--quiet", dest="is_quiet", action="store_true")
+    group.add_argument("--verbose", dest="is_verbose", action="store_true")
+
+
+def _track_numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of track numbers") from None
+
+
+def _run_matte(args: argparse.Namespace) -> int:
+    return run_job(args.clip, args)
+
+
+def run_job(clip: str | Path, args: argparse.Namespace) -> int:
+    """Matte one clip with the options of `add_job_arguments`; return the exit status."""
+    from .console import ProgressView, make_console, set_up_logging
+    from .pipeline import matte_video
+    from .settings import resolve_config
+
+    config = resolve_config(
+        {name: value for name, value in vars(args).items() if "." in name or name == "frame_rate"},
+        args.config,
+    )
+    console = make_console()
+    set_up_logging(console, args.is_verbose, args.is_quiet)
+    with ProgressView(console, args.is_quiet) as view:
+        manifest = matte_video(clip, args.out_dir, config, view.show)
+    folder = args.out_dir / manifest.source.name
+    if args.is_json:
+        print(json.dumps(manifest.model_dump(mode="json"), indent=2))
+    elif not args.is_quiet:
+        people = len(manifest.tracks)
+        noun = "person" if people == 1 else "people"
+        speed = manifest.source.frame_count / max(manifest.wall_s, 1e-9)
+        print(
+            f"{people} {noun} in {manifest.source.frame_count} frames, "
+            f"{manifest.wall_s:.1f} s ({speed:.2f} frames/s), "
+            f"alpha store {manifest.alpha_store_bytes / 1e6:.1f} MB: {folder}",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _commands() -> dict[str, Command]:
+    return {
+        "demo": Command("matte a clip made from a photograph", add_job_arguments, _run_demo),
+        "link": Command("track MOTChallenge detections alone", _add_link_arguments, _run_link),
+        "train": Command(
+            "train the matting network or the detector", _lazily("training"), _runner("training")
+        ),
+        "eval": Command(
+            "measure mattes, matte videos or tracks", _lazily("evaluation"), _runner("evaluation")
+        ),
+        "weights": Command(
+            "list, fetch, verify, convert weights", _lazily("weights"), _runner("weights")
+        ),
+        "doctor": Command("check this machine", _lazily("doctor", ""), _runner("doctor", "")),
+    }
+
+
+def _lazily(package: str, module: str = ".command") -> Callable[[argparse.ArgumentParser], None]:
+    """Return `add_arguments` of a command's module, imported when it is used."""
+
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        _import(package, module).add_arguments(parser)
+
+    return add_arguments
+
+
+def _runner(package: str, module: str = ".command") -> Callable[[argparse.Namespace], int]:
+    """Return `run` of a command's module, imported when it is used."""
+
+    def run(args: argparse.Namespace) -> int:
+        return int(_import(package, module).run(args))
+
+    return run
+
+
+def _import(package: str, module: str) -> Any:
+    from importlib import import_module
+
+    return import_module(f".{package}{module}", __package__)
+
+
+def _run_demo(args: argparse.Namespace) -> int:
+    import tempfile
+
+    from .demo import make_demo_clip
+
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "demo.mp4"
+        make_demo_clip(clip)
+        return run_job(clip, args)
+
+
+def _add_link_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("detections", type=Path, help="MOTChallenge text: frame, -1, box, score")
+    parser.add_argument("--out", type=Path, required=True, help="MOTChallenge text with ids")
+    parser.add_argument("--online", action="store_true", help="use no later frames")
+    parser.add_argument("--verbose", dest="is_verbose", action="store_true")
+
+
+def _run_link(args: argparse.Namespace) -> int:
+    from .link import link
+
+    link(args.detections, args.out, args.online)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

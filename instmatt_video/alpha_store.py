@@ -1,0 +1,318 @@
+"""Everything that the networks found out about a clip, on disk, chunk by chunk.
+
+Knows records and files; knows nothing of how they came about. A chunk is whole or absent: it gets
+its name only when it is complete, and the journal knows its checksum. Analysing a clip again is
+never needed to render it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .detection.detections import Detections
+from .errors import AlphaWriteError, OptionError
+from .matter import AlphaFrame
+
+FOLDER_NAME = "alphas"
+ALPHA_LEVELS = 4095
+"""Alpha is kept in 12 bits: finer than any format's 10, coarser than the network's noise."""
+_JOURNAL = "journal.jsonl"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class StoredAlpha:
+    """One tracklet's alpha in one frame, packed."""
+
+    track_id: int
+    left: int
+    top: int
+    png: bytes
+    """16-bit grey PNG of levels 0..`ALPHA_LEVELS`; empty where nothing is seen."""
+    is_coasted: bool
+    """Made without a detection: it counts only where the tracklet is detected again later."""
+
+    def unpack(self) -> AlphaFrame:
+        """Return the alpha."""
+        if not self.png:
+            return AlphaFrame(self.left, self.top, np.zeros((0, 0), np.float32))
+        levels = cv2.imdecode(np.frombuffer(self.png, np.uint8), cv2.IMREAD_UNCHANGED)
+        alpha = levels.astype(np.float32) / np.float32(ALPHA_LEVELS)
+        return AlphaFrame(self.left, self.top, alpha)
+
+
+def pack_alpha(track_id: int, frame: AlphaFrame, is_coasted: bool) -> StoredAlpha:
+    """Return an alpha as it is stored."""
+    data = b""
+    if frame.alpha.size:
+        levels = (frame.alpha * ALPHA_LEVELS + 0.5).astype(np.uint16)
+        _, encoded = cv2.imencode(".png", levels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        data = encoded.tobytes()
+    return StoredAlpha(track_id, frame.left, frame.top, data, is_coasted)
+
+
+@dataclass(frozen=True)
+class TrackedBox:
+    """Where a tracklet was in a frame."""
+
+    track_id: int
+    box: npt.NDArray[np.float64]
+    """`(4,)` xyxy in pixels."""
+    score: float
+    is_detected: bool
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """What is known of one frame."""
+
+    index: int
+    time: Fraction
+    """Seconds."""
+    is_cut: bool
+    """A new shot begins here."""
+    was_looked_at: bool
+    """The detector saw this frame."""
+    camera_motion: npt.NDArray[np.float64] | None
+    """`(2, 3)` from the frame that was looked at before."""
+    detections: Detections
+    tracks: tuple[TrackedBox, ...]
+    alphas: tuple[StoredAlpha, ...]
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    first: int
+    count: int
+    sha256: str
+
+
+class AlphaStore:
+    """Chunks of frame records in a folder.
+
+    Args:
+        folder: Where the chunks lie.
+        fingerprint: What the records depend on: source, settings, weights. Records of another
+            fingerprint are not taken up.
+    """
+
+    def __init__(self, folder: Path, fingerprint: dict[str, Any]) -> None:
+        self.folder = folder
+        self.fingerprint = json.loads(json.dumps(fingerprint))
+        self.is_complete = False
+        self._chunks: list[_Chunk] = []
+
+    @property
+    def frame_count(self) -> int:
+        """Frames that are stored."""
+        return sum(chunk.count for chunk in self._chunks)
+
+    @property
+    def size_bytes(self) -> int:
+        """Disk space of the chunks."""
+        return sum(self._path(chunk.first).stat().st_size for chunk in self._chunks)
+
+    def create(self) -> None:
+        """Begin anew; what was there is removed."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._chunks, self.is_complete = [], False
+        with _disk_errors(self.folder):
+            self.folder.mkdir(parents=True)
+            self._note({"version": _VERSION, "fingerprint": self.fingerprint})
+
+    def resume(self) -> bool:
+        """Take up the whole chunks of an earlier run; return whether there was one to take up.
+
+        Raises:
+            OptionError: The earlier run had another source or other settings.
+        """
+        lines = self._read_journal()
+        if not lines:
+            return False
+        if lines[0].get("fingerprint") != self.fingerprint:
+            changed = _first_difference(lines[0].get("fingerprint"), self.fingerprint)
+            raise OptionError(
+                f"{self.folder} was made with another {changed}: "
+                "resume with the settings of the earlier run, or use --overwrite"
+            )
+        for line in lines[1:]:
+            if line.get("is_complete"):
+                self.is_complete = True
+                continue
+            chunk = _Chunk(line["first"], line["count"], line["sha256"])
+            path = self._path(chunk.first)
+            if chunk.first != self.frame_count or not path.is_file():
+                break
+            if hashlib.sha256(path.read_bytes()).hexdigest() != chunk.sha256:
+                break
+            self._chunks.append(chunk)
+        else:
+            return True
+        self.is_complete = False
+        self._rewrite_journal()
+        return True
+
+    def append(self, records: Sequence[FrameRecord]) -> None:
+        """Store the next frames as one chunk.
+
+        Raises:
+            AlphaWriteError: The disk is full or not writable.
+        """
+        first = self.frame_count
+        if not records or records[0].index != first:
+            raise ValueError(f"the next chunk begins with frame {first}")
+        data = _pack(records)
+        path = self._path(first)
+        temporary = path.with_suffix(".partial")
+        with _disk_errors(path):
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+            chunk = _Chunk(first, len(records), hashlib.sha256(data).hexdigest())
+            self._note(vars(chunk))
+        self._chunks.append(chunk)
+
+    def complete(self) -> None:
+        """Note that the clip is analysed to its end."""
+        with _disk_errors(self.folder):
+            self._note({"is_complete": True})
+        self.is_complete = True
+
+    def records(self) -> Iterator[FrameRecord]:
+        """Yield all frames in order; one chunk is in memory at a time."""
+        for chunk in self._chunks:
+            yield from _unpack(self._path(chunk.first).read_bytes())
+
+    def remove(self) -> None:
+        """Delete the store."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, first: int) -> Path:
+        return self.folder / f"{first:08d}.chunk"
+
+    def _read_journal(self) -> list[dict[str, Any]]:
+        path = self.folder / _JOURNAL
+        if not path.is_file():
+            return []
+        lines = []
+        for text in path.read_text().splitlines():
+            try:
+                lines.append(json.loads(text))
+            except json.JSONDecodeError:
+                break  # the line that a crash tore
+        return lines
+
+    def _note(self, line: dict[str, Any]) -> None:
+        with (self.folder / _JOURNAL).open("a") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _rewrite_journal(self) -> None:
+        lines = [{"version": _VERSION, "fingerprint": self.fingerprint}, *map(vars, self._chunks)]
+        temporary = self.folder / f"{_JOURNAL}.partial"
+        with _disk_errors(self.folder):
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
+            os.replace(temporary, self.folder / _JOURNAL)
+
+
+class _disk_errors:  # noqa: N801  # a context manager reads as a word
+    """Turns what the operating system says into one line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, OSError):
+            raise AlphaWriteError(f"{self.path} cannot be written: {error.strerror}") from error
+
+
+def _first_difference(old: Any, new: Any) -> str:
+    if not isinstance(old, dict):
+        return "version of this program"
+    return next((key for key in new if old.get(key) != new[key]), "version of this program")
+
+
+def _pack(records: Sequence[FrameRecord]) -> bytes:
+    """Return a chunk: arrays, alphas and a JSON header in one npz."""
+    header: list[dict[str, Any]] = []
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    blobs: list[bytes] = []
+    for position, record in enumerate(records):
+        for name in ("boxes", "scores", "masks", "features"):
+            value = getattr(record.detections, name)
+            if value is not None:
+                arrays[f"{position}_{name}"] = value
+        if record.camera_motion is not None:
+            arrays[f"{position}_camera"] = record.camera_motion
+        header.append(
+            {
+                "index": record.index,
+                "time": str(record.time),
+                "is_cut": record.is_cut,
+                "was_looked_at": record.was_looked_at,
+                "tracks": [
+                    [t.track_id, [float(v) for v in t.box], t.score, t.is_detected]
+                    for t in record.tracks
+                ],
+                "alphas": [
+                    [a.track_id, a.left, a.top, len(a.png), a.is_coasted] for a in record.alphas
+                ],
+            }
+        )
+        blobs.extend(a.png for a in record.alphas)
+    arrays["alphas"] = np.frombuffer(b"".join(blobs), np.uint8)
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def _unpack(data: bytes) -> Iterator[FrameRecord]:
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        header = json.loads(arrays["header"].tobytes())
+        blob, offset = arrays["alphas"].tobytes(), 0
+        for position, frame in enumerate(header):
+            alphas = []
+            for track_id, left, top, length, is_coasted in frame["alphas"]:
+                png = blob[offset : offset + length]
+                alphas.append(StoredAlpha(track_id, left, top, png, is_coasted))
+                offset += length
+            features = f"{position}_features"
+            camera = f"{position}_camera"
+            yield FrameRecord(
+                frame["index"],
+                Fraction(frame["time"]),
+                frame["is_cut"],
+                frame["was_looked_at"],
+                arrays[camera] if camera in arrays else None,
+                Detections(
+                    arrays[f"{position}_boxes"],
+                    arrays[f"{position}_scores"],
+                    arrays[f"{position}_masks"],
+                    arrays[features] if features in arrays else None,
+                ),
+                tuple(
+                    TrackedBox(track_id, np.array(box), score, is_detected)
+                    for track_id, box, score, is_detected in frame["tracks"]
+                ),
+                tuple(alphas),
+            )

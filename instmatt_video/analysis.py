@@ -1,0 +1,94 @@
+"""Phase A: a clip's frames to records in the alpha store, all stages at work at once."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import replace
+
+import torch
+
+from .alpha_store import AlphaStore, FrameRecord, pack_alpha
+from .matter import AlphaFrame, Matter
+from .media.source import FrameSource
+from .people_finder import WARM_UP_FRAMES, FoundPeople, PeopleFinder
+from .progress import Progress, Report
+from .stages import StageClock, run_stages
+
+
+def analyse(
+    source: FrameSource,
+    finder: PeopleFinder,
+    matter: Matter,
+    store: AlphaStore,
+    clock: StageClock,
+    chunk_frames: int,
+    report: Report,
+) -> None:
+    """Fill the store with every frame of the clip that it does not hold yet.
+
+    Args:
+        source: The clip.
+        finder: Detection and tracking, fresh.
+        matter: Masks to alphas.
+        store: Created or resumed; complete afterwards.
+        clock: Counts the stages' work.
+        chunk_frames: Frames a chunk.
+        report: Told of every frame.
+
+    Raises:
+        FrameDecodeError: The clip cannot be read on; whole chunks are kept.
+        AlphaWriteError: The store cannot be written; whole chunks are kept.
+    """
+    _catch_up(source, finder, store)
+
+    def matte(found: FoundPeople) -> tuple[FoundPeople, list[AlphaFrame]]:
+        return found, matter.matte(found.frame.image, found.people)
+
+    def pack(matted: tuple[FoundPeople, list[AlphaFrame]]) -> FrameRecord:
+        found, alphas = matted
+        packed = tuple(
+            pack_alpha(track_id, alpha, is_coasted)
+            for track_id, alpha, is_coasted in zip(
+                found.track_ids, alphas, found.is_coasted, strict=True
+            )
+        )
+        return replace(found.record, alphas=packed)
+
+    pending: list[FrameRecord] = []
+    seen: set[int] = set()
+    records = run_stages(
+        source.frames(store.frame_count),
+        (("detect", finder.find), ("matte", matte), ("store", pack)),
+        clock,
+        prepare_thread=share_cores,
+    )
+    for record in records:
+        pending.append(record)
+        seen.update(track.track_id for track in record.tracks)
+        report(Progress("analyse", record.index + 1, source.info.frame_count, len(seen)))
+        if len(pending) == chunk_frames:
+            with clock.measure("store"):
+                store.append(pending)
+            pending = []
+    if pending:
+        store.append(pending)
+    store.complete()
+
+
+def share_cores() -> None:
+    """Give a stage's thread half of the cores: detection and matting work side by side."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
+
+
+def _catch_up(source: FrameSource, finder: PeopleFinder, store: AlphaStore) -> None:
+    """Bring detection and tracking to where a resumed store ends, without running a network."""
+    if not store.frame_count:
+        return
+    recent: deque[FrameRecord] = deque(maxlen=WARM_UP_FRAMES)
+    for record in store.records():
+        finder.replay(record)
+        recent.append(record)
+    frames = source.frames(recent[0].index)
+    for record, frame in zip(recent, frames, strict=False):
+        finder.prepare(frame, record)

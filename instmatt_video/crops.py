@@ -1,0 +1,172 @@
+"""Where to look: people whose surroundings overlap share a canvas, and each has a crop in it.
+
+Knows boxes; knows no pixels. Work follows the people: a canvas is scaled so that its largest person
+fits the working resolution, and a crop covers one person and their surroundings, not the canvas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+GRID_PX = 32
+"""Crops begin and end on this grid of the canvas, the network's stride: nothing needs padding."""
+MIN_MARGIN_PX = 8
+SMALL_PERSON_PX = 160
+"""People smaller than this are enlarged: the network has not learned smaller ones."""
+MAX_ENLARGEMENT = 2.0
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """Whole pixels, half-open."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.bottom - self.top
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the rectangle in an array of rows and columns."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """People that are matted together."""
+
+    members: tuple[int, ...]
+    """Their indices among the frame's people."""
+    source: Rectangle
+    """The part of the frame that the canvas shows; may reach past the right and lower edges."""
+    width: int
+    """Of the canvas, in its own pixels; a multiple of `GRID_PX`."""
+    height: int
+    crops: tuple[Rectangle, ...]
+    """Each member's crop, in canvas pixels, on the grid."""
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Canvas pixels per frame pixel, along x and y."""
+        return self.width / self.source.width, self.height / self.source.height
+
+    def rows_in_frame(self) -> npt.NDArray[np.float64]:
+        """Return where the centres of the canvas's rows lie in the frame, in its pixels."""
+        return self.source.top + (np.arange(self.height) + 0.5) / self.scale[1]
+
+    def columns_in_frame(self) -> npt.NDArray[np.float64]:
+        """Return where the centres of the canvas's columns lie in the frame."""
+        return self.source.left + (np.arange(self.width) + 0.5) / self.scale[0]
+
+    def in_frame(self, crop: Rectangle, frame_width: int, frame_height: int) -> Rectangle:
+        """Return the frame's pixels that a crop of the canvas shows."""
+        x, y = self.scale
+        return Rectangle(
+            max(0, self.source.left + int(np.floor(crop.left / x))),
+            max(0, self.source.top + int(np.floor(crop.top / y))),
+            min(frame_width, self.source.left + int(np.ceil(crop.right / x))),
+            min(frame_height, self.source.top + int(np.ceil(crop.bottom / y))),
+        )
+
+
+def plan_clusters(
+    boxes: npt.NDArray[np.floating],
+    frame_width: int,
+    frame_height: int,
+    matte_size: int,
+    context: float,
+) -> list[Cluster]:
+    """Return the clusters of a frame's people.
+
+    Args:
+        boxes: `(N, 4)` xyxy in pixels. A box without a pixel inside the frame is in no cluster.
+        frame_width: Pixels.
+        frame_height: Pixels.
+        matte_size: Longest side of a crop, in canvas pixels.
+        context: Margin around a box, as a share of its longer side.
+    """
+    surroundings = [_with_margin(box, frame_width, frame_height, context) for box in boxes]
+    present = [i for i, s in enumerate(surroundings) if s.width > 0 and s.height > 0]
+    clusters = []
+    for members in _overlapping([surroundings[i] for i in present]):
+        indices = tuple(present[m] for m in members)
+        clusters.append(_plan_cluster(indices, [surroundings[i] for i in indices], matte_size))
+    return clusters
+
+
+def _with_margin(
+    box: npt.NDArray[np.floating], frame_width: int, frame_height: int, context: float
+) -> Rectangle:
+    left, top, right, bottom = (float(v) for v in box)
+    margin = max(MIN_MARGIN_PX, context * max(right - left, bottom - top))
+    if right <= 0 or bottom <= 0 or left >= frame_width or top >= frame_height:
+        return Rectangle(0, 0, 0, 0)
+    return Rectangle(
+        max(0, int(np.floor(left - margin))),
+        max(0, int(np.floor(top - margin))),
+        min(frame_width, int(np.ceil(right + margin))),
+        min(frame_height, int(np.ceil(bottom + margin))),
+    )
+
+
+def _overlapping(areas: Sequence[Rectangle]) -> list[list[int]]:
+    """Return groups of indices whose areas overlap, directly or through others, in first order."""
+    parent = list(range(len(areas)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            i = parent[i]
+        return i
+
+    for i, a in enumerate(areas):
+        for j in range(i):
+            b = areas[j]
+            if a.left < b.right and b.left < a.right and a.top < b.bottom and b.top < a.bottom:
+                low, high = sorted((root(i), root(j)))
+                parent[high] = low
+    groups: dict[int, list[int]] = {}
+    for i in range(len(areas)):
+        groups.setdefault(root(i), []).append(i)
+    return list(groups.values())
+
+
+def _plan_cluster(members: tuple[int, ...], areas: Sequence[Rectangle], matte_size: int) -> Cluster:
+    left, top = min(a.left for a in areas), min(a.top for a in areas)
+    right, bottom = max(a.right for a in areas), max(a.bottom for a in areas)
+    longest = max(max(a.width, a.height) for a in areas)
+    enlargement = min(MAX_ENLARGEMENT, max(1.0, SMALL_PERSON_PX / longest))
+    scale = min(matte_size / longest, enlargement)
+    width = _up_to_grid((right - left) * scale)
+    height = _up_to_grid((bottom - top) * scale)
+    source = Rectangle(
+        left, top, left + max(1, round(width / scale)), top + max(1, round(height / scale))
+    )
+    x, y = width / source.width, height / source.height
+    crops = tuple(
+        Rectangle(
+            int((a.left - left) * x) // GRID_PX * GRID_PX,
+            int((a.top - top) * y) // GRID_PX * GRID_PX,
+            min(width, _up_to_grid((a.right - left) * x)),
+            min(height, _up_to_grid((a.bottom - top) * y)),
+        )
+        for a in areas
+    )
+    return Cluster(members, source, width, height, crops)
+
+
+def _up_to_grid(length: float) -> int:
+    return max(GRID_PX, int(np.ceil(length / GRID_PX - 1e-9)) * GRID_PX)

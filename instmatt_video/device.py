@@ -1,0 +1,43 @@
+"""Which device and precision a run computes in; never a silent fall-back from what was asked."""
+
+from __future__ import annotations
+
+import torch
+
+from .errors import DeviceError
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+
+    Raises:
+        DeviceError: It is not here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda":
+        count = torch.cuda.device_count()
+        if (device.index or 0) >= count:
+            raise DeviceError(
+                f"device {name} was asked for, but this machine has {count} CUDA GPUs"
+            )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("device mps was asked for, but this machine has no Metal GPU")
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """Return the type of the network's inner values for `auto`, `fp32`, `bf16` or `fp16`.
+
+    `auto` is fp16 on CUDA; on a CPU it is bf16 where there are AMX tiles and fp32 elsewhere.
+    """
+    if name != "auto":
+        return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
+    if device.type == "cuda":
+        return torch.float16
+    if device.type == "cpu" and torch.cpu._is_amx_tile_supported():
+        return torch.bfloat16
+    return torch.float32

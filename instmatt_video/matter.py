@@ -1,0 +1,388 @@
+"""A frame and its people's masks in, everybody's alpha out.
+
+Knows one frame; knows nothing of time. Usable alone, on one image and its masks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from instmatt_video.models.instance_matting import InstanceMattingNetwork
+from instmatt_video.models.matting_network import normalise_image
+from instmatt_video.models.tri_mask import build_tri_masks
+
+from .config import MattingConfig
+from .crops import Cluster, Rectangle, plan_clusters
+from .detection.detections import Detections
+from .detection.paste import resample_mask
+from .device import choose_device, choose_precision
+from .edge_refinement import refine_edges
+
+logger = logging.getLogger(__name__)
+
+Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+FloatImage = npt.NDArray[np.float32]
+SampleMasks = Callable[[Cluster], FloatImage]
+"""Gives the members' masks on a cluster's canvas, `(n, height, width)`, 0..1."""
+
+FULL_SIZE_SCALE = 0.9
+"""From this scale on a matte is sharp enough without the source's own edges."""
+FAINTEST_ALPHA = 1 / 510
+"""Below half a level of 8 bit alpha is none."""
+HALO_PX = 4
+"""Reach of the refinement's four 3×3 convolutions."""
+
+
+@dataclass(frozen=True)
+class AlphaFrame:
+    """One person's alpha in one frame, cut to where it is not 0."""
+
+    left: int
+    """Column of the crop's first pixel in the frame."""
+    top: int
+    """Row of the crop's first pixel in the frame."""
+    alpha: FloatImage
+    """`(h, w)`, 0..1, linear coverage; `(0, 0)` where nothing of the person is seen."""
+
+
+class Matter:
+    """Mattes the people of a frame together.
+
+    Args:
+        network: Matting branch and refinement, in evaluation mode.
+        device: Where it runs.
+        precision: Type of its inner values.
+        matte_size: Longest side of a person's crop as the network sees it, in pixels.
+        context: Margin of a crop, as a share of the person's longer side.
+        has_refinement: Run the multi-instance refinement where people share a crop.
+        batch_size: People that go through the network at once; halved when memory runs out.
+    """
+
+    def __init__(
+        self,
+        network: InstanceMattingNetwork,
+        *,
+        device: torch.device | None = None,
+        precision: torch.dtype = torch.float32,
+        matte_size: int = 512,
+        context: float = 0.15,
+        has_refinement: bool = True,
+        batch_size: int = 8,
+    ) -> None:
+        self.device = device or torch.device("cpu")
+        self.precision = precision
+        self.network = network.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.matte_size = matte_size
+        self.context = context
+        self.has_refinement = has_refinement
+        self.batch_size = batch_size
+
+    @classmethod
+    def from_config(cls, config: MattingConfig) -> Matter:
+        """Return a matter with the network, device and precision that a config names.
+
+        Raises:
+            DeviceError: The device is not here.
+            WeightsError: The weights are not here, or not whole.
+        """
+        from .weights.loading import load_matting_network
+
+        device = choose_device(config.device)
+        return cls(
+            load_matting_network(config.model, device),
+            device=device,
+            precision=choose_precision(config.precision, device),
+            matte_size=config.matte_size,
+            context=config.context,
+            has_refinement=config.has_refinement,
+        )
+
+    def matte(self, image: Image, people: Detections) -> list[AlphaFrame]:
+        """Return everybody's alpha, in the order of `people`.
+
+        Where several people share a pixel their alphas sum to at most 1 (Eq. 2).
+
+        Args:
+            image: RGB, `(H, W, 3)`, uint8 or full-range uint16.
+            people: Boxes and box-local masks.
+        """
+        height, width = image.shape[:2]
+        result = [AlphaFrame(0, 0, np.zeros((0, 0), np.float32)) for _ in range(len(people))]
+        clusters = plan_clusters(people.boxes, width, height, self.matte_size, self.context)
+        for cluster in clusters:
+            masks = np.stack(
+                [
+                    _mask_on_canvas(people.boxes[i], people.masks[i], cluster)
+                    for i in cluster.members
+                ]
+            )
+            alphas = self._matte_cluster(image, cluster, masks)
+            for member, alpha in zip(cluster.members, alphas, strict=True):
+                result[member] = alpha
+        return result
+
+    def matte_masks(self, image: Image, masks: npt.NDArray[np.generic]) -> FloatImage:
+        """Return the alphas of one image from full-size masks.
+
+        Args:
+            image: RGB, `(H, W, 3)`, uint8 or full-range uint16.
+            masks: `(n, H, W)`: bool, 0..255 as uint8, or floats 0..1.
+
+        Returns:
+            `(n, H, W)`, 0..1, in the order of the masks; an empty mask gives an empty alpha.
+
+        Raises:
+            ValueError: The masks are not of the image's size.
+        """
+        if masks.ndim != 3 or masks.shape[1:] != image.shape[:2]:
+            raise ValueError(f"masks {masks.shape} do not fit an image of {image.shape[:2]}")
+        height, width = image.shape[:2]
+        alphas = np.zeros(masks.shape, np.float32)
+        soft = masks.astype(np.float32) / (255 if masks.dtype == np.uint8 else 1)
+        boxes = np.array([_box_of(mask) for mask in soft], np.float32).reshape(-1, 4)
+        for cluster in plan_clusters(boxes, width, height, self.matte_size, self.context):
+            on_canvas = np.stack([_resize_to_canvas(soft[i], cluster) for i in cluster.members])
+            frames = self._matte_cluster(image, cluster, on_canvas)
+            for member, frame in zip(cluster.members, frames, strict=True):
+                h, w = frame.alpha.shape
+                alphas[member, frame.top : frame.top + h, frame.left : frame.left + w] = frame.alpha
+        return alphas
+
+    def _matte_cluster(self, image: Image, cluster: Cluster, masks: FloatImage) -> list[AlphaFrame]:
+        canvas = _resize_to_canvas(_as_float(_cut(image, cluster.source)), cluster, is_cut=True)
+        mattes = self._run_network(canvas, masks, cluster)
+        mattes *= _near_masks(mattes, masks)
+        height, width = image.shape[:2]
+        frames = [
+            _to_source(mattes[k], canvas, image, cluster, crop, width, height)
+            for k, crop in enumerate(cluster.crops)
+        ]
+        return [_trimmed(rect, alpha) for rect, alpha in _share_pixels(frames)]
+
+    @torch.no_grad()
+    def _run_network(self, canvas: FloatImage, masks: FloatImage, cluster: Cluster) -> FloatImage:
+        """Return the members' alphas on the canvas, `(n, height, width)`."""
+        image = normalise_image(_to_chw(canvas)).to(self.device)
+        tri_masks = build_tri_masks(torch.from_numpy(masks)).to(self.device)
+        crops = cluster.crops
+        count, (rows, columns) = len(crops), canvas.shape[:2]
+        tri_mattes = torch.zeros(count, 3, rows, columns, device=self.device)
+        tri_mattes[:, 2] = 1  # outside of a person's crop there is background
+        region = torch.zeros(count, 1, rows, columns, dtype=torch.bool, device=self.device)
+        features: Tensor | None = None
+        with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
+            for batch in _by_size(crops, self.batch_size):
+                images = torch.stack([image[:, *crops[k].slices] for k in batch])
+                guidance = torch.stack([tri_masks[k][:, *crops[k].slices] for k in batch])
+                fused, decided, feature = self._predict(images, guidance)
+                if features is None:
+                    features = feature.new_zeros(count, feature.shape[1], rows, columns)
+                for position, k in enumerate(batch):
+                    tri_mattes[k][:, *crops[k].slices] = fused[position].float()
+                    region[k][:, *crops[k].slices] = decided[position]
+                    features[k][:, *crops[k].slices] = feature[position]
+            if self.has_refinement and count > 1 and features is not None:
+                self._refine(image, tri_mattes, features, region, crops)
+        return np.asarray(tri_mattes[:, 0].clamp(0, 1).cpu().numpy(), np.float32)
+
+    def _predict(self, images: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return tri-mattes, region and feature of a batch, in halves where memory runs out."""
+        try:
+            fused, region, feature = self.network.branch.predict(
+                images.contiguous(memory_format=torch.channels_last),
+                guidance[:, : self.network.mask_channels],
+            )
+        except torch.cuda.OutOfMemoryError:
+            if len(images) == 1:
+                raise
+            self.batch_size = len(images) // 2
+            logger.warning("out of memory: people go through in batches of %d", self.batch_size)
+            torch.cuda.empty_cache()
+            halves = [
+                self._predict(images[part], guidance[part])
+                for part in (slice(0, self.batch_size), slice(self.batch_size, None))
+            ]
+            first, second = halves
+            return (
+                torch.cat((first[0], second[0])),
+                torch.cat((first[1], second[1])),
+                torch.cat((first[2], second[2])),
+            )
+        return fused, region, feature
+
+    def _refine(
+        self,
+        image: Tensor,
+        tri_mattes: Tensor,
+        features: Tensor,
+        region: Tensor,
+        crops: Sequence[Rectangle],
+    ) -> None:
+        """Refine tri-mattes in place where crops overlap and the finest head decided."""
+        coverage = torch.zeros_like(tri_mattes[:, :1])
+        for k, crop in enumerate(crops):
+            coverage[k][:, *crop.slices] = 1
+        counts = region & (coverage > 0) & (coverage.sum(0, keepdim=True) > 1)
+        anywhere = counts.any(0)[0]
+        if not anywhere.any():
+            return
+        rows, columns = torch.nonzero(anywhere.any(1)), torch.nonzero(anywhere.any(0))
+        height, width = anywhere.shape
+        part = (
+            slice(max(0, int(rows[0]) - HALO_PX), min(height, int(rows[-1]) + 1 + HALO_PX)),
+            slice(max(0, int(columns[0]) - HALO_PX), min(width, int(columns[-1]) + 1 + HALO_PX)),
+        )
+        refined = self.network.refinement(
+            image[None, :, *part].expand(len(crops), -1, -1, -1),
+            tri_mattes[:, :, *part],
+            features[:, :, *part],
+            torch.zeros(len(crops), dtype=torch.long, device=image.device),
+            coverage=coverage[:, :, *part],
+        )
+        here = counts[:, :, *part]
+        tri_mattes[:, :, *part] = torch.where(here, refined.float(), tri_mattes[:, :, *part])
+
+
+def _by_size(crops: Sequence[Rectangle], batch_size: int) -> list[list[int]]:
+    """Return batches of indices whose crops are of one size."""
+    sizes: dict[tuple[int, int], list[int]] = {}
+    for index, crop in enumerate(crops):
+        sizes.setdefault((crop.width, crop.height), []).append(index)
+    return [
+        same[start : start + batch_size]
+        for same in sizes.values()
+        for start in range(0, len(same), batch_size)
+    ]
+
+
+def _as_float(image: npt.NDArray[np.generic]) -> FloatImage:
+    """Return colours 0..1 of an integer image."""
+    return np.multiply(image, 1 / np.iinfo(image.dtype).max, dtype=np.float32)
+
+
+def _to_chw(image: FloatImage) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+
+
+def _cut(image: npt.NDArray[np.generic], area: Rectangle) -> npt.NDArray[np.generic]:
+    """Return a part of an image; past its right and lower edges the last pixels repeat."""
+    height, width = image.shape[:2]
+    part = image[area.top : area.bottom, area.left : area.right]
+    below, right = max(0, area.bottom - height), max(0, area.right - width)
+    if not below and not right:
+        return part
+    edges = ((0, below), (0, right), *((0, 0),) * (image.ndim - 2))
+    return np.pad(part, edges, mode="edge")
+
+
+def _resize_to_canvas(image: FloatImage, cluster: Cluster, is_cut: bool = False) -> FloatImage:
+    part = image if is_cut else np.asarray(_cut(image, cluster.source), np.float32)
+    size = (cluster.width, cluster.height)
+    if part.shape[1::-1] == size:
+        return np.ascontiguousarray(part)
+    shrinks = cluster.scale[0] < 1
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(part, size, interpolation=interpolation), np.float32)
+
+
+def _mask_on_canvas(box: FloatImage, mask: FloatImage, cluster: Cluster) -> FloatImage:
+    """Return a box-local mask on the canvas, `(height, width)`, 0..1."""
+    left, top, right, bottom = (float(v) for v in box)
+    rows = (cluster.rows_in_frame() - top) / (bottom - top)
+    columns = (cluster.columns_in_frame() - left) / (right - left)
+    canvas = np.zeros((cluster.height, cluster.width), np.float32)
+    inside_rows = np.flatnonzero((rows > 0) & (rows < 1))
+    inside_columns = np.flatnonzero((columns > 0) & (columns < 1))
+    if len(inside_rows) and len(inside_columns):
+        canvas[np.ix_(inside_rows, inside_columns)] = resample_mask(
+            mask, rows[inside_rows], columns[inside_columns]
+        )
+    return canvas
+
+
+def _box_of(mask: FloatImage) -> tuple[float, float, float, float]:
+    rows, columns = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
+    if not len(rows):
+        return (-1.0, -1.0, -1.0, -1.0)
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def _near_masks(mattes: FloatImage, masks: FloatImage) -> npt.NDArray[np.bool_]:
+    """Return the parts of the mattes that hang together with their masks; the rest is dust."""
+    kept = np.zeros(mattes.shape, np.bool_)
+    for k in range(len(mattes)):
+        visible = np.asarray(mattes[k] > FAINTEST_ALPHA, np.uint8)
+        _, labels = cv2.connectedComponents(visible, connectivity=8)
+        touching = np.unique(labels[(masks[k] > 0.5) & (mattes[k] > 0.5)])
+        kept[k] = np.isin(labels, touching[touching > 0])
+    return kept
+
+
+def _to_source(
+    matte: FloatImage,
+    canvas: FloatImage,
+    image: Image,
+    cluster: Cluster,
+    crop: Rectangle,
+    frame_width: int,
+    frame_height: int,
+) -> tuple[Rectangle, FloatImage]:
+    """Return a crop's matte at the frame's resolution, and where it lies in the frame."""
+    area = cluster.in_frame(crop, frame_width, frame_height)
+    matte_part, guide = np.ascontiguousarray(matte[crop.slices]), canvas[crop.slices]
+    x, y = cluster.scale
+    if (x, y) == (1.0, 1.0):
+        return area, matte_part[: area.height, : area.width].copy()
+    to_matte = np.array(
+        [
+            [x, 0, (area.left - cluster.source.left + 0.5) * x - 0.5 - crop.left],
+            [0, y, (area.top - cluster.source.top + 0.5) * y - 0.5 - crop.top],
+        ]
+    )
+    if x >= FULL_SIZE_SCALE:
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        size = (area.width, area.height)
+        warped = cv2.warpAffine(
+            matte_part, to_matte, size, flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
+        return area, np.asarray(warped, np.float32)
+    part = _as_float(image[area.slices])
+    return area, refine_edges(matte_part, np.ascontiguousarray(guide), part, to_matte)
+
+
+def _share_pixels(
+    frames: Sequence[tuple[Rectangle, FloatImage]],
+) -> list[tuple[Rectangle, FloatImage]]:
+    """Return the alphas, scaled down where several people's sum exceeds 1 (Eq. 2)."""
+    if len(frames) < 2:
+        return list(frames)
+    left, top = min(r.left for r, _ in frames), min(r.top for r, _ in frames)
+    right, bottom = max(r.right for r, _ in frames), max(r.bottom for r, _ in frames)
+    total = np.zeros((bottom - top, right - left), np.float32)
+    for area, alpha in frames:
+        total[area.top - top : area.bottom - top, area.left - left : area.right - left] += alpha
+    np.maximum(total, 1, out=total)
+    shared = []
+    for area, alpha in frames:
+        rows = slice(area.top - top, area.bottom - top)
+        columns = slice(area.left - left, area.right - left)
+        shared.append((area, alpha / total[rows, columns]))
+    return shared
+
+
+def _trimmed(area: Rectangle, alpha: FloatImage) -> AlphaFrame:
+    visible = alpha > FAINTEST_ALPHA
+    rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
+    if not len(rows):
+        return AlphaFrame(0, 0, np.zeros((0, 0), np.float32))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    trimmed = np.where(visible[part], alpha[part], np.float32(0))
+    return AlphaFrame(area.left + int(columns[0]), area.top + int(rows[0]), trimmed)

@@ -1,0 +1,93 @@
+"""From flags, environment and a TOML file to a `MatteConfig`: flag > environment > file > default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from .config import MatteConfig
+from .errors import OptionError
+
+ENVIRONMENT_PREFIX = "INSTMATT_VIDEO_"
+
+
+def resolve_config(
+    flags: Mapping[str, Any],
+    config_file: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> MatteConfig:
+    """Return the config that results from all three places.
+
+    Args:
+        flags: Values by dotted field, such as `matting.matte_size`; `None` is not given.
+        config_file: TOML with the tables of `MatteConfig`.
+        environment: Variables such as `INSTMATT_VIDEO_MATTE_SIZE`, named after the field.
+
+    Raises:
+        OptionError: A field that does not exist, or a value out of its range.
+    """
+    values = _read_toml(config_file) if config_file else {}
+    for section, name in _leaves():
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        if variable in environment:
+            _set(values, section, name, environment[variable])
+    for dotted, value in flags.items():
+        if value is not None:
+            section, _, name = dotted.rpartition(".")
+            _set(values, section, name, value)
+    unknown = _unknown_field(values)
+    if unknown:
+        raise OptionError(f"{config_file}: there is no setting {unknown}")
+    try:
+        return TypeAdapter(MatteConfig).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise OptionError(f"{place}: {message}" if place else message) from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise OptionError(f"config file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(f"config file {path} is no TOML: {error}") from error
+
+
+def _leaves() -> list[tuple[str, str]]:
+    """Return (section, field) of every setting; the section of a top-level one is empty."""
+    default = MatteConfig()
+    leaves = []
+    for section in fields(default):
+        value = getattr(default, section.name)
+        if is_dataclass(value):
+            leaves += [(section.name, field.name) for field in fields(value)]
+        else:
+            leaves.append(("", section.name))
+    return leaves
+
+
+def _set(values: dict[str, Any], section: str, name: str, value: Any) -> None:
+    target = values.setdefault(section, {}) if section else values
+    if not isinstance(target, dict):
+        raise OptionError(f"{section} must be a table of settings")
+    target[name] = value
+
+
+def _unknown_field(values: Mapping[str, Any]) -> str | None:
+    known = set(_leaves())
+    for key, value in values.items():
+        names = value.keys() if isinstance(value, dict) else [None]
+        for name in names:
+            leaf = ("", key) if name is None else (key, name)
+            if leaf not in known:
+                return ".".join(part for part in leaf if part)
+    return None

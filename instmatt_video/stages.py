@@ -1,0 +1,157 @@
+"""Steps of work that overlap: each in its own thread, joined by short queues, items in order.
+
+Knows threads and time; knows nothing of what is worked on.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+QUEUE_LENGTH = 3
+"""Items between two stages: enough to even out, few enough to bound memory."""
+_END = object()
+
+
+@dataclass
+class StageClock:
+    """Seconds of work and number of items by stage, from any thread."""
+
+    busy_s: dict[str, float] = field(default_factory=dict)
+    items: dict[str, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Count the time inside the `with` block, and one item, for a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            elapsed = time.perf_counter() - started
+            with self._lock:
+                self.busy_s[stage] = self.busy_s.get(stage, 0.0) + elapsed
+                self.items[stage] = self.items.get(stage, 0) + 1
+
+
+class Cancelled(Exception):  # noqa: N818  # no error: how a waiting thread is told to stop
+    """The run stops, here or elsewhere."""
+
+
+class Mailbox:
+    """A bounded queue whose waiting ends when the run stops.
+
+    Args:
+        stop: Set when the run stops.
+        length: Most items that wait.
+    """
+
+    def __init__(self, stop: threading.Event, length: int = QUEUE_LENGTH) -> None:
+        self._stop = stop
+        self._queue: queue.Queue[Any] = queue.Queue(length)
+
+    def put(self, item: Any) -> None:
+        """Add an item, waiting for room.
+
+        Raises:
+            Cancelled: The run stops.
+        """
+        self._wait(lambda: self._queue.put(item, timeout=0.2))
+
+    def get(self) -> Any:
+        """Return the oldest item, waiting for one.
+
+        Raises:
+            Cancelled: The run stops.
+        """
+        return self._wait(lambda: self._queue.get(timeout=0.2))
+
+    def _wait(self, attempt: Callable[[], Any]) -> Any:
+        while not self._stop.is_set():
+            try:
+                return attempt()
+            except (queue.Full, queue.Empty):
+                continue
+        raise Cancelled
+
+
+def run_stages(
+    items: Iterable[Any],
+    stages: Sequence[tuple[str, Callable[[Any], Any]]],
+    clock: StageClock,
+    source_name: str = "decode",
+    prepare_thread: Callable[[], None] | None = None,
+) -> Iterator[Any]:
+    """Yield what the last stage returns for every item, in order, all stages at work at once.
+
+    A stage that fails stops the others; its error is raised here. Closing the iterator stops all.
+
+    Args:
+        items: What goes in; taken in a thread of its own.
+        stages: Names and functions, each called in one thread only.
+        clock: Counts the work of each stage, and of taking an item under `source_name`.
+        source_name: Name of the taking.
+        prepare_thread: Called first in each thread.
+    """
+    stop = threading.Event()
+    errors: list[BaseException] = []
+    boxes = [Mailbox(stop) for _ in range(len(stages) + 1)]
+
+    def guarded(work: Callable[[], None]) -> None:
+        try:
+            if prepare_thread is not None:
+                prepare_thread()
+            work()
+        except Cancelled:
+            pass
+        except BaseException as error:  # handed to the consumer, who raises it
+            errors.append(error)
+            stop.set()
+
+    def feed() -> None:
+        iterator = iter(items)
+        while True:
+            with clock.measure(source_name):
+                item = next(iterator, _END)
+            boxes[0].put(item)
+            if item is _END:
+                return
+
+    def work(index: int) -> None:
+        name, function = stages[index]
+        while (item := boxes[index].get()) is not _END:
+            with clock.measure(name):
+                result = function(item)
+            boxes[index + 1].put(result)
+        boxes[index + 1].put(_END)
+
+    threads = [threading.Thread(target=guarded, args=(feed,), daemon=True)]
+    for index in range(len(stages)):
+        threads.append(
+            threading.Thread(target=guarded, args=(lambda i=index: work(i),), daemon=True)
+        )
+    for thread in threads:
+        thread.start()
+    try:
+        while (item := _next(boxes[-1], errors)) is not _END:
+            yield item
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    if errors:
+        raise errors[0]
+
+
+def _next(box: Mailbox, errors: list[BaseException]) -> Any:
+    try:
+        return box.get()
+    except Cancelled:
+        return _END

@@ -1,0 +1,312 @@
+"""The whole flow on a clip whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from instmatt_video import MatteConfig, matte_video
+from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
+from instmatt_video.errors import AlphaWriteError, OptionError, VideoOpenError
+from instmatt_video.manifest import Manifest, load_manifest
+from instmatt_video.media.alpha_reader import read_alpha
+
+from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, boxes_at, write_clip
+
+FRAMES = 40
+LIGHT = MatteConfig(output=OutputConfig(format="matte-ffv1", has_preview=False))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "walk.mp4", FRAMES, has_audio=True)
+
+
+def run(clip: Path, out: Path, config: MatteConfig = LIGHT, **kwargs: object) -> Manifest:
+    detector = kwargs.pop("detector", None) or ColorDetector()
+    return matte_video(clip, out, config, detector=detector, matter=BoxMatter(), **kwargs)
+
+
+def alphas(path: Path) -> np.ndarray:
+    return np.stack(list(read_alpha(path)))
+
+
+def test_one_stream_a_person_with_the_truth_in_every_frame(clip: Path, tmp_path: Path) -> None:
+    manifest = run(clip, tmp_path)
+    assert [t.first_frame for t in manifest.tracks] == [1, 7, 25]
+    assert [t.last_frame for t in manifest.tracks] == [40, 20, 40]
+    for person, track in enumerate(manifest.tracks):
+        assert track.file == f"person_{person + 1:02d}.mkv"
+        found = alphas(tmp_path / "walk" / track.file)
+        assert found.shape == (FRAMES, SIZE[1], SIZE[0])
+        for index in range(FRAMES):
+            truth = np.zeros(found.shape[1:], np.float32)
+            box = boxes_at(index).get(person)
+            if box is not None:
+                left, top, right, bottom = box
+                truth[top:bottom, left:right] = 1
+            assert np.abs(found[index] - truth).mean() < 0.002, (person, index)
+
+
+def test_manifest_tracks_and_report_say_the_same(clip: Path, tmp_path: Path) -> None:
+    manifest = run(clip, tmp_path)
+    folder = tmp_path / "walk"
+    assert load_manifest(folder) == manifest
+    rows = np.loadtxt(folder / "tracks.txt", delimiter=",")
+    assert set(rows[:, 1]) == {1, 2, 3}
+    visible = {track.id: track.frames_visible for track in manifest.tracks}
+    assert {i: int((rows[:, 1] == i).sum()) for i in visible} == visible
+    page = (folder / "report.html").read_text()
+    assert all(track.name in page for track in manifest.tracks)
+    assert manifest.alpha_store_bytes == sum(
+        p.stat().st_size for p in (folder / "alphas").glob("*.chunk")
+    )
+
+
+def test_prores_with_sound_and_preview(clip: Path, tmp_path: Path) -> None:
+    manifest = run(clip, tmp_path, MatteConfig())
+    folder = tmp_path / "walk"
+    import av
+
+    with av.open(folder / "person_01.mov") as container:
+        # Written from 10 bits; FFmpeg decodes ProRes 4444 to 12.
+        assert container.streams.video[0].codec_context.pix_fmt == "yuva444p12le"
+        assert container.streams.audio
+    with av.open(folder / "preview.mp4") as container:
+        assert sum(1 for _ in container.decode(video=0)) == FRAMES
+    assert manifest.audio == "copied"
+    inside = alphas(folder / "person_01.mov")[10]
+    left, top, right, bottom = boxes_at(10)[0]
+    assert (inside[top:bottom, left:right] == 1).mean() > 0.99
+
+
+def test_nobody_is_no_error(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "empty.mp4", 3)
+
+    class Blind(ColorDetector):
+        def _look(self, image: np.ndarray):  # type: ignore[no-untyped-def]
+            return super()._look(np.zeros_like(image))
+
+    manifest = run(source, tmp_path / "out", detector=Blind())
+    assert manifest.tracks == ()
+    assert not list((tmp_path / "out" / "empty").glob("person_*"))
+
+
+def test_only_rest_and_trim(clip: Path, tmp_path: Path) -> None:
+    output = replace(LIGHT.output, only=(2,), has_rest=True, is_trimmed=True)
+    manifest = run(clip, tmp_path, replace(LIGHT, output=output))
+    folder = tmp_path / "walk"
+    assert [t.file for t in manifest.tracks] == [None, "person_02.mkv", None]
+    assert len(alphas(folder / "person_02.mkv")) == 14
+    rest = alphas(folder / "rest.mkv")
+    assert len(rest) == FRAMES
+    expected = sum((r - left) * (b - t) for k, (left, t, r, b) in boxes_at(30).items() if k != 1)
+    assert rest[30].sum() == pytest.approx(expected, rel=0.02)
+
+
+def test_detection_now_and_then_follows_people_in_between(clip: Path, tmp_path: Path) -> None:
+    detector = ColorDetector()
+    config = replace(LIGHT, detection=DetectionConfig(detect_every=3))
+    manifest = run(clip, tmp_path, config, detector=detector)
+    assert len(detector.looks) < FRAMES / 2
+    first = manifest.tracks[0]
+    assert first.frames_visible == FRAMES
+    found = alphas(tmp_path / "walk" / "person_01.mkv")
+    for index in (7, 16, 28):
+        left, top, right, bottom = boxes_at(index)[0]
+        truth = np.zeros(found.shape[1:], np.float32)
+        truth[top:bottom, left:right] = 1
+        overlap = np.minimum(truth, found[index]).sum() / np.maximum(truth, found[index]).sum()
+        assert overlap > 0.8, index
+
+
+def test_an_earlier_output_is_neither_lost_nor_mixed(clip: Path, tmp_path: Path) -> None:
+    run(clip, tmp_path)
+    with pytest.raises(OptionError, match="--resume goes on with it, --overwrite replaces it"):
+        run(clip, tmp_path)
+    stray = tmp_path / "walk" / "notes.txt"
+    stray.write_text("mine")
+    config = replace(LIGHT, run=RunConfig(is_overwriting=True))
+    run(clip, tmp_path, config)
+    assert stray.read_text() == "mine"
+
+
+def test_resume_refuses_other_settings(clip: Path, tmp_path: Path) -> None:
+    run(clip, tmp_path)
+    config = replace(
+        LIGHT, detection=DetectionConfig(detect_every=2), run=RunConfig(is_resumed=True)
+    )
+    with pytest.raises(OptionError, match="another interval of detection"):
+        run(clip, tmp_path, config)
+
+
+def test_a_run_that_broke_off_resumes_to_the_same_bytes(clip: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    config = replace(LIGHT, run=RunConfig(chunk_frames=8))
+    run(clip, whole, config)
+    broken = tmp_path / "broken"
+    with pytest.raises(RuntimeError, match="pulled the plug"):
+        run(clip, broken, config, detector=ColorDetector(fails_at=27))
+    assert not list((broken / "walk").glob("person_*"))
+    detector = ColorDetector()
+    resumed = replace(LIGHT, run=RunConfig(chunk_frames=8, is_resumed=True))
+    run(clip, broken, resumed, detector=detector)
+    assert min(detector.looks) in (16, 24), "whole chunks are not analysed again"
+    for name in ("person_01.mkv", "person_02.mkv", "person_03.mkv"):
+        assert np.array_equal(alphas(whole / "walk" / name), alphas(broken / "walk" / name))
+    chunks = sorted(p.name for p in (whole / "walk" / "alphas").glob("*.chunk"))
+    for name in chunks:
+        first, second = (d / "walk" / "alphas" / name for d in (whole, broken))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_damaged_chunk_is_made_again(clip: Path, tmp_path: Path) -> None:
+    config = replace(LIGHT, run=RunConfig(chunk_frames=8))
+    run(clip, tmp_path, config)
+    folder = tmp_path / "walk"
+    before = alphas(folder / "person_01.mkv")
+    (folder / "alphas" / "00000016.chunk").write_bytes(b"torn")
+    detector = ColorDetector()
+    run(
+        clip,
+        tmp_path,
+        replace(LIGHT, run=RunConfig(chunk_frames=8, is_resumed=True)),
+        detector=detector,
+    )
+    assert min(detector.looks) == 16
+    assert np.array_equal(before, alphas(folder / "person_01.mkv"))
+
+
+def test_resume_keeps_verified_streams_and_mends_others(clip: Path, tmp_path: Path) -> None:
+    run(clip, tmp_path)
+    folder = tmp_path / "walk"
+    kept, mended = folder / "person_01.mkv", folder / "person_02.mkv"
+    stamp = kept.stat().st_mtime_ns
+    mended.write_bytes(b"cut short")
+    detector = ColorDetector()
+    run(clip, tmp_path, replace(LIGHT, run=RunConfig(is_resumed=True)), detector=detector)
+    assert detector.looks == [], "nothing is analysed twice"
+    assert kept.stat().st_mtime_ns == stamp
+    assert len(alphas(mended)) == FRAMES
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from dataclasses import replace
+from instmatt_video import MatteConfig, matte_video
+from instmatt_video.config import OutputConfig, RunConfig
+from tests.synthetic_clip import BoxMatter, ColorDetector
+
+class Slow(ColorDetector):
+    def detect(self, images, frame_indices=None):
+        time.sleep(float(sys.argv[3]))
+        return super().detect(images, frame_indices)
+
+def report(progress):
+    print(progress.stage, progress.done, flush=True)
+    if progress.stage == "render":
+        time.sleep(float(sys.argv[4]))
+
+config = MatteConfig(
+    output=OutputConfig(format="matte-ffv1", has_preview=False),
+    run=RunConfig(chunk_frames=4, is_resumed=True),
+)
+matte_video(sys.argv[1], sys.argv[2], config, report, detector=Slow(), matter=BoxMatter())
+"""
+
+
+@pytest.mark.parametrize(
+    ("stage", "done", "detect_s", "render_s"),
+    [
+        pytest.param("analyse", 14, 0.03, 0.0, id="while analysing"),
+        pytest.param("render", 9, 0.0, 0.05, id="while rendering"),
+    ],
+)
+def test_kill_and_resume(
+    clip: Path, tmp_path: Path, stage: str, done: int, detect_s: float, render_s: float
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(clip), str(tmp_path), str(detect_s), str(render_s)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.split() == [stage, str(done)]:
+            process.send_signal(signal.SIGKILL)
+            break
+    process.wait()
+    process.stdout.close()
+    assert process.returncode == -signal.SIGKILL
+    folder = tmp_path / "walk"
+    assert not list(folder.glob("person_*")), "no unfinished stream bears a final name"
+    detector = ColorDetector()
+    resumed = replace(LIGHT, run=RunConfig(chunk_frames=4, is_resumed=True))
+    run(clip, tmp_path, resumed, detector=detector)
+    assert min(detector.looks, default=FRAMES) >= 4
+    whole = tmp_path / "whole"
+    run(clip, whole, replace(LIGHT, run=RunConfig(chunk_frames=4)))
+    for track in load_manifest(folder).tracks:
+        assert track.file is not None
+        assert np.array_equal(alphas(folder / track.file), alphas(whole / "walk" / track.file))
+    assert not list(folder.glob(".*.partial"))
+
+
+def test_clean_removes_the_store(clip: Path, tmp_path: Path) -> None:
+    run(clip, tmp_path, replace(LIGHT, run=RunConfig(is_cleaned=True)))
+    assert not (tmp_path / "walk" / "alphas").exists()
+    assert (tmp_path / "walk" / "person_01.mkv").exists()
+
+
+def test_missing_clip(tmp_path: Path) -> None:
+    with pytest.raises(VideoOpenError, match=r"nothing\.mp4"):
+        run(tmp_path / "nothing.mp4", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_unwritable_output(clip: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    with pytest.raises(AlphaWriteError, match="cannot be written"):
+        run(clip, blocked)
+
+
+def test_disk_full_in_the_store(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("instmatt_video.alpha_store.os.fsync", full)
+    with pytest.raises(AlphaWriteError, match="No space left on device"):
+        run(clip, tmp_path)
+
+
+def test_progress_is_told_of_both_phases(clip: Path, tmp_path: Path) -> None:
+    seen: list[tuple[str, int]] = []
+    run(clip, tmp_path, progress=lambda p: seen.append((p.stage, p.done)))
+    assert [d for s, d in seen if s == "analyse"] == list(range(1, FRAMES + 1))
+    assert [d for s, d in seen if s == "render"] == list(range(1, FRAMES + 1))
+
+
+def test_manifest_is_plain_json(clip: Path, tmp_path: Path) -> None:
+    started = time.time()
+    run(clip, tmp_path)
+    data = json.loads((tmp_path / "walk" / "manifest.json").read_text())
+    assert data["schema_version"] == 1
+    assert data["source"]["frame_count"] == FRAMES
+    assert 0 < data["wall_s"] < time.time() - started + 1
