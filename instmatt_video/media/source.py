@@ -87,13 +87,21 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
         ValueError: `frame_rate` is not positive.
     """
     # The kinds know this module, so it meets them only here.
-    from .image_sequence import ImageSequenceSource, list_numbered_frames, list_printf_frames
+    from .image_sequence import (
+        ImageSequenceSource,
+        list_globbed_frames,
+        list_numbered_frames,
+        list_printf_frames,
+    )
     from .live_source import LiveSource
+    from .timetable import snap_to_broadcast_rate
     from .video_file import VideoFileSource
 
-    rate = None if frame_rate is None else Fraction(frame_rate).limit_denominator(100_000)
+    rate = None if frame_rate is None else Fraction(frame_rate)
     if rate is not None and rate <= 0:
         raise ValueError(f"frame_rate must be > 0, got {frame_rate}")
+    if rate is not None and isinstance(frame_rate, float):
+        rate = snap_to_broadcast_rate(rate.limit_denominator(1000))  # 29.97 means 30000/1001
     text = str(spec)
     path = Path(text)
     if text == "-" or _NETWORK.match(text) or text.startswith("/dev/video"):
@@ -109,8 +117,6 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
     if _PRINTF.search(path.name):
         return ImageSequenceSource(_pattern_name(path), list_printf_frames(path), rate)
     if glob.has_magic(text):
-        from .image_sequence import list_globbed_frames
-
         return ImageSequenceSource(_pattern_name(path), list_globbed_frames(text), rate)
     raise VideoOpenError(f"{text}: no such file or folder")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
@@ -38,6 +38,8 @@ class Timetable:
     is_exact: bool
     """Each picture's own time is known; else pictures are placed in the order they come."""
     is_variable_rate: bool
+    hidden_count: int = 0
+    """Pictures in the file that its edit list does not show."""
 
     @property
     def duration_s(self) -> Fraction:
@@ -73,12 +75,16 @@ def read_timetable(
             `k / frame_rate`.
     """
     times: list[int | None] = []
+    hidden_count = 0
     # At a read error what was seen so far stands: the reader meets the same fault and reports it.
     with contextlib.suppress(av.FFmpegError):
         for packet in container.demux(stream):
-            if packet.size and not packet.is_discard:
+            if packet.size and packet.is_discard:
+                hidden_count += 1
+            elif packet.size:
                 times.append(packet.pts)
-    return make_timetable(times, container, stream, frame_rate)
+    timetable = make_timetable(times, container, stream, frame_rate)
+    return replace(timetable, hidden_count=hidden_count)
 
 
 def make_timetable(
@@ -88,21 +94,23 @@ def make_timetable(
     frame_rate: Fraction | None = None,
 ) -> Timetable:
     """Return the timetable of pictures with these presentation times, in any order."""
-    rate = frame_rate or stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE
-    rate = _snap_to_broadcast_rate(Fraction(rate))
+    rates = [Fraction(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
+    rates = rates or [DEFAULT_FRAME_RATE]
     known = [pts for pts in times if pts is not None]
     time_base = stream.time_base
     if frame_rate is not None or len(known) < len(times) or not time_base:
+        rate = frame_rate or snap_to_broadcast_rate(rates[0])
         ticks = list(range(len(times)))
         return Timetable(ticks, 1 / rate, rate, is_exact=False, is_variable_rate=False)
     ticks = sorted(set(known))
     is_exact = container.format.name not in FORMATS_WITHOUT_TIMES and len(ticks) == len(times)
-    varies = is_variable(ticks, time_base, rate)
-    if varies and stream.guessed_rate:
-        # The mean rate of a clip with dropped frames is no rate that it was shot at.
-        rate = _snap_to_broadcast_rate(Fraction(stream.guessed_rate))
-        varies = is_variable(ticks, time_base, rate)
-    return Timetable(ticks, time_base, rate, is_exact, varies)
+    candidates = [rate for exact in rates for rate in (snap_to_broadcast_rate(exact), exact)]
+    for rate in candidates:
+        if not is_variable(ticks, time_base, rate):
+            return Timetable(ticks, time_base, rate, is_exact, is_variable_rate=False)
+    # The mean rate of a clip with dropped frames is no rate that it was shot at: the guessed one.
+    nominal = snap_to_broadcast_rate(rates[-1])
+    return Timetable(ticks, time_base, nominal, is_exact, is_variable_rate=True)
 
 
 def is_variable(ticks: Sequence[int], time_base: Fraction, frame_rate: Fraction) -> bool:
@@ -118,7 +126,7 @@ def is_variable(ticks: Sequence[int], time_base: Fraction, frame_rate: Fraction)
     )
 
 
-def _snap_to_broadcast_rate(rate: Fraction) -> Fraction:
+def snap_to_broadcast_rate(rate: Fraction) -> Fraction:
     """Return n/1001 for a rate that a millisecond clock blurred; others unchanged."""
     for whole in (24, 30, 48, 60, 120):
         exact = Fraction(whole * 1000, 1001)

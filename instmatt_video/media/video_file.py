@@ -167,13 +167,8 @@ class VideoFileSource(FrameSource):
             )
         if timetable.is_variable_rate:
             self._warn("variable frame rate: each frame keeps its own time")
-        if timetable.duration_s < 0.98 * self._promised_duration_s(container, stream) - 1:
+        if self._ends_early(container, stream):
             self._warn(f"the file ends after {float(timetable.duration_s):.2f} s: truncated?")
-        elif stream.frames > len(timetable.ticks) + 1:
-            self._warn(
-                f"the file names {stream.frames} frames but holds {len(timetable.ticks)}: "
-                "truncated?"
-            )
         is_turned = rotation_deg in (90, 270)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         return ClipInfo(
@@ -195,14 +190,15 @@ class VideoFileSource(FrameSource):
             is_interlaced=is_interlaced,
         )
 
-    @staticmethod
-    def _promised_duration_s(container: InputContainer, stream: VideoStream) -> float:
-        """Return how long the video should be by its header, 0 where that is not said."""
-        if stream.duration and stream.time_base:
-            return float(stream.duration * stream.time_base)
+    def _ends_early(self, container: InputContainer, stream: VideoStream) -> bool:
+        """Tell whether the header promises more pictures, or more time, than the file holds."""
+        if stream.frames:
+            found = len(self._timetable.ticks) + self._timetable.hidden_count
+            return stream.frames > found + 1
         if container.duration and not container.streams.audio:
-            return container.duration / av.time_base
-        return 0.0
+            promised_s = container.duration / av.time_base
+            return self._timetable.duration_s < 0.98 * promised_s - 1
+        return False
 
     def _upright(self, picture: VideoFrame) -> Image:
         image = self._converter(picture)

@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import disc_picture
 
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
 from instmatt_video.media import open_source
+from tests.media.made_clips import disc_picture
 
 Maker = Callable[..., Path]
 
@@ -28,6 +28,16 @@ def test_default_rate_is_announced(make_folder: Maker) -> None:
     assert source.info.frame_rate == 24
     assert any("24 frames/s" in warning for warning in source.warnings)
     assert [frame.time for frame in source] == [Fraction(k, 24) for k in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [(29.97, Fraction(30000, 1001)), (23.976, Fraction(24000, 1001)), (25, 25), (12.5, 12.5)],
+)
+def test_rounded_rates_mean_the_broadcast_ones(
+    make_folder: Maker, given: float, meant: Fraction
+) -> None:
+    assert open_source(make_folder(), frame_rate=given).info.frame_rate == meant
 
 
 def test_a_rate_that_is_given_is_not_announced(make_folder: Maker) -> None:

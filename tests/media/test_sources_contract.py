@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import disc_picture
 
 from instmatt_video.errors import VideoOpenError
 from instmatt_video.media import FrameSource, open_source
+from tests.media.made_clips import disc_picture
 
 COUNT = 8
 

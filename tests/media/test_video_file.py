@@ -9,10 +9,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from conftest import disc_picture
 
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
 from instmatt_video.media import open_source
+from tests.media.made_clips import disc_picture
 
 Maker = Callable[..., Path]
 
@@ -113,11 +113,14 @@ def test_fields_count_as_pictures(make_video: Maker) -> None:
     assert source.skipped_frames == 0
 
 
-def test_a_clip_that_begins_before_zero_is_moved(make_video: Maker) -> None:
-    path = make_video("early.nut", codec="ffv1", ticks=range(-3, 5))
+def test_what_an_edit_list_hides_is_not_shown_nor_missed(make_video: Maker) -> None:
+    path = make_video("early.mp4", options={"bf": "0"}, ticks=range(-3, 5))
     source = open_source(path)
-    assert [frame.time for frame in source] == [Fraction(k, 25) for k in range(8)]
-    assert [frame.time for frame in source.frames(6)] == [Fraction(6, 25), Fraction(7, 25)]
+    assert [frame.time for frame in source] == [Fraction(k, 25) for k in range(5)]
+    assert [frame.index for frame in source.frames(3)] == [3, 4]
+    assert source.warnings == []
+    first = next(iter(source)).image.astype(int)
+    assert np.abs(first - disc_picture(3)).mean() < 4
 
 
 def test_sound_timecode_and_aspect_are_found(make_video: Maker) -> None:

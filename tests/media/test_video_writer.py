@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import disc_picture
 
 from instmatt_video.errors import AlphaWriteError
 from instmatt_video.media import VideoWriter, open_source
+from tests.media.made_clips import disc_picture
 
 
 @pytest.mark.parametrize(
