@@ -122,7 +122,7 @@ def map_parallel(
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:
         try:
-            yield from pool.map(function, items, chunksize=4)
+            yield from pool.map(function, items)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from instmatt_video.eval.alpha import Alpha, to_unit
+from instmatt_video.eval.alpha import Alpha, find_box, to_unit
+
+_MARGIN_PX = 32
+"""Around a person, so that the coarse levels of the flow see their outline whole."""
 
 
 def measure_flow(before: Alpha, after: Alpha) -> npt.NDArray[np.float32]:
@@ -35,4 +38,22 @@ def measure_flow(before: Alpha, after: Alpha) -> npt.NDArray[np.float32]:
         poly_sigma=1.5,
         flags=cv2.OPTFLOW_FARNEBACK_GAUSSIAN,
     )
+    return flow
+
+
+def measure_person_flow(before: Alpha, after: Alpha) -> npt.NDArray[np.float32]:
+    """Return the same, looked for around the person alone; elsewhere nothing moves.
+
+    Args:
+        before: `(H, W)` alpha.
+        after: `(H, W)` alpha.
+
+    Returns:
+        `(H, W, 2)`; zeros where the person is in neither.
+    """
+    flow = np.zeros((*before.shape, 2), dtype=np.float32)
+    left, top, right, bottom = find_box((before > 0) | (after > 0), _MARGIN_PX)
+    if right > left:
+        crop = np.s_[top:bottom, left:right]
+        flow[crop] = measure_flow(before[crop], after[crop])
     return flow

@@ -30,7 +30,7 @@ from .clip_layouts import Clip, Layout, find_clips
 from .errors import EvaluationError
 from .images import Progress, map_parallel
 from .maggie_protocol import MaggieScores, add_scores, measure_maggie_clip
-from .motion import measure_flow
+from .motion import measure_person_flow
 
 VideoProtocol: TypeAlias = Literal["strict", "official", "maggie"]
 MAX_WORST = 2
@@ -124,7 +124,7 @@ def _measure_in_time(
     for predictions, targets in iterate_both(prediction, target):
         for pair, accumulator in zip(pairs, accumulators, strict=True):
             truth = targets[pair.target]
-            flow = None if last is None else measure_flow(last[pair.target], truth)
+            flow = None if last is None else measure_person_flow(last[pair.target], truth)
             accumulator.add(predictions[pair.prediction], truth, flow)
         last = targets
     return [accumulator.result() for accumulator in accumulators]

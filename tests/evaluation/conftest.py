@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
-from made_benchmarks import Clip, make_clip, make_images
+
+from tests.evaluation.made_benchmarks import Clip, make_clip, make_images
 
 
 @pytest.fixture

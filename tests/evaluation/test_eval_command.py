@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from made_benchmarks import Clip, disc, write_images, write_matte
 
 from instmatt_video.errors import OptionError
 from instmatt_video.evaluation.command import add_arguments, run
 from instmatt_video.evaluation.errors import EvaluationError
 from instmatt_video.evaluation.histogram import draw_histogram
 from instmatt_video.evaluation.side_by_side import make_panels, paint_error
+from tests.evaluation.made_benchmarks import Clip, disc, write_images, write_matte
 
 Images = dict[str, list[npt.NDArray[np.uint8]]]
 

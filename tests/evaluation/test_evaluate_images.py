@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_benchmarks import write_images, write_matte
 
 from instmatt_video.evaluation.errors import EvaluationError
 from instmatt_video.evaluation.images import evaluate_images
 from instmatt_video.evaluation.matte_file import read_matte
+from tests.evaluation.made_benchmarks import write_images, write_matte
 
 Images = dict[str, list[np.ndarray]]
 

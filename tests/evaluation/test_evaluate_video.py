@@ -8,11 +8,12 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
-from made_benchmarks import NUM_FRAMES, Clip, write_matte
 
 from instmatt_video.evaluation.clip_layouts import ClipFiles, ClipStreams, open_clip
 from instmatt_video.evaluation.errors import EvaluationError
 from instmatt_video.evaluation.videos import evaluate_video
+from instmatt_video.manifest import Manifest, SourceRecord, TrackRecord
+from tests.evaluation.made_benchmarks import NUM_FRAMES, Clip, write_matte
 
 
 def write_vim(root: Path, clip: Clip, name: str = "a", pha: bool = True) -> Path:
@@ -125,6 +126,122 @@ def test_maggie_adds_its_metrics(tmp_path: Path, clip: Clip) -> None:
     write_vim(tmp_path / "fewer", clip[:1])
     with pytest.raises(EvaluationError, match="fewer/a has 1 people"):
         evaluate_video(tmp_path / "fewer", tmp_path / "gt", "maggie", jobs=1)
+
+
+# Our own output.
+
+
+def write_manifest(folder: Path, files: list[str], first_frames: list[int], trim: bool) -> None:
+    tracks = tuple(
+        TrackRecord(
+            id=k + 1,
+            name=f"person {k + 1}",
+            file=file,
+            first_frame=first,
+            last_frame=NUM_FRAMES,
+            frames_visible=NUM_FRAMES,
+            spans=((first, NUM_FRAMES),),
+            mean_score=0.9,
+            thumbnail="",
+        )
+        for k, (file, first) in enumerate(zip(files, first_frames, strict=True))
+    )
+    source = SourceRecord(
+        name="a",
+        path=None,
+        sha256=None,
+        width=64,
+        height=36,
+        frame_rate="25",
+        frame_count=NUM_FRAMES,
+        duration_s=NUM_FRAMES / 25,
+        color_primaries="bt709",
+        color_transfer="bt709",
+        color_matrix="bt709",
+        is_full_range=False,
+        bit_depth=8,
+        rotation_deg=0,
+        timecode=None,
+        has_audio=False,
+        is_variable_rate=False,
+    )
+    Manifest(
+        program_version="0",
+        created="2026-01-01T00:00:00Z",
+        source=source,
+        settings={"output": {"is_trimmed": trim}},
+        detector="none",
+        detector_reason="",
+        weights=(),
+        device="cpu",
+        precision="fp32",
+        format="matte-ffv1",
+        audio="",
+        stages=(),
+        wall_s=1.0,
+        alpha_store_bytes=0,
+        warnings=(),
+        cuts=(),
+        tracks=tracks,
+    ).save(folder)
+
+
+def test_trimmed_streams_stand_where_their_person_is(tmp_path: Path, clip: Clip) -> None:
+    clip[1, :2] = 0
+    write_vim(tmp_path / "gt", clip)
+    folder = tmp_path / "pred" / "a"
+    write_stream(folder / "person_01.mkv", clip[0])
+    write_stream(folder / "person_02.mkv", clip[1, 2:])
+    write_stream(folder / "preview.mkv", clip[0])
+    write_manifest(folder, ["person_01.mkv", "person_02.mkv"], [1, 3], trim=True)
+    evaluation = evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1)
+    assert evaluation.total.vmq == pytest.approx(1)
+    assert evaluation.clips[0].prediction.instances == ("person_01", "person_02")
+
+
+def test_a_stream_that_the_manifest_names_is_missing(tmp_path: Path, clip: Clip) -> None:
+    write_stream(tmp_path / "person_01.mkv", clip[0])
+    write_manifest(tmp_path, ["person_01.mkv", "person_02.mkv"], [1, 1], trim=False)
+    with pytest.raises(EvaluationError, match=r"missing .*person_02\.mkv"):
+        open_clip(tmp_path)
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(EvaluationError, match=r"manifest\.json"):
+        open_clip(tmp_path)
+
+
+def test_alpha_of_prores(tmp_path: Path, clip: Clip) -> None:
+    write_vim(tmp_path / "gt", clip)
+    for n, frames in enumerate(clip):
+        path = tmp_path / "pred" / "a" / f"person_{n + 1:02d}.mov"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(path), "w") as container:
+            options = {"profile": "4444", "alpha_bits": "16"}
+            stream = container.add_stream("prores_ks", rate=25, options=options)
+            stream.width, stream.height, stream.pix_fmt = 64, 36, "yuva444p10le"
+            for alpha in frames:
+                frame = av.VideoFrame(64, 36, "yuva444p10le")
+                for k, plane in enumerate(frame.planes):
+                    codes = np.zeros((36, plane.line_size // 2), np.uint16)
+                    codes[:, :64] = np.round(alpha / 255 * 1023) if k == 3 else 512
+                    plane.update(codes.tobytes())
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    evaluation = evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1)
+    # 10 bits hold every 8-bit level to half a step of 1023.
+    assert max(person.mad for person in evaluation.clips[0].people) < 0.5 / 1023
+    assert evaluation.total.rq == pytest.approx(1)
+
+
+def test_folders_of_rgba_pictures(tmp_path: Path, clip: Clip) -> None:
+    write_vim(tmp_path / "gt", clip)
+    for n, frames in enumerate(clip):
+        for t, alpha in enumerate(frames):
+            deep = alpha.astype(np.uint16) * 257
+            rgba = np.dstack([np.full((*alpha.shape, 3), 9000, np.uint16), deep])
+            folder = tmp_path / "pred" / "a" / f"person_{n + 1:02d}"
+            write_matte(folder / f"{t + 1:06d}.png", rgba)
+    write_manifest(tmp_path / "pred" / "a", ["person_01", "person_02"], [1, 1], trim=False)
+    assert evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1).total.vmq == pytest.approx(1)
 
 
 # Errors name the file.
