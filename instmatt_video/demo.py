@@ -35,6 +35,8 @@ WIDTH, HEIGHT = 640, 360
 FRAME_RATE = 25
 NUM_FRAMES = 75
 SOUND_RATE_HZ = 48_000
+LOWER_EDGE_PX = HEIGHT + 115
+"""Of the cut-outs: the helmet she holds stays below the frame, for detectors take it for a head."""
 
 # Her outline in the photograph, 512 × 512 px, drawn by hand to a few pixels; grabCut does the rest.
 _OUTLINE = (
@@ -149,16 +151,16 @@ def _cast(photograph: EightBit, alpha: FloatImage) -> tuple[_Actor, _Actor]:
     in_blue = _with_blue_suit(foreground)
     return (
         _Actor(
-            *_scaled(in_blue[:, ::-1], alpha[:, ::-1], 0.54),
-            start_x=0.78,
-            reach_x=0.64,
+            *_scaled(in_blue[:, ::-1], alpha[:, ::-1], 0.72),
+            start_x=0.72,
+            reach_x=0.595,
             sway_deg=-1.5,
             tone_hz=277.18,
         ),
         _Actor(
-            *_scaled(foreground, alpha, 0.62),
-            start_x=0.25,
-            reach_x=0.46,
+            *_scaled(foreground, alpha, 0.78),
+            start_x=0.30,
+            reach_x=0.47,
             sway_deg=1.5,
             tone_hz=220.0,
         ),
@@ -219,8 +221,7 @@ def _draw(picture: FloatImage, actor: _Actor, t: float) -> FloatImage:
     height, width = actor.alpha.shape
     steps = math.sin(2 * math.pi * 4 * t)
     angle = math.radians(actor.sway_deg * math.sin(2 * math.pi * 2 * t))
-    # Her lower edge stays below the frame's, also when she sways and rises.
-    middle_x, lower_y = float(actor.position(t)) * WIDTH, HEIGHT + 14 + 3 * steps
+    middle_x, lower_y = float(actor.position(t)) * WIDTH, LOWER_EDGE_PX + 3 * steps
     cos, sin = math.cos(angle), math.sin(angle)
     turn = np.array([[cos, sin], [-sin, cos]])
     pivot = np.array([width / 2, height])
