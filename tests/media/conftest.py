@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import pytest
 
+from instmatt_video.media import FORMATS, FormatSpec
 from tests.media.made_clips import disc_picture, write_video
 
 
@@ -45,3 +46,10 @@ def make_folder(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(params=list(FORMATS))
+def spec(request: pytest.FixtureRequest) -> FormatSpec:
+    if request.param == "exr":
+        pytest.importorskip("OpenEXR")
+    return FORMATS[request.param]

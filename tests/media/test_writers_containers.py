@@ -1,0 +1,151 @@
+"""What a container carries besides the picture: colour, clock, sound."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from instmatt_video.media import (
+    FORMATS,
+    ClipInfo,
+    ColorTags,
+    open_alpha_stream,
+    open_source,
+)
+from tests.media.made_layers import (
+    INFO,
+    RATE,
+    coming_and_going,
+    soft_layer,
+    write_stream,
+)
+
+Maker = Callable[..., Path]
+
+
+def carried_info() -> ClipInfo:
+    return replace(
+        INFO,
+        timecode="01:00:00;00",
+        pixel_aspect=Fraction(8, 9),
+        color=ColorTags("smpte170m", "smpte170m", "smpte170m", is_full_range=True),
+    )
+
+
+def test_prores_carries_colour_timecode_and_aspect(tmp_path: Path) -> None:
+    path = write_stream(FORMATS["prores4444"], tmp_path, coming_and_going(), carried_info())
+    info = open_source(path).info
+    assert info.color == ColorTags("smpte170m", "smpte170m", "smpte170m", is_full_range=False)
+    assert info.timecode == "01:00:00;00"
+    assert info.pixel_aspect == Fraction(8, 9)
+    assert info.frame_rate == RATE
+    # The ProRes frame header, which editors trust more than the container's `colr` atom.
+    with av.open(path) as container:
+        packet = next(p for p in container.demux(video=0) if p.size)
+    header = bytes(packet)[8:28]
+    assert header[4:8] == b"apl0"
+    assert tuple(header[14:17]) == (6, 6, 6)
+
+
+@pytest.fixture
+def ffprobe() -> Iterator[Callable[[Path], list[dict[str, object]]]]:
+    if shutil.which("ffprobe") is None:
+        pytest.skip("ffprobe is not installed")
+
+    def probe(path: Path) -> list[dict[str, object]]:
+        command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)]
+        output = subprocess.run(command, capture_output=True, check=True).stdout
+        streams: list[dict[str, object]] = json.loads(output)["streams"]
+        return streams
+
+    yield probe
+
+
+def test_ffprobe_agrees(
+    tmp_path: Path, ffprobe: Callable[[Path], list[dict[str, object]]], make_video: Maker
+) -> None:
+    sound = make_video("sound.mp4", has_audio=True)
+    path = write_stream(
+        FORMATS["prores4444"], tmp_path, coming_and_going(), carried_info(), audio_from=sound
+    )
+    video, *others = ffprobe(path)
+    assert video["codec_tag_string"] == "ap4h"
+    assert video["profile"] == "4444"
+    assert video["pix_fmt"] in ("yuva444p12le", "yuva444p10le")
+    assert video["color_range"] == "tv"
+    assert video["color_space"] == video["color_primaries"] == "smpte170m"
+    assert video["sample_aspect_ratio"] == "8:9"
+    assert video["nb_frames"] == "6"
+    assert video["avg_frame_rate"] == "30000/1001"
+    assert [other["codec_type"] for other in others] == ["audio", "data"]
+    assert others[0]["codec_name"] == "aac"
+
+
+def audio_packets(path: Path) -> list[tuple[Fraction, bytes]]:
+    with av.open(path) as container:
+        return [
+            (packet.pts * packet.time_base, bytes(packet))
+            for packet in container.demux(audio=0)
+            if packet.size and packet.pts is not None
+        ]
+
+
+def test_sound_is_copied_bit_by_bit(tmp_path: Path, make_video: Maker) -> None:
+    source = make_video("sound.mp4", has_audio=True, count=25)
+    info = open_source(source).info
+    path = tmp_path / "person_01.mov"
+    with open_alpha_stream("prores4444", path, info, audio_from=source) as stream:
+        for frame in open_source(source):
+            stream.write(frame.time, None)
+    assert stream.warnings == []
+    assert audio_packets(path) == audio_packets(source)
+
+
+def test_sound_of_a_trimmed_stream_begins_with_it(tmp_path: Path, make_video: Maker) -> None:
+    source = make_video("sound.mp4", has_audio=True, count=25)
+    info = open_source(source).info
+    start = Fraction(10, 25)
+    path = tmp_path / "person_01.mov"
+    with open_alpha_stream(
+        "prores4444", path, info, audio_from=source, audio_start=start
+    ) as stream:
+        for k in range(10):
+            stream.write(Fraction(k, 25), None)
+    found = audio_packets(path)
+    wanted = [(t - start, data) for t, data in audio_packets(source) if start <= t < start * 2]
+    assert [data for _, data in found] == [data for _, data in wanted]
+    assert all(
+        abs(a - b) < Fraction(1, 40000) for (a, _), (b, _) in zip(found, wanted, strict=True)
+    )
+
+
+def test_sound_that_does_not_fit_is_left_out_with_a_warning(
+    tmp_path: Path, make_video: Maker
+) -> None:
+    source = make_video("sound.mp4", has_audio=True)
+    path = tmp_path / "person_01.webm"
+    with open_alpha_stream("webm", path, INFO, audio_from=source) as stream:
+        stream.write(Fraction(0), soft_layer())
+    assert stream.warnings == ["sound left out: aac does not go into a webm file"]
+    assert not open_source(path).info.has_audio
+
+
+def test_a_blank_frame_is_encoded_once(tmp_path: Path) -> None:
+    path = tmp_path / "person_01.mov"
+    with open_alpha_stream("prores4444", path, INFO) as stream:
+        stream.write(Fraction(0), None)
+        encoded = stream._blank_packet  # type: ignore[attr-defined]
+        for k in range(1, 30):
+            stream.write(k * 1001 * INFO.time_base, None)
+        assert stream._blank_packet is encoded  # type: ignore[attr-defined]
+    with av.open(path) as container:
+        packets = {bytes(packet) for packet in container.demux(video=0) if packet.size}
+    assert packets == {encoded}
