@@ -44,20 +44,13 @@ def describe_people(
     """
     boxes = as_boxes(boxes)
     vectors = np.zeros((len(boxes), VECTOR_LENGTH))
-    ellipse = _ellipse() if masks is None else None
+    ellipse = _ellipse()
     for index, box in enumerate(boxes):
         patch, share_inside = _cut_patch(image, box)
         if patch is None:
             continue
-        if ellipse is not None:
-            weight = ellipse
-        else:
-            assert masks is not None
-            weight = cv2.resize(
-                np.ascontiguousarray(masks[index], np.float32),
-                (PATCH_WIDTH, PATCH_HEIGHT),
-                interpolation=cv2.INTER_LINEAR,
-            )
+        mask = np.ascontiguousarray(ellipse if masks is None else masks[index], np.float32)
+        weight = cv2.resize(mask, (PATCH_WIDTH, PATCH_HEIGHT), interpolation=cv2.INTER_LINEAR)
         vectors[index] = _histograms(patch, weight * share_inside)
     return vectors
 
