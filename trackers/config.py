@@ -72,7 +72,7 @@ class TrackerConfig:
     min_lost_similarity: float = 0.75
     """Cosine of appearance below which a detection is not the person that a lost track waits
     for."""
-    max_reentry_frames: int = 90
+    max_reentry_frames: int = 60
     """An ended track may be taken up again by appearance for so long after it was last seen; 0:
     never."""
     min_reentry_similarity: float = 0.96
@@ -130,7 +130,7 @@ class StitchConfig:
     """What a loss of 1 in cosine against `neutral_similarity` adds to the cost."""
     neutral_similarity: float = 0.93
     """Cosine that speaks neither for nor against one person, 0..1."""
-    max_absence_frames: int = 3000
+    max_absence_frames: int = 150
     """Longest absence that strong appearance may bridge, cuts included."""
     strong_similarity: float = 0.98
     """Cosine from which appearance alone joins, 0..1."""
