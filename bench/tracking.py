@@ -5,10 +5,11 @@
     python bench/tracking.py --data DIR      # DIR/<sequence>/det.txt, gt.txt, seqinfo.ini
     python bench/tracking.py --keep RESULTS  # leaves RESULTS/online/*.txt and RESULTS/offline/*.txt
 
-Boxes and scores only. Online, a row depends on no later detection, except that the first rows of a
-track are given out when it is confirmed (`TrackerConfig.confirm_frames`). The settings were tuned
-on ADL-Rundle-6, ETH-Sunnyday, PETS09-S2L1 and TUD-Campus; KITTI-17 and TUD-Stadtmitte were only
-measured.
+Boxes and scores only. Online, a row depends on no later detection, except that the first rows of
+a track are given out when it is confirmed (`TrackerConfig.confirm_frames`). The random searches
+ran on ADL-Rundle-6, ETH-Sunnyday, PETS09-S2L1 and TUD-Campus; the last one-at-a-time comparisons
+(least overlap, growth of boxes, direction) were read over all six, so KITTI-17 and TUD-Stadtmitte
+are not wholly unseen.
 Needs the extra `eval` (trackeval).
 """
 
