@@ -73,6 +73,7 @@ def load_matting_weights(path: Path) -> InstanceMattingNetwork:
 
 
 def _config_from(values: dict[str, Any]) -> MattingNetworkConfig:
-    return MattingNetworkConfig(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    )
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
+    return MattingNetworkConfig(**fields)

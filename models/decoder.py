@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from .layers import ConvNormAct, normalisation
+from .blocks import BLOCK_PX, BlockGrid, cut_patches
+from .layers import ConvNormAct, convolve_valid, normalisation
 
 LEAKY_SLOPE = 0.2
 """Slope below 0 of every activation of decoder, heads and refinement."""
@@ -59,6 +60,17 @@ class Upsample(nn.Module):
             result: Tensor = self.act(self.norm(self.transposed(x)))
             return result
         return F.interpolate(self.conv(x), scale_factor=2.0, mode="nearest")
+
+    def forward_valid(self, x: Tensor) -> Tensor:
+        """Return `(N, out_channels, 2H, 2W)` of an `x` that carries a border, `(N, C, H + 2, W + 2)`."""
+        if self.transposed is not None:
+            layer = self.transposed
+            assert isinstance(layer, nn.ConvTranspose2d)
+            # Padding 3 instead of 1 cuts the border's own two output pixels off each side.
+            up = F.conv_transpose2d(x, layer.weight, layer.bias, 2, 3)
+            result: Tensor = self.act(self.norm(up))
+            return result
+        return F.interpolate(self.conv.forward_valid(x), scale_factor=2.0, mode="nearest")
 
 
 class DecoderBlock(nn.Module):
@@ -116,6 +128,27 @@ class DecoderBlock(nn.Module):
             identity = F.interpolate(self.projection(x), scale_factor=2.0, mode="nearest")
         return F.leaky_relu(self.conv2(self.conv1(x)) + identity, LEAKY_SLOPE)
 
+    def forward_blocks(self, x: Tensor, grid: BlockGrid) -> Tensor:
+        """Return the block's output in the active blocks alone, `(K, out_channels, b, b)`.
+
+        Args:
+            x: `(K, in_channels, b, b)`; for a doubling block, of half the side and with its border,
+                `(K, in_channels, b / 2 + 2, b / 2 + 2)`.
+            grid: The active blocks.
+        """
+        if self.projection is not None:
+            assert isinstance(self.conv1, Upsample)
+            inner = self.conv1.forward_valid(x)
+            projected = self.projection(x[:, :, 1:-1, 1:-1])
+            identity = F.interpolate(projected, scale_factor=2.0, mode="nearest")
+        else:
+            assert isinstance(self.conv1, ConvNormAct)
+            inner = self.conv1.forward_valid(grid.patches(x))
+            identity = x
+        return F.leaky_relu_(
+            self.conv2.forward_valid(grid.patches(inner)).add_(identity), LEAKY_SLOPE
+        )
+
 
 class TriMatteHead(nn.Module):
     """Feature map to the three logits of a tri-matte: target, reference, background.
@@ -135,6 +168,16 @@ class TriMatteHead(nn.Module):
         """Return logits, `(N, 3, H, W)`."""
         logits: Tensor = self.logits(self.hidden(x))
         return logits
+
+    def forward_blocks(self, x: Tensor, grid: BlockGrid) -> Tensor:
+        """Return logits in the active blocks alone, `(K, 3, b, b)`.
+
+        Args:
+            x: Features with their border, `(K, C, b + 2, b + 2)`.
+            grid: The active blocks.
+        """
+        hidden = self.hidden.forward_valid(x)
+        return convolve_valid(self.logits, grid.patches(hidden))
 
 
 class Decoder(nn.Module):
@@ -189,9 +232,32 @@ class Decoder(nn.Module):
             coarse: `(N, C, H / 32, W / 32)`.
             shortcuts: Maps at strides 1, 2, 4, 8, 16.
         """
-        x = coarse
-        maps = []
-        for stage, level in zip(self.stages, (4, 3, 2, 1), strict=True):
-            x = stage(x) + shortcuts[level]
-            maps.append(x)
-        return maps[1], maps[2], self.full(x) + shortcuts[0]
+        feature_os8, feature_os4 = self.forward_coarse(coarse, shortcuts[2:])
+        half = self.stages[3](feature_os4) + shortcuts[1]
+        return feature_os8, feature_os4, self.full(half) + shortcuts[0]
+
+    def forward_coarse(self, coarse: Tensor, shortcuts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the features at strides 8 and 4.
+
+        Args:
+            coarse: `(N, C, H / 32, W / 32)`.
+            shortcuts: Maps at strides 4, 8, 16.
+        """
+        stride16 = self.stages[0](coarse) + shortcuts[2]
+        stride8 = self.stages[1](stride16) + shortcuts[1]
+        return stride8, self.stages[2](stride8) + shortcuts[0]
+
+    def forward_half(self, quarter: Tensor, grid: BlockGrid) -> Tensor:
+        """Return the last stage's output in the active blocks alone, without its shortcut.
+
+        Args:
+            quarter: Feature at stride 4, `(N, C, H / 4, W / 4)`.
+            grid: The active blocks; at stride 2 they are `BLOCK_PX / 2` wide.
+        """
+        x = cut_patches(quarter, grid.places, BLOCK_PX // 4, 1)
+        stage = self.stages[3]
+        assert isinstance(stage, nn.Sequential)
+        for block in stage:
+            assert isinstance(block, DecoderBlock)
+            x = block.forward_blocks(x, grid)
+        return x

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .blocks import BLOCK_PX, BlockGrid, cut_patches
 from .layers import ConvNormAct
 
 
@@ -140,6 +141,15 @@ class Encoder(nn.Module):
         Args:
             x: Normalised image and tri-mask, `(N, in_channels, H, W)`; sides are multiples of 32.
         """
+        coarse, maps = self.forward_trunk(x)
+        return coarse, [shortcut(m) for shortcut, m in zip(self.shortcuts, maps, strict=True)]
+
+    def forward_trunk(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the map at stride 32 after ASPP, and what the shortcuts at strides 1 to 16 read.
+
+        Args:
+            x: As for `forward`.
+        """
         half = self.stem2(self.stem1(x))
         maps = [x, half]
         feature = self.stem3(half)
@@ -147,4 +157,18 @@ class Encoder(nn.Module):
             feature = stage(feature)
             maps.append(feature)
         coarse: Tensor = self.aspp(maps.pop())
-        return coarse, [shortcut(m) for shortcut, m in zip(self.shortcuts, maps, strict=True)]
+        return coarse, maps
+
+    def forward_shortcut(self, level: int, dense: Tensor, grid: BlockGrid) -> Tensor:
+        """Return a shortcut's output in the active blocks alone, `(K, C, b, b)`.
+
+        Args:
+            level: 0 is the shortcut at stride 1, 1 the one at stride 2.
+            dense: What the shortcut reads, from `forward_trunk`.
+            grid: The active blocks.
+        """
+        first, *others = self.shortcuts[level]
+        x: Tensor = first.forward_valid(cut_patches(dense, grid.places, BLOCK_PX >> level, 1))
+        for layer in others:
+            x = layer.forward_valid(grid.patches(x))
+        return x

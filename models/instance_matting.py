@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .matting_network import MattingNetwork, MattingNetworkConfig, MattingOutput
-from .refinement import MultiInstanceRefinement
+from .matting_network import CoarseMattes, MattingNetwork, MattingNetworkConfig, MattingOutput
+from .refinement import MultiInstanceRefinement, Strategy
 from .tri_mask import build_tri_masks
 
 STRIDE = 32
@@ -53,7 +53,12 @@ class InstanceMattingNetwork(nn.Module):
 
     @torch.no_grad()
     def predict(
-        self, image: Tensor, tri_masks: Tensor, groups: Tensor, has_refinement: bool = True
+        self,
+        image: Tensor,
+        tri_masks: Tensor,
+        groups: Tensor,
+        has_refinement: bool = True,
+        strategy: Strategy = "parallel",
     ) -> Tensor:
         """Return final tri-mattes, `(N, 3, H, W)`, 0..1.
 
@@ -64,16 +69,45 @@ class InstanceMattingNetwork(nn.Module):
             tri_masks: Guidance, `(N, 3, H, W)`, 0..1.
             groups: `(N,)` integers 0..G-1; samples of one picture share a number.
             has_refinement: Run the multi-instance refinement.
+            strategy: How instances hear one another, as for `MultiInstanceRefinement`.
         """
-        fused, region, feature = self.branch.predict(image, tri_masks[:, : self.mask_channels])
-        shared = torch.bincount(groups)[groups] > 1
-        if not has_refinement or not shared.any():
-            return fused
-        _, compact = torch.unique(groups[shared], return_inverse=True)
-        refined = self.refinement(image[shared], fused[shared], feature[shared], compact)
-        result = fused.clone()
-        result[shared] = torch.where(region[shared], refined, fused[shared])
-        return result
+        guidance = tri_masks[:, : self.mask_channels]
+        coarse = self.predict_coarse(image, guidance)
+        wanted = torch.zeros_like(coarse.region)
+        pictures = []
+        for group in groups.unique() if has_refinement else ():
+            members = (groups == group).nonzero().flatten()
+            if len(members) > 1:
+                # Whoever is refined reads the features of all there.
+                wanted[members] = coarse.region[members].any(0)
+                pictures.append(members)
+        tri_mattes, features = self.branch.predict_fine(coarse, wanted)
+        for members in pictures:
+            tri_mattes[members] = self.refinement.refine_blocks(
+                image[members[0]],
+                tri_mattes[members],
+                features.of(members),
+                coarse.region[members],
+                strategy,
+            )
+        return tri_mattes
+
+    def predict_coarse(self, image: Tensor, guidance: Tensor) -> CoarseMattes:
+        """Return the coarse mattes of all samples; on a CPU one after the other.
+
+        A batch gives a CPU nothing, and takes the memory of all at once.
+
+        Args:
+            image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
+            guidance: As many channels of the tri-masks as the network reads, `(N, C, H, W)`, 0..1.
+        """
+        if image.is_cuda:
+            return self.branch.predict_coarse(image, guidance)
+        parts = [
+            self.branch.predict_coarse(image[n : n + 1], guidance[n : n + 1])
+            for n in range(len(image))
+        ]
+        return CoarseMattes(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
     def matte_picture(self, image: Tensor, masks: Tensor, has_refinement: bool = True) -> Tensor:
         """Return the alphas of everybody in one picture, `(n, H, W)`, 0..1.

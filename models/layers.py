@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -75,9 +76,25 @@ class ConvNormAct(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the layer's output, `(N, out_channels, H / stride, W / stride)`."""
-        x = self.conv(x)
+        return self._finish(self.conv(x))
+
+    def forward_valid(self, x: Tensor) -> Tensor:
+        """Return the output of an `x` that carries its border, so that none is padded.
+
+        Args:
+            x: `(N, in_channels, H + 2, W + 2)` for a 3×3 kernel of stride 1.
+        """
+        return self._finish(convolve_valid(self.conv, x))
+
+    def _finish(self, x: Tensor) -> Tensor:
         if self.is_norm_last:
             result: Tensor = self.norm(self.act(x))
             return result
         result = self.act(self.norm(x))
         return result
+
+
+def convolve_valid(layer: nn.Module, x: Tensor) -> Tensor:
+    """Return a convolution of stride 1 without padding: `x` carries its border."""
+    assert isinstance(layer, nn.Conv2d)
+    return F.conv2d(x, layer.weight, layer.bias, dilation=layer.dilation, groups=layer.groups)

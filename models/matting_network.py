@@ -12,13 +12,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .blocks import BlockGrid, find_blocks, paste_blocks
 from .decoder import Decoder, TriMatteHead, Upsampling
 from .encoder import Encoder
-from .progressive_refinement import fuse_tri_mattes
+from .progressive_refinement import fuse_coarse_mattes, fuse_tri_mattes
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 """Mean of the RGB channels, 0..1, that the network's input is centred by (ImageNet)."""
 IMAGE_STD = (0.229, 0.224, 0.225)
+
+REFINEMENT_REACH_PX = 4
+"""How far multi-instance refinement sees: its four 3×3 convolutions."""
 
 Activation = Literal["tanh", "softmax"]
 RefinementRule = Literal["paper", "release"]
@@ -119,6 +123,40 @@ class MattingOutput(NamedTuple):
     """`(N, C, H, W)`, the input of the stride-1 head; multi-instance refinement reads it."""
 
 
+class CoarseMattes(NamedTuple):
+    """What is known of each sample before the finest layers run; the first three are their input."""
+
+    picture: Tensor
+    """Image and guidance, `(N, C, H, W)`."""
+    half: Tensor
+    """What the shortcut at stride 2 reads."""
+    quarter: Tensor
+    """The decoder's feature at stride 4."""
+    tri_mattes: Tensor
+    """Of the heads at strides 8 and 4, fused, `(N, 3, H, W)`, 0..1."""
+    region: Tensor
+    """Where the head at stride 1 decides, `(N, 1, H, W)`, bool."""
+
+
+class BlockFeatures(NamedTuple):
+    """The feature that multi-instance refinement reads, in the blocks where it is needed."""
+
+    grid: BlockGrid
+    values: Tensor
+    """`(K, C, b, b)`."""
+
+    def of(self, samples: Tensor) -> BlockFeatures:
+        """Return those of some samples, renumbered in the order that is given."""
+        grid = self.grid.of(samples)
+        places = grid.places.clone()
+        places[:, 0] = samples[places[:, 0]]
+        return BlockFeatures(grid, self.values[self.grid.rows_at(places)])
+
+    def crop(self, rows: slice, columns: slice) -> BlockFeatures:
+        """Return those of a rectangle of blocks; beyond its edge they are still seen."""
+        return BlockFeatures(self.grid.crop(rows, columns), self.values)
+
+
 class MattingNetwork(nn.Module):
     """Encoder, decoder and three heads (the structure of Yu et al. 2021, as the paper says).
 
@@ -188,6 +226,71 @@ class MattingNetwork(nn.Module):
         output = self(image, guidance)
         fused, region = fuse_tri_mattes(output.os8, output.os4, output.os1)
         return fused, region, output.feature
+
+    def predict_coarse(self, image: Tensor, guidance: Tensor) -> CoarseMattes:
+        """Return the tri-mattes of the two coarser heads, and where the finest is to decide.
+
+        With `predict_fine` this gives what `predict` gives, with the finest layers run only where
+        their output counts.
+
+        Args:
+            image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
+            guidance: Tri-masks, `(N, 3, H, W)`, 0..1.
+        """
+        picture = torch.cat((image, guidance), 1).contiguous(memory_format=torch.channels_last)
+        coarse, maps = self.encoder.forward_trunk(picture)
+        shortcuts = [
+            shortcut(x) for shortcut, x in zip(self.encoder.shortcuts[2:], maps[2:], strict=True)
+        ]
+        stride8, quarter = self.decoder.forward_coarse(coarse, shortcuts)
+        # Three planes are enlarged faster one after the other than interleaved.
+        os8 = activate(_enlarge(self.head_os8(stride8).contiguous(), 8), self.config)
+        os4 = activate(_enlarge(self.head_os4(quarter).contiguous(), 4), self.config)
+        tri_mattes, region = fuse_coarse_mattes(os8, os4)
+        return CoarseMattes(picture, maps[1], quarter, tri_mattes, region)
+
+    def predict_fine(
+        self, coarse: CoarseMattes, wanted: Tensor | None = None
+    ) -> tuple[Tensor, BlockFeatures]:
+        """Return fused tri-mattes `(N, 3, H, W)`, 0..1, and the feature where refinement reads it.
+
+        Args:
+            coarse: From `predict_coarse`.
+            wanted: Where samples are to be refined, `(N, 1, H, W)`, bool: the feature is right within
+                the refinement's reach of it and of the region. `None`: no further than the region.
+        """
+        region = coarse.region
+        needed = region if wanted is None else region | wanted
+        depth = len(self.encoder.shortcuts[0])
+        is_fine = find_blocks(needed, REFINEMENT_REACH_PX + depth - 1)
+        blocks = self.config.decoder_blocks[3]
+        # A pixel reads up to 3 px around through the doubling, and 2 more for each convolution.
+        is_half = find_blocks(needed, REFINEMENT_REACH_PX + 3 + 2 * (2 * blocks - 1))
+        is_decided = find_blocks(region, 1)
+        os1 = coarse.tri_mattes.clone()
+        values = []
+        # One sample at a time: no more memory for many people than for one.
+        for n in range(len(region)):
+            one = slice(n, n + 1)
+            grid = BlockGrid(is_fine[one])
+            feature = self._fine_feature(coarse, one, BlockGrid(is_half[one]), grid)
+            head_grid = BlockGrid(is_decided[one])
+            logits = self.head_os1.forward_blocks(
+                grid.patches(feature, head_grid.places), head_grid
+            )
+            paste_blocks(os1[one], head_grid.places, activate(logits, self.config))
+            values.append(feature)
+        fused = torch.where(region, os1, coarse.tri_mattes)
+        return fused, BlockFeatures(BlockGrid(is_fine), torch.cat(values))
+
+    def _fine_feature(
+        self, coarse: CoarseMattes, one: slice, half_grid: BlockGrid, grid: BlockGrid
+    ) -> Tensor:
+        """Return the feature at full resolution of one sample's active blocks, `(K, C, b, b)`."""
+        half = self.decoder.forward_half(coarse.quarter[one], half_grid)
+        half += self.encoder.forward_shortcut(1, coarse.half[one], half_grid)
+        feature = self.decoder.full.forward_valid(half_grid.patches(half, grid.places))
+        return feature.add_(self.encoder.forward_shortcut(0, coarse.picture[one], grid))
 
 
 def activate(logits: Tensor, config: MattingNetworkConfig) -> Tensor:

@@ -46,17 +46,26 @@ def dilate(region: Tensor, size_px: int) -> Tensor:
     Returns:
         `(N, C, H, W)`, bool.
     """
-    kernel = torch.zeros(size_px, size_px)
+    height, width = region.shape[-2:]
+    spans = ellipse_offsets(size_px)
     radius = size_px // 2
-    for row, (first, last) in enumerate(ellipse_offsets(size_px)):
-        kernel[row, first + radius : last + radius + 1] = 1
-    # Dilation looks the reflected way; for the odd sizes used here the ellipse is symmetric.
-    n, c, h, w = region.shape
-    flat = region.reshape(n * c, 1, h, w).to(torch.float32)
-    weight = kernel.flip(0, 1)[None, None].to(flat.device)
-    before = size_px - 1 - radius
-    padded = F.pad(flat, (before, radius, before, radius))
-    return (F.conv2d(padded, weight) > 0.5).reshape(n, c, h, w)
+    padded = F.pad(region.to(torch.uint8), (radius, radius, radius, radius))
+    # Rows of the ellipse contain one another: each distinct row is its predecessor, widened.
+    widened: dict[tuple[int, int], Tensor] = {}
+    first, last = 0, 0
+    row = padded[..., radius : radius + width].clone()
+    for span in sorted(set(spans), key=lambda span: span[1] - span[0]):
+        while first > span[0]:
+            first -= 1
+            row |= padded[..., radius + first : radius + first + width]
+        while last < span[1]:
+            last += 1
+            row |= padded[..., radius + last : radius + last + width]
+        widened[span] = row.clone()
+    result = torch.zeros_like(region, dtype=torch.uint8)
+    for index, span in enumerate(spans):
+        result |= widened[span][..., index : index + height, :]
+    return result.bool()
 
 
 def uncertain(mattes: Tensor) -> Tensor:
@@ -88,8 +97,25 @@ def fuse_tri_mattes(
     Source:
         Yu et al. 2021 (progressive refinement module), in InstMatt's three-channel version.
     """
+    fused, region = fuse_coarse_mattes(os8, os4, width_os4_px, width_os1_px)
+    return torch.where(region, os1, fused), region
+
+
+def fuse_coarse_mattes(
+    os8: Tensor,
+    os4: Tensor,
+    width_os4_px: int = WIDTH_OS4_PX,
+    width_os1_px: int = WIDTH_OS1_PX,
+) -> tuple[Tensor, Tensor]:
+    """Return the fusion of the two coarser heads, and the region that the finest is to decide.
+
+    Args:
+        os8: As for `fuse_tri_mattes`.
+        os4: As for `fuse_tri_mattes`.
+        width_os4_px: As for `fuse_tri_mattes`.
+        width_os1_px: As for `fuse_tri_mattes`.
+    """
     # The union of the channels' dilations is the dilation of their union.
     region_os4 = dilate(uncertain(os8).any(1, keepdim=True), width_os4_px)
     fused = torch.where(region_os4, os4, os8)
-    region_os1 = dilate(uncertain(fused).any(1, keepdim=True), width_os1_px)
-    return torch.where(region_os1, os1, fused), region_os1
+    return fused, dilate(uncertain(fused).any(1, keepdim=True), width_os1_px)

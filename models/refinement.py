@@ -8,10 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .blocks import BLOCK_PX, BlockGrid, cut_patches, find_blocks, paste_blocks
 from .decoder import LEAKY_SLOPE
-from .matting_network import MattingNetworkConfig, RefinementRule, activate
+from .layers import convolve_valid
+from .matting_network import BlockFeatures, MattingNetworkConfig, RefinementRule, activate
 
 Strategy = Literal["parallel", "cycle"]
+
+BLOCKS_AT_ONCE = 64
+"""Blocks that are separated together: enough to be fast, few enough to be small."""
 
 
 class MultiInstanceRefinement(nn.Module):
@@ -66,6 +71,64 @@ class MultiInstanceRefinement(nn.Module):
             exchanged = interact_in_cycle(separated, groups, coverage, rule)
         return self.aggregate(image, exchanged)
 
+    def refine_blocks(
+        self,
+        image: Tensor,
+        tri_mattes: Tensor,
+        features: BlockFeatures,
+        region: Tensor,
+        strategy: Strategy = "parallel",
+    ) -> Tensor:
+        """Return tri-mattes `(n, 3, H, W)`, 0..1, refined in a region and unchanged elsewhere.
+
+        The same as `forward` there, computed only in the blocks that the region needs.
+
+        Args:
+            image: Normalised RGB of the one picture, `(3, H, W)`.
+            tri_mattes: Of its instances, `(n, 3, H, W)`, 0..1.
+            features: Of its instances; right within `REFINEMENT_REACH_PX` of anyone's region.
+            region: `(n, 1, H, W)`, bool.
+            strategy: As for `forward`.
+        """
+        count = len(tri_mattes)
+        everyone = region.any(0, keepdim=True)
+        grid = BlockGrid(find_blocks(everyone, 3).expand(count, -1, -1))
+        separated = self._separate_blocks(tri_mattes, features, grid)
+        by_instance = separated.unflatten(0, (count, -1)).unflatten(2, (3, -1))
+        groups = torch.zeros(count, dtype=torch.long, device=image.device)
+        exchange = interact if strategy == "parallel" else interact_in_cycle
+        # (n, blocks, 3, D, b, b): the equations want the components second
+        exchanged = exchange(by_instance.transpose(1, 2), groups, rule=self.config.refinement_rule)
+        exchanged = exchanged.transpose(1, 2).flatten(2, 3).flatten(0, 1)
+        refined = tri_mattes.clone()
+        for index, is_active in enumerate(find_blocks(region, 2)):
+            own = BlockGrid(is_active[None])
+            places = own.places + own.places.new_tensor([index, 0, 0])
+            pixels = cut_patches(image[None], own.places, BLOCK_PX, 1)
+            x = torch.cat((grid.patches(exchanged, places), pixels), 1)
+            x = F.leaky_relu_(convolve_valid(self.merge1, x), LEAKY_SLOPE)
+            x = convolve_valid(self.merge2, own.patches(x))
+            logits = convolve_valid(self.head, own.patches(x))
+            paste_blocks(refined, places, activate(logits, self.config))
+        return torch.where(region, refined, tri_mattes)
+
+    def _separate_blocks(
+        self, tri_mattes: Tensor, features: BlockFeatures, grid: BlockGrid
+    ) -> Tensor:
+        """Return the projected features of the three components, `(K, 3 * D, b, b)`."""
+        parts = []
+        for places in grid.places.split(BLOCKS_AT_ONCE):
+            feature = features.grid.patches(features.values, places)
+            attention = cut_patches(tri_mattes, places, BLOCK_PX, 1)
+            projected = [
+                F.conv2d(feature * attention[:, c : c + 1], weight, bias)
+                for c, (weight, bias) in enumerate(
+                    zip(self.split.weight.chunk(3), self.split.bias.chunk(3), strict=True)
+                )
+            ]
+            parts.append(torch.cat(projected, 1))
+        return torch.cat(parts)
+
     def separate(self, tri_mattes: Tensor, features: Tensor) -> Tensor:
         """Return the attended, projected features of target, reference and background, `(N, 3, D, H, W)`."""
         attended = tri_mattes[:, :, None] * features[:, None]  # (N, 3, C, H, W)
@@ -88,7 +151,8 @@ def interact(
     """Return the features after one parallel exchange inside each group.
 
     Args:
-        features: F_t, F_r, F_b of each instance, `(N, 3, D, H, W)`.
+        features: F_t, F_r, F_b of each instance, `(N, 3, D, H, W)`; without a coverage, whatever
+            axes may follow the second.
         groups: `(N,)` integers 0..G-1.
         coverage: Where each instance takes part, `(N, 1, H, W)`, 0 or 1; `None` is everywhere. n of
             the equations then counts, at each pixel, those who do.
@@ -103,7 +167,8 @@ def interact(
     """
     count = int(groups.max()) + 1 if len(groups) else 0
     if coverage is None:
-        n = torch.bincount(groups, minlength=count)[groups].to(features.dtype).view(-1, 1, 1, 1)
+        n = torch.bincount(groups, minlength=count)[groups].to(features.dtype)
+        n = n.view(-1, *(1,) * (features.ndim - 2))
     else:
         features = features * coverage[:, None]
         members = coverage.new_zeros((count, *coverage.shape[1:])).index_add(0, groups, coverage)

@@ -5,12 +5,16 @@ Sums instead of unions in the tri-masks, a padded frame, refinement in windows a
 
 from __future__ import annotations
 
+from types import EllipsisType
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from .blocks import BLOCK_PX
 from .instance_matting import STRIDE, InstanceMattingNetwork
+from .matting_network import REFINEMENT_REACH_PX, BlockFeatures
 from .refinement import MultiInstanceRefinement
 from .release_windows import Window, find_duplicates, select_windows
 from .tri_mask import build_release_tri_masks
@@ -21,17 +25,9 @@ WINDOW_BORDER_PX = 10
 """A window's own border, which it reads but does not write."""
 MIN_CHANGE = 0.01
 """An instance whose target matte changed no more than this in a pass is done."""
-
-
-class WindowedRefinement(NamedTuple):
-    """What the release's refinement of one picture did."""
-
-    tri_mattes: Tensor
-    """`(n, 3, H, W)`, 0..1."""
-    windows: list[Window]
-    is_duplicate: Tensor
-    """`(n,)`, bool."""
-    num_passes: int
+MAX_PASSES = 2
+GUESSED_GROWTH_PX = 12
+"""How far around the pixels that count two passes and their overlaps usually have to refine."""
 
 
 @torch.no_grad()
@@ -48,9 +44,22 @@ def matte_as_release(network: InstanceMattingNetwork, image: Tensor, masks: Tens
         return masks.clone()
     padded = pad_as_release(image)
     guidance = build_release_tri_masks(pad_as_release(masks))
-    fused, region, feature = network.branch.predict(padded.expand(count, -1, -1, -1), guidance)
-    refined = refine_in_windows(network.refinement, padded, fused, feature).tri_mattes
-    final = torch.where(region, refined, fused)
+    coarse = network.predict_coarse(padded.expand(count, -1, -1, -1), guidance)
+    guess = grow_square(coarse.region.any(0, keepdim=True), GUESSED_GROWTH_PX)
+    fused, features = network.branch.predict_fine(coarse, guess.expand_as(coarse.region))
+    windows = select_windows(fused)
+    is_duplicate = find_duplicates(fused)
+    everywhere = torch.ones_like(coarse.region)
+    # Usually the pixels that count show who is still changing; if not, the release looks everywhere.
+    for counted in (coarse.region, everywhere):
+        plan = plan_steps(counted, windows)
+        if (plan.wanted & ~guess).any():
+            _, features = network.branch.predict_fine(coarse, plan.wanted.expand_as(everywhere))
+            guess = plan.wanted
+        result = run_steps(network.refinement, padded, fused, features, plan, is_duplicate)
+        if result.is_decided:
+            break
+    final = torch.where(coarse.region, result.tri_mattes, fused)
     return final[:, 0, FRAME_PX : FRAME_PX + height, FRAME_PX : FRAME_PX + width]
 
 
@@ -65,56 +74,138 @@ def pad_as_release(planes: Tensor) -> Tensor:
     return planes[..., rows, :][..., columns]
 
 
-def refine_in_windows(
-    refinement: MultiInstanceRefinement, image: Tensor, tri_mattes: Tensor, features: Tensor
+class RefinementPlan(NamedTuple):
+    """Which pixels each step has to refine, a step being one window in one pass."""
+
+    windows: list[Window]
+    steps: list[Tensor]
+    """For both passes, in order, `(n, 1, h, w)`, bool: inside the border of the step's window."""
+    wanted: Tensor
+    """Everything that any step refines, for anyone, `(1, 1, H, W)`, bool."""
+
+
+class WindowedRefinement(NamedTuple):
+    """What the release's refinement of one picture did."""
+
+    tri_mattes: Tensor
+    """`(n, 3, H, W)`, 0..1; right where the plan counted pixels."""
+    num_passes: int
+    is_decided: bool
+    """Whether the planned pixels were enough to know who goes into the second pass."""
+
+
+def plan_steps(counted: Tensor, windows: list[Window]) -> RefinementPlan:
+    """Return what has to be refined for the last pass to be right where it counts.
+
+    A step reads what the steps before it wrote, `REFINEMENT_REACH_PX` around its own pixels.
+
+    Args:
+        counted: Where each instance's result is used, `(n, 1, H, W)`, bool.
+        windows: In their order.
+    """
+    needed = counted.clone()
+    wanted = torch.zeros_like(counted[:1])
+    steps = []
+    for window in reversed(windows * MAX_PASSES):
+        inside = _area(window, WINDOW_BORDER_PX)
+        mask = needed[inside].clone()
+        steps.append(mask)
+        together = mask.any(0, keepdim=True)
+        wanted[inside] |= together
+        reach = REFINEMENT_REACH_PX
+        padded = F.pad(together, (reach, reach, reach, reach))
+        needed[_area(window, WINDOW_BORDER_PX - reach)] |= grow_square(padded, reach)
+    return RefinementPlan(windows, steps[::-1], wanted)
+
+
+def run_steps(
+    refinement: MultiInstanceRefinement,
+    image: Tensor,
+    tri_mattes: Tensor,
+    features: BlockFeatures,
+    plan: RefinementPlan,
+    is_duplicate: Tensor,
 ) -> WindowedRefinement:
-    """Return tri-mattes refined window by window, each window reading what those before it wrote.
+    """Return tri-mattes refined window by window, each reading what those before it wrote.
 
     Args:
         refinement: Of a network with the release's rule.
         image: Normalised RGB, `(3, H, W)`.
         tri_mattes: Fused, `(n, 3, H, W)`, 0..1; `n` is at least 1.
-        features: `(n, C, H, W)`.
+        features: Right within the refinement's reach of what the plan wants.
+        plan: What to refine.
+        is_duplicate: `(n,)`, bool; they are not refined, and not heard.
     """
-    windows = select_windows(tri_mattes)
-    is_duplicate = find_duplicates(tri_mattes)
     members = (~is_duplicate).nonzero().flatten()
+    if len(members) == 0:
+        return WindowedRefinement(tri_mattes, 0, True)
     current = tri_mattes[members]
-    kept_features = features[members]
+    heard = features.of(members)
     is_active = torch.ones(len(members), dtype=torch.bool, device=members.device)
     passes = 0
+    is_decided = True
     # The release stops after its second pass, whatever that changed.
-    while passes < 2 and is_active.any():
+    while passes < MAX_PASSES and is_active.any():
         before = current[:, 0].clone()
-        for window in windows:
-            _refine_window(refinement, image, current, kept_features, window, is_active)
+        first = passes * len(plan.windows)
+        for window, mask in zip(plan.windows, plan.steps[first:], strict=False):
+            _refine_window(
+                refinement, image, current, heard, window, mask[members] & _per_sample(is_active)
+            )
         passes += 1
         is_active = (current[:, 0] - before).abs().amax((1, 2)) > MIN_CHANGE
+        if passes == 1:
+            is_everywhere = all(mask.all() for mask in plan.steps[: len(plan.windows)])
+            is_decided = bool(is_active.all()) or is_everywhere
     result = tri_mattes.clone()
     result[members] = current
-    return WindowedRefinement(result, windows, is_duplicate, passes)
+    return WindowedRefinement(result, passes, is_decided)
+
+
+def grow_square(region: Tensor, reach_px: int) -> Tensor:
+    """Return a region `(N, 1, H, W)`, bool, grown by a square that reaches so far on every side."""
+    side = 2 * reach_px + 1
+    rows = F.max_pool2d(region.to(torch.float32), (side, 1), 1, (reach_px, 0))
+    return F.max_pool2d(rows, (1, side), 1, (0, reach_px)) > 0
 
 
 def _refine_window(
     refinement: MultiInstanceRefinement,
     image: Tensor,
     tri_mattes: Tensor,
-    features: Tensor,
+    features: BlockFeatures,
     window: Window,
-    is_active: Tensor,
+    mask: Tensor,
 ) -> None:
-    """Refine one window of `tri_mattes` in place, for the active instances."""
-    area = (..., slice(window.top, window.bottom), slice(window.left, window.right))
-    count = len(tri_mattes)
-    refined = refinement(
-        image[area].expand(count, -1, -1, -1),
-        tri_mattes[area],
-        features[area],
-        torch.zeros(count, dtype=torch.long, device=tri_mattes.device),
+    """Refine the masked pixels inside one window of `tri_mattes` in place."""
+    top, left = window.top // BLOCK_PX, window.left // BLOCK_PX
+    bottom, right = -(-window.bottom // BLOCK_PX), -(-window.right // BLOCK_PX)
+    # The window's own border keeps every read inside these whole blocks.
+    area = (
+        ...,
+        slice(top * BLOCK_PX, bottom * BLOCK_PX),
+        slice(left * BLOCK_PX, right * BLOCK_PX),
     )
-    border = WINDOW_BORDER_PX
-    inside = (..., slice(border, -border), slice(border, -border))
-    tri_mattes[area][inside][is_active] = refined[inside][is_active]
+    region = torch.zeros_like(tri_mattes[:, :1], dtype=torch.bool)
+    region[_area(window, WINDOW_BORDER_PX)] = mask
+    tri_mattes[area] = refinement.refine_blocks(
+        image[area],
+        tri_mattes[area],
+        features.crop(slice(top, bottom), slice(left, right)),
+        region[area],
+    )
+
+
+def _area(window: Window, border: int) -> tuple[EllipsisType, slice, slice]:
+    return (
+        ...,
+        slice(window.top + border, window.bottom - border),
+        slice(window.left + border, window.right - border),
+    )
+
+
+def _per_sample(values: Tensor) -> Tensor:
+    return values.view(-1, 1, 1, 1)
 
 
 def _reflected(size: int, before: int, after: int, device: torch.device) -> Tensor:

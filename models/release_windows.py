@@ -64,15 +64,19 @@ def select_windows(tri_mattes: Tensor) -> list[Window]:
     candidates = (scores > MIN_DISAGREEMENT).nonzero().flatten()
     if len(candidates) == 0:
         candidates = scores.argmax()[None]
-    order = scores[candidates].argsort(descending=True, stable=True)
+    candidates = candidates[scores[candidates].argsort(descending=True, stable=True)]
     before = side - side // 2
+    lefts = (GRID_PX * (candidates % columns) - before).clamp(0, width - side)
+    tops = (GRID_PX * (candidates // columns) - before).clamp(0, height - side)
     kept: list[Window] = []
-    for index in candidates[order].tolist():
-        row, column = divmod(index, columns)
-        left = min(max(GRID_PX * column - before, 0), width - side)
-        top = min(max(GRID_PX * row - before, 0), height - side)
-        if not any(_is_covered(left - other.left, top - other.top, side) for other in kept):
-            kept.append(Window(left, top, left + side, top + side, float(scores[index])))
+    is_open = torch.ones_like(candidates, dtype=torch.bool)
+    while is_open.any():
+        first = int(is_open.to(torch.uint8).argmax())
+        left, top = int(lefts[first]), int(tops[first])
+        score = float(scores[candidates[first]])
+        kept.append(Window(left, top, left + side, top + side, score))
+        is_open &= ~_is_covered((lefts - left).abs(), (tops - top).abs(), side)
+        is_open[first] = False
     return kept
 
 
@@ -94,10 +98,10 @@ def find_duplicates(tri_mattes: Tensor) -> Tensor:
     return is_crowded | is_later_twin
 
 
-def _is_covered(dx: int, dy: int, side: int) -> bool:
-    """Return whether a window this far from a kept one of the same size is dropped."""
+def _is_covered(dx: Tensor, dy: Tensor, side: int) -> Tensor:
+    """Return whether windows this far from a kept one of the same size are dropped, bool."""
     # Sides count one pixel more than the windows have, as there.
     extent = side + 1
-    shared = max(extent - abs(dx), 0) * max(extent - abs(dy), 0)
+    shared = (extent - dx).clamp(min=0) * (extent - dy).clamp(min=0)
     iou = shared / (2 * extent**2 - shared)
-    return iou > MAX_WINDOW_IOU and abs(dx) < side // 2 and abs(dy) < side // 2
+    return (iou > MAX_WINDOW_IOU) & (dx < side // 2) & (dy < side // 2)

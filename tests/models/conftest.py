@@ -77,16 +77,22 @@ def official_network(
 
 
 @pytest.fixture
-def made_checkpoint(tmp_path: Path) -> Path:
+def made_tensors() -> NetworkTensors:
+    """Random tensors of the release's names and shapes."""
+    return made_official_tensors()
+
+
+@pytest.fixture
+def made_checkpoint(made_tensors: NetworkTensors, tmp_path: Path) -> Path:
     """A `.pth` of the release's names and shapes, filled without reference material."""
-    state = {f"module.{key}": value for key, value in made_official_tensors().items()}
+    state = {f"module.{key}": value for key, value in made_tensors.items()}
     path = tmp_path / "made.pth"
     torch.save({"iter": 1, **_wrapped(state)}, path)
     return path
 
 
 def made_official_tensors() -> NetworkTensors:
-    """Random tensors of the release's names; the spectral-norm vectors are unit vectors."""
+    """Random tensors of the release's names."""
     generator = torch.Generator().manual_seed(0)
     shapes = InstanceMattingNetwork(_official_config()).state_dict()
     tensors: NetworkTensors = {}

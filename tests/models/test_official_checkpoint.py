@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import made_official_tensors
 
 from instmatt_video.models.checkpoint import CheckpointError, load_matting_weights
 from instmatt_video.models.folding import fold_norms
@@ -15,6 +14,9 @@ from instmatt_video.models.official_checkpoint import (
     official_layers,
     read_official_checkpoint,
 )
+
+
+Tensors = dict[str, torch.Tensor]
 
 
 def save(path: Path, state: dict[str, torch.Tensor]) -> Path:
@@ -55,11 +57,13 @@ def test_vectors_that_do_not_fit_are_refused() -> None:
         fold_spectral_norm(torch.ones(2, 3, 1, 1), torch.ones(3), torch.ones(2), "stem")
 
 
-def test_conversion_keeps_every_value(made_checkpoint: Path, tmp_path: Path) -> None:
+def test_conversion_keeps_every_value(
+    made_checkpoint: Path, made_tensors: Tensors, tmp_path: Path
+) -> None:
     target = tmp_path / "base.safetensors"
     convert_official(made_checkpoint, target)
     network = load_matting_weights(target)
-    state, official = network.state_dict(), made_official_tensors()
+    state, official = network.state_dict(), made_tensors
     assert network.config.refinement_rule == "release"
     assert not any("parametrizations" in key for key in state)
     assert torch.equal(state["refinement.merge2.bias"], official["refiner.merge.2.bias"])
@@ -70,13 +74,13 @@ def test_conversion_keeps_every_value(made_checkpoint: Path, tmp_path: Path) -> 
     )
 
 
-def test_names_without_module_are_read_too(tmp_path: Path) -> None:
-    path = save(tmp_path / "plain.pth", made_official_tensors())
+def test_names_without_module_are_read_too(made_tensors: Tensors, tmp_path: Path) -> None:
+    path = save(tmp_path / "plain.pth", made_tensors)
     assert len(read_official_checkpoint(path)) == 604
 
 
-def test_missing_and_unexpected_tensors_are_named(tmp_path: Path) -> None:
-    state = made_official_tensors()
+def test_missing_and_unexpected_tensors_are_named(made_tensors: Tensors, tmp_path: Path) -> None:
+    state = made_tensors
     del state["refiner.head.bias"]
     state["encoder.extra"] = torch.zeros(1)
     path = save(tmp_path / "wrong.pth", state)
@@ -87,18 +91,17 @@ def test_missing_and_unexpected_tensors_are_named(tmp_path: Path) -> None:
         read_official_checkpoint(path)
 
 
-def test_a_stage_1_checkpoint_says_what_it_lacks(tmp_path: Path) -> None:
-    state = {k: v for k, v in made_official_tensors().items() if not k.startswith("refiner")}
+def test_a_stage_1_checkpoint_says_what_it_lacks(made_tensors: Tensors, tmp_path: Path) -> None:
+    state = {k: v for k, v in made_tensors.items() if not k.startswith("refiner")}
     path = save(tmp_path / "stage1.pth", state)
     with pytest.raises(CheckpointError, match=r"8 missing \(refiner"):
         read_official_checkpoint(path)
 
 
-def test_a_wrong_shape_is_refused() -> None:
-    tensors = made_official_tensors()
-    tensors["refiner.head.bias"] = torch.zeros(4)
+def test_a_wrong_shape_is_refused(made_tensors: Tensors) -> None:
+    made_tensors["refiner.head.bias"] = torch.zeros(4)
     with pytest.raises(CheckpointError, match="not its shapes"):
-        network_from_official(tensors)
+        network_from_official(made_tensors)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
+from instmatt_video.models.blocks import BLOCK_PX, BlockGrid, cut_patches
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.losses import tri_matte_loss
-from instmatt_video.models.matting_network import normalise_image
+from instmatt_video.models.matting_network import BlockFeatures, normalise_image
 from instmatt_video.models.progressive_refinement import fuse_tri_mattes
-from instmatt_video.models.release import pad_as_release, refine_in_windows
-from instmatt_video.models.release_windows import disagreement
+from instmatt_video.models.release import (
+    WindowedRefinement,
+    pad_as_release,
+    plan_steps,
+    run_steps,
+)
+from instmatt_video.models.release_windows import (
+    Window,
+    disagreement,
+    find_duplicates,
+    select_windows,
+)
 from instmatt_video.models.tri_mask import build_release_tri_masks
 from instmatt_video.release import matte_image_release
 
@@ -67,10 +79,13 @@ def test_refinement_in_windows(
     image, guidance = network_inputs(case)
     output = official_network.branch(image.expand(len(guidance), -1, -1, -1), guidance)
     fused = torch.from_numpy(case["fused"])
-    refined = refine_in_windows(official_network.refinement, image, fused, output.feature)
+    windows, is_duplicate = select_windows(fused), find_duplicates(fused)
+    refined = refine_everywhere(
+        official_network, image, fused, output.feature, windows, is_duplicate
+    )
     assert_near(refined.tri_mattes, case["mir_out"])
-    assert_windows(refined.windows, case["mir_boxes"])
-    np.testing.assert_array_equal(refined.is_duplicate.numpy(), case["mir_bad"] > 0)
+    assert_windows(windows, case["mir_boxes"])
+    np.testing.assert_array_equal(is_duplicate.numpy(), case["mir_bad"] > 0)
     assert refined.num_passes == case["mir_iters"]
 
 
@@ -89,16 +104,22 @@ def test_overlapping_windows(vectors_dir: Path, official_network: InstanceMattin
         random = np.random.RandomState(int(case["feature_seed"]))
         features = random.standard_normal(tuple(case["feature_shape"])).astype(np.float16)
         mattes = torch.from_numpy(case["tri_matte"].astype(np.float32))
-        refined = refine_in_windows(
-            official_network.refinement,
-            normalise_image(pixels),
-            mattes,
-            torch.from_numpy(features.astype(np.float32)),
-        )
+        # The release's own maps are unpadded; ours are whole blocks, so the picture gets a margin.
+        whole = [
+            F.pad(x, (0, -x.shape[-1] % 32, 0, -x.shape[-2] % 32))
+            for x in (
+                normalise_image(pixels),
+                mattes,
+                torch.from_numpy(features.astype(np.float32)),
+            )
+        ]
+        windows, is_duplicate = select_windows(mattes), find_duplicates(mattes)
+        refined = refine_everywhere(official_network, *whole, windows, is_duplicate)
+        height, width = mattes.shape[-2:]
         assert_near(disagreement(mattes)[::10, ::10], case["distance_grid"], 1e-6)
-        assert_windows(refined.windows, case["boxes"])
-        assert_near(refined.tri_mattes[:, :, ::3, ::3], case["out_sub"])
-        np.testing.assert_array_equal(refined.is_duplicate.numpy(), case["bad"] > 0)
+        assert_windows(windows, case["boxes"])
+        assert_near(refined.tri_mattes[:, :, :height:3, :width:3], case["out_sub"])
+        np.testing.assert_array_equal(is_duplicate.numpy(), case["bad"] > 0)
         assert refined.num_passes == case["iters"]
 
 
@@ -155,6 +176,22 @@ def test_stage_2_losses_and_their_gradients(vectors_dir: Path) -> None:
         assert unweighted.laplacian.item() == pytest.approx(case["loss_lap_noweight"], abs=1e-5)
 
 
-def assert_windows(windows: list, expected: np.ndarray) -> None:
+def refine_everywhere(
+    network: InstanceMattingNetwork,
+    image: torch.Tensor,
+    tri_mattes: torch.Tensor,
+    features: torch.Tensor,
+    windows: list[Window],
+    is_duplicate: torch.Tensor,
+) -> WindowedRefinement:
+    """Refine with every pixel counted, so that the whole map can be compared."""
+    n, _, height, width = tri_mattes.shape
+    grid = BlockGrid(torch.ones(n, height // BLOCK_PX, width // BLOCK_PX, dtype=torch.bool))
+    blocks = BlockFeatures(grid, cut_patches(features, grid.places, BLOCK_PX, 0))
+    plan = plan_steps(torch.ones_like(tri_mattes[:, :1], dtype=torch.bool), windows)
+    return run_steps(network.refinement, image, tri_mattes, blocks, plan, is_duplicate)
+
+
+def assert_windows(windows: list[Window], expected: np.ndarray) -> None:
     boxes = [(w.left, w.top, w.right, w.bottom, w.score) for w in windows]
     np.testing.assert_allclose(boxes, expected, rtol=0, atol=1e-5)
