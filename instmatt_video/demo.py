@@ -35,7 +35,7 @@ WIDTH, HEIGHT = 640, 360
 FRAME_RATE = 25
 NUM_FRAMES = 75
 SOUND_RATE_HZ = 48_000
-LOWER_EDGE_PX = HEIGHT + 115
+LOWER_EDGE_PX = HEIGHT + 135
 """Of the cut-outs: the helmet she holds stays below the frame, for detectors take it for a head."""
 
 # Her outline in the photograph, 512 × 512 px, drawn by hand to a few pixels; grabCut does the rest.
@@ -54,6 +54,7 @@ _SUIT_TOP_PX = 195
 """First row without skin, which is nearly as orange as the suit."""
 
 _BACKGROUND_SIGMAS_PX = (90, 40, 18)
+_BLUR_SCALE = 4
 _GRAIN = 1.5
 
 
@@ -132,7 +133,7 @@ def _cut_out(photograph: EightBit) -> FloatImage:
     cv2.setRNGSeed(0)  # grabCut clusters colours from random beginnings
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(
-        np.ascontiguousarray(photograph[..., ::-1]), labels, None, *models, 4, cv2.GC_INIT_WITH_MASK
+        np.ascontiguousarray(photograph[..., ::-1]), labels, None, *models, 2, cv2.GC_INIT_WITH_MASK
     )
     is_person = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
     return np.asarray(
@@ -185,14 +186,23 @@ def _scaled(foreground: EightBit, alpha: FloatImage, scale: float) -> tuple[Eigh
 
 def _background(photograph: EightBit, alpha: FloatImage) -> EightBit:
     """Return the photograph without her, out of focus, most of all in her place."""
-    weight = (1 - cv2.dilate(alpha, _disc(_SURE_OUTSIDE_PX)))[..., None].astype(np.float32)
-    result = np.full(photograph.shape, 128, np.float32)
+    weight = 1 - np.asarray(cv2.dilate(alpha, _disc(_SURE_OUTSIDE_PX)), np.float32)[..., None]
+    # Wide blurs are sixteen times as fast at a quarter of the size, and look the same.
+    small_weight = _shrunk(weight)[..., None]
+    small_colors = _shrunk(photograph * weight)
+    result = np.full(small_colors.shape, 128, np.float32)
     for sigma_px in _BACKGROUND_SIGMAS_PX:
-        seen = cv2.GaussianBlur(weight, (0, 0), sigma_px)[..., None]
-        colors = cv2.GaussianBlur(photograph * weight, (0, 0), sigma_px)
-        trust = np.clip(4 * seen, 0, 1)
-        result += (colors / np.maximum(seen, 1e-6) - result) * trust
-    return np.rint(result).clip(0, 255).astype(np.uint8)
+        sigma = sigma_px / _BLUR_SCALE
+        seen = cv2.GaussianBlur(small_weight, (0, 0), sigma)[..., None]
+        colors = cv2.GaussianBlur(small_colors, (0, 0), sigma)
+        result += (colors / np.maximum(seen, 1e-6) - result) * np.clip(4 * seen, 0, 1)
+    whole = cv2.resize(result, weight.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.rint(whole).clip(0, 255), np.uint8)
+
+
+def _shrunk(image: FloatImage) -> FloatImage:
+    size = (image.shape[1] // _BLUR_SCALE, image.shape[0] // _BLUR_SCALE)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _pictures(background: EightBit, actors: tuple[_Actor, ...]) -> Iterator[EightBit]:
