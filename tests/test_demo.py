@@ -55,8 +55,8 @@ def test_nothing_else_is_left_in_the_folder(clip: Path) -> None:
 
 def test_two_people_meet_and_part(pictures: list[npt.NDArray[np.int16]]) -> None:
     gaps = [right - left for left, right in map(middles, (pictures[i] for i in (0, 37, 74)))]
-    # Their middles come from 0.42 to 0.125 of the frame's width: 189 px nearer, less what the nearer
-    # one hides of the other.
+    # Their middles come from 0.42 to 0.125 of the frame's width: 189 px nearer, less what the one
+    # in front hides of the other.
     assert abs(gaps[0] - gaps[2]) < 5
     assert 100 < gaps[0] - gaps[1] < 189
 
