@@ -50,7 +50,7 @@ class StoredAlpha:
         if not self.png:
             return AlphaFrame(self.left, self.top, np.zeros((0, 0), np.float32))
         levels = cv2.imdecode(np.frombuffer(self.png, np.uint8), cv2.IMREAD_UNCHANGED)
-        alpha = levels.astype(np.float32) / np.float32(ALPHA_LEVELS)
+        alpha = np.asarray(levels, np.float32) / np.float32(ALPHA_LEVELS)
         return AlphaFrame(self.left, self.top, alpha)
 
 
@@ -159,9 +159,7 @@ class AlphaStore:
             if hashlib.sha256(path.read_bytes()).hexdigest() != chunk.sha256:
                 break
             self._chunks.append(chunk)
-        else:
-            return True
-        self.is_complete = False
+        # A torn last line goes: what is noted next must begin on a line of its own.
         self._rewrite_journal()
         return True
 
@@ -225,6 +223,8 @@ class AlphaStore:
 
     def _rewrite_journal(self) -> None:
         lines = [{"version": _VERSION, "fingerprint": self.fingerprint}, *map(vars, self._chunks)]
+        if self.is_complete:
+            lines.append({"is_complete": True})
         temporary = self.folder / f"{_JOURNAL}.partial"
         with _disk_errors(self.folder):
             temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 from .errors import AlphaWriteError
@@ -41,12 +42,16 @@ class StreamLedger:
 
     def add(self, file: str, key: str) -> None:
         """Note a verified stream."""
-        checksum = sha256_of(self._folder / file)
-        self._entries[file] = (key, checksum)
-        line = json.dumps({"file": file, "key": key, "sha256": checksum})
+        self._entries[file] = (key, sha256_of(self._folder / file))
+        lines = (
+            json.dumps({"file": name, "key": made_from, "sha256": checksum}) + "\n"
+            for name, (made_from, checksum) in self._entries.items()
+        )
+        temporary = self._path.with_suffix(".partial")
         try:
-            with self._path.open("a") as ledger:
-                ledger.write(line + "\n")
+            # Whole each time: it is short, and a line after a torn one would be lost with it.
+            temporary.write_text("".join(lines))
+            os.replace(temporary, self._path)
         except OSError as error:
             raise AlphaWriteError(f"{self._path} cannot be written: {error.strerror}") from error
 
