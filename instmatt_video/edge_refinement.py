@@ -81,7 +81,10 @@ def refine_edges(
     """
     size = (image.shape[1], image.shape[0])
     enlarged = _warp(matte, to_matte, size)
-    uncertain = np.asarray((matte > 0) & (matte < 1), np.uint8)
+    # An edge between whole pixels has no value in between, and is enlarged to a ramp all the same.
+    neighbours = np.ones((3, 3), np.uint8)
+    is_edge = cv2.dilate(matte, neighbours) > cv2.erode(matte, neighbours)
+    uncertain = np.asarray(((matte > 0) & (matte < 1)) | is_edge, np.uint8)
     if not uncertain.any():
         return enlarged
     side = 2 * BAND_PX + 1
