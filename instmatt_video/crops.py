@@ -66,11 +66,11 @@ class Cluster:
 
     def rows_in_frame(self) -> npt.NDArray[np.float64]:
         """Return where the centres of the canvas's rows lie in the frame, in its pixels."""
-        return self.source.top + (np.arange(self.height) + 0.5) / self.scale[1]
+        return np.asarray(self.source.top + (np.arange(self.height) + 0.5) / self.scale[1])
 
     def columns_in_frame(self) -> npt.NDArray[np.float64]:
         """Return where the centres of the canvas's columns lie in the frame."""
-        return self.source.left + (np.arange(self.width) + 0.5) / self.scale[0]
+        return np.asarray(self.source.left + (np.arange(self.width) + 0.5) / self.scale[0])
 
     def in_frame(self, crop: Rectangle, frame_width: int, frame_height: int) -> Rectangle:
         """Return the frame's pixels that a crop of the canvas shows."""

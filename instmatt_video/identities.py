@@ -104,7 +104,9 @@ def cast_of(
     identities = tuple(
         _identity(number, tuple(ids), lives, visible) for number, ids in sorted(members.items())
     )
-    kept = {k: v for k, v in visible.items() if k in confirmed}
+    # A tracklet that was never confirmed counts where it was joined to a person.
+    joined = {tracklet for ids in members.values() for tracklet in ids}
+    kept = {k: v for k, v in visible.items() if k in confirmed or k in joined}
     return Cast(identities, kept, tuple(cuts))
 
 
@@ -162,7 +164,9 @@ def _identity(
     visible: dict[int, frozenset[int]],
 ) -> Identity:
     frames = np.array(sorted(set().union(*(visible[t] for t in tracklet_ids))), np.intp)
-    scores, sizes, detected = [], [], []
+    scores: list[float] = []
+    sizes: list[float] = []
+    detected: list[int] = []
     for tracklet in tracklet_ids:
         life = lives[tracklet]
         scores.extend(life.scores)
