@@ -38,10 +38,11 @@ from .media.formats import FORMATS, check_format
 from .media.source import FrameSource, open_source
 from .people_finder import PeopleFinder
 from .progress import Report, ignore
-from .render import PREVIEW_FILE, RenderResult, StreamPlan, plan_streams, render
+from .render import PREVIEW_FILE, RenderResult, plan_streams, render
 from .report import render_report
 from .stages import StageClock
 from .stream_ledger import sha256_of
+from .stream_writers import StreamPlan
 from .tracks_file import write_tracks
 from .weights.loading import resolve_weights
 from .weights.registry import ENTRIES

@@ -25,7 +25,7 @@ from .media.source import FrameSource
 from .media.timecode import shift_timecode
 from .preview import thumbnail
 from .progress import Progress, Report
-from .stages import StageClock, run_stages
+from .stages import Cancelled, StageClock, run_stages
 from .stream_ledger import StreamLedger
 from .stream_writers import FrameAlphas, PreviewWriter, StreamPlan, StreamWriter, Worker
 
@@ -73,6 +73,7 @@ def plan_streams(
         tracklets = cast.rest(i.track_id for i in chosen)
         file = f"{REST}{spec.extension}"
         plans.append(StreamPlan(0, REST, tracklets, file, 0, frame_count - 1))
+    _refuse_taken_names(plans, config)
     return plans
 
 
@@ -126,10 +127,12 @@ def render(
             report(Progress("render", frame.index + 1, store.frame_count, len(due)))
         for worker in workers:
             worker.finish()
-    except BaseException:
+    except BaseException as error:
         stop.set()
         for worker in workers:
             worker.abort()
+        if isinstance(error, Cancelled):  # one writer failed, and another was told so first
+            raise next(w.error for w in workers if w.error is not None) from None
         raise
     warnings: list[str] = []
     for worker in workers:
@@ -167,6 +170,17 @@ def _plan(identity: Identity, file: str, frame_count: int, is_trimmed: bool) -> 
         else (0, frame_count - 1)
     )
     return StreamPlan(identity.track_id, identity.name, identity.tracklet_ids, file, first, last)
+
+
+def _refuse_taken_names(plans: Sequence[StreamPlan], config: OutputConfig) -> None:
+    taken = {PREVIEW_FILE} if config.has_preview else set()
+    for plan in plans:
+        if plan.file.lower() in taken:
+            raise OptionError(
+                f"file name template {config.filename!r} gives {plan.file}, "
+                "which another output of the clip is called"
+            )
+        taken.add(plan.file.lower())
 
 
 def _key_of(plan: StreamPlan, cast: Cast, config: OutputConfig) -> str:

@@ -183,7 +183,8 @@ class Worker:
         self.writer = writer
         self._stop = stop
         self._box = Mailbox(stop)
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
+        """What ended the thread before its time."""
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -220,11 +221,11 @@ class Worker:
         except Cancelled:
             pass
         except BaseException as error:  # handed to the thread that feeds
-            self._error = error
+            self.error = error
             self._stop.set()
 
     def _raise(self) -> None:
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         if self._stop.is_set():
             raise Cancelled
