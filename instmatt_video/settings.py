@@ -33,10 +33,10 @@ def resolve_config(
         OptionError: A field that does not exist, or a value out of its range.
     """
     values = _read_toml(config_file) if config_file else {}
-    for section, name in _leaves():
-        variable = ENVIRONMENT_PREFIX + name.upper()
-        if variable in environment:
-            _set(values, section, name, environment[variable])
+    for (section, name), default in _leaves().items():
+        text = environment.get(ENVIRONMENT_PREFIX + name.upper())
+        if text is not None:
+            _set(values, section, name, text.split(",") if isinstance(default, tuple) else text)
     for dotted, value in flags.items():
         if value is not None:
             section, _, name = dotted.rpartition(".")
@@ -62,16 +62,16 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise OptionError(f"config file {path} is no TOML: {error}") from error
 
 
-def _leaves() -> list[tuple[str, str]]:
-    """Return (section, field) of every setting; the section of a top-level one is empty."""
+def _leaves() -> dict[tuple[str, str], Any]:
+    """Return the default of every (section, field); the section of a top-level one is empty."""
     default = MatteConfig()
-    leaves = []
+    leaves: dict[tuple[str, str], Any] = {}
     for section in fields(default):
         value = getattr(default, section.name)
         if is_dataclass(value):
-            leaves += [(section.name, field.name) for field in fields(value)]
+            leaves |= {(section.name, f.name): getattr(value, f.name) for f in fields(value)}
         else:
-            leaves.append(("", section.name))
+            leaves["", section.name] = value
     return leaves
 
 
@@ -83,7 +83,7 @@ def _set(values: dict[str, Any], section: str, name: str, value: Any) -> None:
 
 
 def _unknown_field(values: Mapping[str, Any]) -> str | None:
-    known = set(_leaves())
+    known = _leaves()
     for key, value in values.items():
         names = value.keys() if isinstance(value, dict) else [None]
         for name in names:

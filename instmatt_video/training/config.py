@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -69,12 +70,33 @@ def read_config(path: Path, kind: type[T]) -> T:
         raise OptionError(f"no configuration file {path}") from error
     except tomllib.TOMLDecodeError as error:
         raise OptionError(f"{path} is no TOML: {error}") from error
+    unknown = _unknown_field(values, kind)
+    if unknown:
+        raise OptionError(f"{path}: there is no setting {unknown}")
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise OptionError(f"{path}: {place}: {first['msg']}") from error
+
+
+def _unknown_field(values: Mapping[str, Any], kind: type[Any]) -> str | None:
+    """Return the dotted name of the first value that a dataclass has no field for."""
+    types = get_type_hints(kind)
+    for name, value in values.items():
+        if name not in types:
+            return name
+        inner = types[name]
+        rows = [value]
+        if isinstance(value, list):
+            inner, rows = (get_args(inner) or (None,))[0], value
+        for row in rows:
+            if is_dataclass(inner) and isinstance(inner, type) and isinstance(row, Mapping):
+                unknown = _unknown_field(row, inner)
+                if unknown:
+                    return f"{name}.{unknown}"
+    return None
 
 
 def resolve(path: Path, beside: Path) -> Path:
