@@ -1,0 +1,64 @@
+"""The face of the package: what `import instmatt_video` costs, and what it offers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import instmatt_video
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("torch", "torchvision", "cv2", "av", "scipy", "rich", "pydantic")
+
+
+def modules_after(code: str) -> set[str]:
+    """Return the names of the modules that a fresh interpreter has loaded after some code."""
+    result = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint('\\n=====\\n', *sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    return set(result.stdout.split("=====")[1].split())
+
+
+def test_import_loads_nothing_heavy() -> None:
+    loaded = modules_after("import instmatt_video")
+    assert "instmatt_video" in loaded
+    assert not loaded & {*HEAVY, "numpy"}
+
+
+def test_help_loads_nothing_heavy() -> None:
+    loaded = modules_after("from instmatt_video.cli import main\nassert main(['--help']) == 0")
+    assert "instmatt_video.cli" in loaded
+    assert not loaded & set(HEAVY)
+
+
+@pytest.mark.parametrize("name", instmatt_video.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(instmatt_video, name) is not None
+
+
+def test_names_come_from_their_homes() -> None:
+    from instmatt_video.config import MatteConfig
+    from instmatt_video.errors import InstMattVideoError
+
+    assert instmatt_video.MatteConfig is MatteConfig
+    assert instmatt_video.InstMattVideoError is InstMattVideoError
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'matte_audio'"):
+        _ = instmatt_video.matte_audio
+
+
+def test_lower_folders_are_loaded_once_under_one_name() -> None:
+    loaded = modules_after("import instmatt_video.trackers, instmatt_video.models.tri_mask")
+    assert {"instmatt_video.trackers", "instmatt_video.models.tri_mask"} <= loaded
+    assert not loaded & {"trackers", "models", "eval"}
