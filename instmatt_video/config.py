@@ -5,6 +5,7 @@ Defaults stand here once; the command line reads them for its help.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -35,7 +36,7 @@ class MattingConfig:
     """`lite`, `base`, or a weights file."""
     matte_size: int = 512
     """Longest side, in pixels, of a person's crop as the network sees it."""
-    context: float = 0.15
+    context: float = 0.25
     """Margin of a crop around the person, as a share of the person's longer side."""
     device: str = "auto"
     precision: str = "auto"
@@ -48,8 +49,10 @@ class MattingConfig:
             raise ValueError(f"matte_size must be in 64..4096 pixels, not {self.matte_size}")
         if not 0 <= self.context <= 1:
             raise ValueError(f"context must be in 0..1, not {self.context}")
-        if self.device.split(":")[0] not in DEVICES:
-            raise ValueError(f"device must be one of {', '.join(DEVICES)}, not {self.device!r}")
+        if not re.fullmatch(rf"{'|'.join(DEVICES)}|cuda:\d+", self.device):
+            raise ValueError(
+                f"device must be one of {', '.join(DEVICES)}, or as cuda:1, not {self.device!r}"
+            )
         if self.precision not in PRECISIONS:
             raise ValueError(
                 f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}"

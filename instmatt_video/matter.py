@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -29,6 +30,7 @@ from .edge_refinement import refine_edges
 logger = logging.getLogger(__name__)
 
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Pixel = TypeVar("Pixel", bound=np.generic)
 FloatImage = npt.NDArray[np.float32]
 SampleMasks = Callable[[Cluster], FloatImage]
 """Gives the members' masks on a cluster's canvas, `(n, height, width)`, 0..1."""
@@ -73,7 +75,7 @@ class Matter:
         device: torch.device | None = None,
         precision: torch.dtype = torch.float32,
         matte_size: int = 512,
-        context: float = 0.15,
+        context: float = 0.25,
         has_refinement: bool = True,
         batch_size: int = 8,
     ) -> None:
@@ -263,7 +265,7 @@ def _by_size(crops: Sequence[Rectangle], batch_size: int) -> list[list[int]]:
     ]
 
 
-def _as_float(image: npt.NDArray[np.generic]) -> FloatImage:
+def _as_float(image: npt.NDArray[np.integer]) -> FloatImage:
     """Return colours 0..1 of an integer image."""
     return np.multiply(image, 1 / np.iinfo(image.dtype).max, dtype=np.float32)
 
@@ -272,7 +274,7 @@ def _to_chw(image: FloatImage) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
 
 
-def _cut(image: npt.NDArray[np.generic], area: Rectangle) -> npt.NDArray[np.generic]:
+def _cut(image: npt.NDArray[Pixel], area: Rectangle) -> npt.NDArray[Pixel]:
     """Return a part of an image; past its right and lower edges the last pixels repeat."""
     height, width = image.shape[:2]
     part = image[area.top : area.bottom, area.left : area.right]

@@ -32,6 +32,8 @@ class SceneConfig:
     """Share of the window that a person must fill to count."""
     has_augmentation: bool = True
     """Change light and sharpness of each layer."""
+    is_posed: bool = False
+    """People stand upright and whole inside the window, as in a benchmark; not turned or cut off."""
 
 
 def compose_scene(
@@ -122,7 +124,7 @@ def place_cutout(
     window_w, window_h = size
     low, high = np.log(config.height_range)
     height = window_h * float(np.exp(rng.uniform(low, high)))
-    if spans:
+    if spans and not config.is_posed:
         # People of one shot are of like size: stay near the first one's scale.
         height = spans[0][1] / cutout.width * cutout.height * float(np.exp(rng.uniform(-0.3, 0.3)))
         height = float(np.clip(height, 0.3 * window_h, 2.2 * window_h))
@@ -134,8 +136,11 @@ def place_cutout(
         centre = anchor + gap * rng.choice((-1, 1))
     else:
         centre = window_w * rng.uniform(0.15, 0.85)
-    angle = rng.uniform(-8, 8)
-    if cutout.is_cut_below:
+    angle = 0.0 if config.is_posed else rng.uniform(-8, 8)
+    if config.is_posed:
+        centre = float(np.clip(rng.uniform(0, window_w), width / 2, window_w - width / 2))
+        bottom = rng.uniform(height, window_h) if not cutout.is_cut_below else window_h + 1.0
+    elif cutout.is_cut_below:
         # Deep enough that turning the cut edge cannot lift it into the window.
         bottom = window_h + width * abs(np.sin(np.radians(angle))) + height * rng.uniform(0, 0.35)
         bottom = min(bottom, height + 0.8 * window_h)
@@ -151,7 +156,7 @@ def place_cutout(
     elif cut_right and not cut_left:
         centre = max(centre, window_w - width / 2 + 2)
     turn = cv2.getRotationMatrix2D((0, 0), angle, scale)
-    stretch = rng.uniform(0.92, 1.08)
+    stretch = 1.0 if config.is_posed else rng.uniform(0.92, 1.08)
     matrix = turn.copy()
     matrix[:, 0] *= flip * stretch
     middle = np.array([cutout.width / 2, cutout.height / 2])

@@ -1,0 +1,152 @@
+"""IMQ of a matting network on held-out composites, beside classical matting from the same masks.
+
+    python bench/matting.py --data DATA.toml [--weights lite|FILE] [--pictures 200] [--peers 40]
+
+DATA.toml is the training's own (`MattingData`); the people and backgrounds used here are those of
+`instmatt_video/training/splits`, which training never sees. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from instmatt_video.edge_refinement import linear_model
+from instmatt_video.eval.imq import ImqAccumulator
+from instmatt_video.matter import Matter
+from instmatt_video.training.config import MattingData, read_config, resolve
+from instmatt_video.training.cutouts import CutoutLibrary
+from instmatt_video.training.matting_validation import (
+    ValidationPicture,
+    make_validation,
+    read_split,
+)
+from instmatt_video.training.packs import ImagePack
+from instmatt_video.weights.loading import load_matting_network
+
+TRIMAP_SHARE = 0.04
+"""Width of the unknown band on each side of a mask's edge, as a share of the box's longer side."""
+SNAP = 0.02
+"""Peers' alpha below this is 0, and above 1 - this is 1: IMQ punishes dust."""
+
+
+def held_out_pictures(data_path: Path, count: int, side_px: int) -> list[ValidationPicture]:
+    data = read_config(data_path, MattingData)
+    pack = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
+    backgrounds = ImagePack(resolve(data.backgrounds, data_path))
+    people = [n for n in read_split("matting_val_cutouts") if n in set(pack.names)]
+    places = [n for n in read_split("matting_val_backgrounds") if n in set(backgrounds.names)]
+    return make_validation(CutoutLibrary(pack, people), backgrounds, places, count, side_px)
+
+
+def guided_filter(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    model = linear_model(mask.astype(np.float32), image.astype(np.float32))
+    return (model[..., :3] * image).sum(2) + model[..., 3]
+
+
+def from_trimap(method: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    def estimate(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        if not len(rows):
+            return np.zeros_like(mask)
+        side = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+        radius = max(1, round(TRIMAP_SHARE * side))
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+        hard = (mask > 0.5).astype(np.uint8)
+        trimap = np.full(mask.shape, 0.5)
+        trimap[cv2.erode(hard, kernel, borderValue=1) == 1] = 1
+        trimap[cv2.dilate(hard, kernel) == 0] = 0
+        if not (trimap == 1).any() or not (trimap == 0).any():
+            return hard.astype(np.float64)
+        # The band and some surroundings are enough for an affinity matrix.
+        margin = 2 * radius
+        part = np.s_[
+            max(0, rows[0] - margin) : rows[-1] + margin,
+            max(0, columns[0] - margin) : columns[-1] + margin,
+        ]
+        alpha = np.zeros(mask.shape)
+        alpha[part] = method(image[part].astype(np.float64), trimap[part])
+        return alpha
+
+    return estimate
+
+
+def peers() -> dict[str, Callable[..., np.ndarray]]:
+    from pymatting import estimate_alpha_cf, estimate_alpha_knn
+
+    return {
+        "masks": lambda image, mask: (mask > 0.5).astype(np.float64),
+        "guided filter": lambda image, mask: guided_filter(image, (mask > 0.5) * 1.0),
+        "KNN matting": from_trimap(estimate_alpha_knn),
+        "closed-form matting": from_trimap(estimate_alpha_cf),
+    }
+
+
+def peer_mattes(job: tuple[ValidationPicture, str]) -> np.ndarray:
+    picture, name = job
+    cv2.setNumThreads(1)
+    image = picture.pixels / 255
+    alphas = np.stack([peers()[name](image, mask) for mask in picture.masks.numpy()])
+    alphas = np.where(alphas < SNAP, 0, np.where(alphas > 1 - SNAP, 1, alphas))
+    return np.asarray(np.clip(alphas, 0, 1) * 255 + 0.5, np.uint8)
+
+
+def row(name: str, accumulator: ImqAccumulator, count: int, seconds: float) -> str:
+    result = accumulator.result()
+    scores = (getattr(result.imq, metric) for metric in ("mad", "mse", "grad", "conn"))
+    cells = " | ".join(f"{100 * score:.1f}" for score in scores)
+    return f"| {name} | {count} | {cells} | {result.rq:.3f} | {seconds:.2f} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--weights", default="lite")
+    parser.add_argument("--pictures", type=int, default=200)
+    parser.add_argument("--peers", type=int, default=40, help="pictures for the slow peers; 0: none")
+    parser.add_argument("--side", type=int, default=512)
+    parser.add_argument("--no-refinement", action="store_true")
+    args = parser.parse_args()
+    pictures = held_out_pictures(args.data, args.pictures, args.side)
+    people = sum(len(p.alphas) for p in pictures)
+    print(f"{len(pictures)} composites of {args.side} px, {people} people\n", flush=True)
+    print("| method | pictures | mad | mse | grad | conn | RQ | s a picture |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    matter = Matter(
+        load_matting_network(args.weights),
+        matte_size=args.side,
+        has_refinement=not args.no_refinement,
+    )
+    torch.set_num_threads(2)
+    counts = sorted({min(args.peers, args.pictures), args.pictures} - {0})
+    mattes = []
+    started = time.perf_counter()
+    for picture in pictures:
+        alphas = matter.matte_masks(picture.pixels, picture.masks.numpy())
+        mattes.append((alphas * 255 + 0.5).astype(np.uint8))
+    seconds = (time.perf_counter() - started) / len(pictures)
+    for count in counts:
+        accumulator = ImqAccumulator()
+        for matte, picture in zip(mattes[:count], pictures, strict=False):
+            accumulator.add(matte, picture.alphas)
+        print(row(f"ours ({args.weights})", accumulator, count, seconds), flush=True)
+    for name in peers() if args.peers else ():
+        count = len(pictures) if name in ("masks", "guided filter") else args.peers
+        accumulator, started = ImqAccumulator(), time.perf_counter()
+        with ProcessPoolExecutor(2) as pool:
+            jobs = [(picture, name) for picture in pictures[:count]]
+            for done, picture in zip(pool.map(peer_mattes, jobs), pictures, strict=False):
+                accumulator.add(done, picture.alphas)
+        elapsed = (time.perf_counter() - started) / count
+        print(row(name, accumulator, count, elapsed), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""`instmatt-video train matting|detector`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from ..errors import OptionError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser of `train` its two commands."""
+    networks = parser.add_subparsers(dest="network", required=True, metavar="NETWORK")
+    matting = networks.add_parser("matting", help="the matting branch (1), then its refinement (2)")
+    matting.add_argument("--stage", type=int, choices=(1, 2), required=True)
+    matting.add_argument("--preset", default="lite", help="lite or base (default: lite)")
+    matting.add_argument(
+        "--start-from", type=Path, metavar="WEIGHTS", help="stage 2: the weights of stage 1"
+    )
+    matting.add_argument(
+        "--mask-channels",
+        type=int,
+        choices=(1, 2, 3),
+        help="ablation: target mask; and reference; and background",
+    )
+    detector = networks.add_parser("detector", help="the compact person detector")
+    detector.add_argument(
+        "--licences",
+        type=_licences,
+        metavar="4,5,7",
+        help="train on photos of these COCO licence ids alone (4, 5, 7 are permissive)",
+    )
+    detector.add_argument(
+        "--init", type=Path, metavar="WEIGHTS", help="safetensors to begin with"
+    )
+    for command in (matting, detector):
+        command.add_argument("--data", type=Path, required=True, metavar="TOML")
+        command.add_argument("--config", type=Path, metavar="TOML", help="schedule; else ours")
+        command.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+        command.add_argument("--steps", type=int, help="instead of the schedule's")
+        command.add_argument("--quiet", dest="is_quiet", action="store_true")
+        command.add_argument("--verbose", dest="is_verbose", action="store_true")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and return the exit status; a run found in `--out` is resumed."""
+    from ..console import make_console, set_up_logging
+
+    console = make_console()
+    set_up_logging(console, args.is_verbose, args.is_quiet)
+
+    def show(step: int, steps: int, figures: Mapping[str, float]) -> None:
+        if not args.is_quiet:
+            rate = figures.get("steps_per_s", 0.0)
+            left_min = (steps - step) / rate / 60 if rate else float("inf")
+            console.print(
+                f"step {step}/{steps}  loss {figures['loss']:.4f}  {rate:.2f} steps/s  "
+                f"{left_min:.0f} min left",
+                highlight=False,
+            )
+
+    if args.network == "matting":
+        from .matting import train_matting
+
+        best = train_matting(
+            args.config or shipped_config(f"matting-{args.preset}"),
+            args.data,
+            args.stage,
+            args.out,
+            args.start_from,
+            show,
+            args.mask_channels,
+            args.steps,
+        )
+    else:
+        from .detector import train_detector
+
+        best = train_detector(
+            args.config or shipped_config("detector"),
+            args.data,
+            args.out,
+            progress=show,
+        )
+    console.print(
+        "best: " + "  ".join(f"{name} {value:.2f}" for name, value in best.items()), highlight=False
+    )
+    return 0
+
+
+def shipped_config(name: str) -> Path:
+    """Return a schedule that comes with the program.
+
+    Raises:
+        OptionError: There is none of that name.
+    """
+    path = Path(str(files("instmatt_video.training") / "configs" / f"{name}.toml"))
+    if not path.is_file():
+        raise OptionError(f"no schedule {name!r} comes with the program: name one with --config")
+    return path
+
+
+def _licences(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
