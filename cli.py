@@ -281,6 +281,16 @@ def _commands() -> dict[str, Command]:
         "eval": Command(
             "measure mattes, matte videos or tracks", _lazily("evaluation"), _runner("evaluation")
         ),
+        "predict-images": Command(
+            "matte a folder of images",
+            _lazily("predict_images", ""),
+            _runner("predict_images", ""),
+        ),
+        "make-benchmark": Command(
+            "composite images and clips with their truth",
+            _lazily("benchmark_maker", ""),
+            _runner("benchmark_maker", ""),
+        ),
         "weights": Command(
             "list, fetch, verify, convert weights", _lazily("weights"), _runner("weights")
         ),
