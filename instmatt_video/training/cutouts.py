@@ -125,7 +125,7 @@ def cut_out(name: str, rgba: npt.NDArray[np.uint8]) -> Cutout:
 
 
 def read_long_hair_names(pack: ImagePack) -> set[str]:
-    """Return the cut-outs that the pack's `index.csv` marks `long_hair`; none where it has no index."""
+    """Return the cut-outs that the pack's `index.csv` marks `long_hair`; none without an index."""
     try:
         text = pack.read_bytes("index.csv").decode()
     except OptionError:

@@ -31,7 +31,8 @@ def match_light(layer: Layer, background: FloatArray, rng: np.random.Generator) 
     gain = np.exp(rng.normal(0, 0.08, 3) + rng.normal(0, 0.15))
     target = (mean + rng.uniform(0, 0.6) * (scene - mean)) * gain
     mix = saturation * np.eye(3) + (1 - saturation) / 3  # towards the pixel's grey
-    # Straight colour c becomes contrast · (mix c - mix mean) + target; premultiplied, alpha is the 1.
+    # Straight colour c becomes contrast · (mix c - mix mean) + target;
+    # premultiplied, alpha is the 1.
     matrix = np.column_stack((contrast * mix, target - contrast * mix @ mean)).astype(np.float32)
     color = cv2.transform(cv2.merge((layer.premultiplied, layer.alpha)), matrix)
     if rng.random() < 0.3:
@@ -46,7 +47,7 @@ def match_light(layer: Layer, background: FloatArray, rng: np.random.Generator) 
 
 
 def soften(layer: Layer, rng: np.random.Generator) -> Layer:
-    """Return the layer as a lens out of focus or a moving person leaves it: colour and alpha together."""
+    """Return the layer, colour and alpha, as a lens out of focus or a moving person leaves it."""
     if rng.random() < 0.2:
         sigma = rng.uniform(0.4, 1.8)
         layer = Layer(
@@ -92,5 +93,5 @@ def degrade(image: FloatArray, rng: np.random.Generator) -> FloatArray:
         _, data = cv2.imencode(
             ".jpg", (image * 255 + 0.5).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
         )
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.float32) / 255
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32) / 255
     return np.asarray(image, np.float32)

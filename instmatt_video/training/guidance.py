@@ -1,4 +1,4 @@
-"""Guidance masks as detectors really fail: coarse grids, blobs lost or leaked, neighbours missing."""
+"""Guidance masks as detectors fail: coarse grids, blobs lost or leaked, neighbours missing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The training loop that every network here is trained by.
 
-Knows steps, devices, checkpoints and logs; knows nothing of what is learned: that is a `TrainingTask`.
-Batches are made from (seed, step, rank) alone, so a run that is killed and resumed sees the same data.
+Knows steps, devices, checkpoints and logs; knows nothing of what is learned: that is a
+`TrainingTask`. Batches are made from (seed, step, rank) alone, so a run that is killed and resumed
+sees the same data.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class LoopConfig:
     clip_norm: float = 1.0
     """Largest norm of the gradient."""
     ema_decay: float = 0.999
-    """Weight of the past in the averaged weights, which are what is validated and kept; 0 is none."""
+    """Weight of the past in the averaged weights, which are validated and kept; 0 is none."""
     checkpoint_steps: int = 200
     validate_steps: int = 2000
     log_steps: int = 20
@@ -134,7 +135,7 @@ def train(
         accelerator=config.accelerator,
         devices=config.devices,
         num_nodes=config.nodes,
-        precision=config.precision,  # type: ignore[arg-type]
+        precision=config.precision,
         strategy="ddp" if config.devices * config.nodes > 1 else "auto",
     )
     fabric.launch()
@@ -144,7 +145,7 @@ def train(
     optimizer = torch.optim.AdamW(
         trained, config.learning_rate, config.betas, weight_decay=config.weight_decay
     )
-    task.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    task.network.to(memory_format=torch.channels_last)
     network, wrapped_optimizer = fabric.setup(task.network, optimizer)
     average = AveragedWeights(task.network, config.ema_decay) if config.ema_decay else None
     start, best = 0, {"score": -math.inf}

@@ -84,7 +84,7 @@ class MaskedPhotos:
 
 
 class MattingBatchMaker:
-    """Makes any batch of a training from its number alone, so that a resumed run sees the same data.
+    """Makes any batch of a training from its number alone: a resumed run sees the same data.
 
     Args:
         cutouts: People with soft alpha.

@@ -37,7 +37,7 @@ from .matting_validation import ValidationPicture
 
 @dataclass(frozen=True)
 class Curriculum:
-    """Window sizes by the share of the training that has passed: small windows first are cheaper."""
+    """Window sizes by the share of the training that has passed: small windows are cheaper."""
 
     starts: tuple[float, ...] = (0.0,)
     sizes_px: tuple[int, ...] = (256,)
@@ -102,7 +102,7 @@ class MattingTask:
         return sum_terms(parts), parts
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return IMQ (strict, per cent) on the validation pictures; `score` is the mean of the four."""
+        """Return IMQ (strict, per cent) on the validation pictures; `score` is their mean."""
         assert isinstance(network, InstanceMattingNetwork)
         accumulator = ImqAccumulator(protocol="strict")
         for picture in self.validation:
@@ -126,9 +126,9 @@ class MattingTask:
 def branch_loss(output: MattingOutput, batch: MattingBatch) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the loss of the three heads and the parts of the finest.
 
-    Each head answers where progressive refinement would ask it: the coarsest everywhere, a finer one where
-    the coarser is uncertain, and, so that it learns even where a coarser one is falsely certain, along every
-    true edge.
+    Each head answers where progressive refinement would ask it: the coarsest everywhere, a finer
+    one where the coarser is uncertain, and, so that it learns even where a coarser one is falsely
+    certain, along every true edge.
     """
     edge = uncertain(batch.tri_mattes).any(1, keepdim=True)
     region_os4 = grow(uncertain(output.os8).any(1, keepdim=True) | edge, WIDTH_OS4_PX)
