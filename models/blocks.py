@@ -64,12 +64,14 @@ class BlockGrid:
         Returns:
             `(M, C, b + 2, b + 2)`, channels last.
         """
-        size = values.shape[-1]
+        channels, size = values.shape[1], values.shape[-1]
         if places is None:
             places, middle = self.places, values
         else:
             middle = values[self.rows_at(places)]
-        result = F.pad(middle, (1, 1, 1, 1))
+        shape = (len(places), size + 2, size + 2, channels)
+        result = values.new_empty(shape).permute(0, 3, 1, 2)
+        result[:, :, 1:-1, 1:-1] = middle
         # (rows read, rows written) for the neighbour above, the block itself, the one below
         spans = (
             (slice(size - 1, size), slice(0, 1)),

@@ -64,9 +64,10 @@ def load_matting_weights(path: Path) -> InstanceMattingNetwork:
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path} holds no matting network of this program")
     config = _config_from(json.loads(metadata["config"]))
-    network = InstanceMattingNetwork(config, int(metadata["mask_channels"]))
+    with torch.device("meta"):  # no memory and no time for values that the file replaces
+        network = InstanceMattingNetwork(config, int(metadata["mask_channels"]))
     try:
-        network.load_state_dict(tensors)
+        network.load_state_dict(tensors, assign=True)
     except RuntimeError as error:
         raise CheckpointError(f"{path} does not fit its own config: {error}") from error
     return network.float().eval()

@@ -173,13 +173,17 @@ def interact(
         features = features * coverage[:, None]
         members = coverage.new_zeros((count, *coverage.shape[1:])).index_add(0, groups, coverage)
         n = members[groups].clamp(min=1)
-    sums = features.new_zeros((count, *features.shape[1:])).index_add(0, groups, features)[groups]
+    if count == 1:
+        sums = features.sum(0, keepdim=True)
+    else:
+        sums = features.new_zeros((count, *features.shape[1:])).index_add(0, groups, features)
+        sums = sums[groups]
     target, reference = features[:, 0], features[:, 1]
     others_target = sums[:, 0] - target
     half = 0.5 if rule == "paper" else 1.0
     new_target = half * (target + sums[:, 1] / (n - 1).clamp(min=1) - others_target)  # eq. (7)
     new_reference = half * (reference + others_target)  # eq. (8)
-    new_background = sums[:, 2] / n  # eq. (9)
+    new_background = (sums[:, 2] / n).expand_as(target)  # eq. (9)
     return torch.stack((new_target, new_reference, new_background), 1)
 
 

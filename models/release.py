@@ -26,7 +26,7 @@ WINDOW_BORDER_PX = 10
 MIN_CHANGE = 0.01
 """An instance whose target matte changed no more than this in a pass is done."""
 MAX_PASSES = 2
-GUESSED_GROWTH_PX = 12
+GUESSED_GROWTH_PX = 24
 """How far around the pixels that count two passes and their overlaps usually have to refine."""
 
 
