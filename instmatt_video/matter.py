@@ -16,12 +16,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from instmatt_video.models.blocks import BlockGrid
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
-from instmatt_video.models.matting_network import normalise_image
+from instmatt_video.models.matting_network import BlockFeatures, CoarseMattes, normalise_image
 from instmatt_video.models.tri_mask import build_tri_masks
 
 from .config import MattingConfig
-from .crops import Cluster, Rectangle, plan_clusters
+from .crops import GRID_PX, Cluster, Rectangle, plan_clusters
 from .detection.detections import Detections
 from .detection.paste import resample_mask
 from .device import choose_device, choose_precision
@@ -39,8 +40,6 @@ FULL_SIZE_SCALE = 0.9
 """From this scale on a matte is sharp enough without the source's own edges."""
 FAINTEST_ALPHA = 1 / 510
 """Below half a level of 8 bit alpha is none."""
-HALO_PX = 4
-"""Reach of the refinement's four 3×3 convolutions."""
 
 
 @dataclass(frozen=True)
@@ -171,86 +170,99 @@ class Matter:
 
     @torch.no_grad()
     def _run_network(self, canvas: FloatImage, masks: FloatImage, cluster: Cluster) -> FloatImage:
-        """Return the members' alphas on the canvas, `(n, height, width)`."""
+        """Return the members' alphas on the canvas, `(n, height, width)`.
+
+        First everybody's coarse mattes, then the finest layers and the refinement only where some
+        matte is still uncertain.
+        """
         image = normalise_image(_to_chw(canvas)).to(self.device)
         tri_masks = build_tri_masks(torch.from_numpy(masks)).to(self.device)
         crops = cluster.crops
         count, (rows, columns) = len(crops), canvas.shape[:2]
         tri_mattes = torch.zeros(count, 3, rows, columns, device=self.device)
         tri_mattes[:, 2] = 1  # outside of a person's crop there is background
-        region = torch.zeros(count, 1, rows, columns, dtype=torch.bool, device=self.device)
-        features: Tensor | None = None
         with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
-            for batch in _by_size(crops, self.batch_size):
-                images = torch.stack([image[:, *crops[k].slices] for k in batch])
-                guidance = torch.stack([tri_masks[k][:, *crops[k].slices] for k in batch])
-                fused, decided, feature = self._predict(images, guidance)
-                if features is None:
-                    features = feature.new_zeros(count, feature.shape[1], rows, columns)
-                for position, k in enumerate(batch):
-                    tri_mattes[k][:, *crops[k].slices] = fused[position].float()
-                    region[k][:, *crops[k].slices] = decided[position]
-                    features[k][:, *crops[k].slices] = feature[position]
-            if self.has_refinement and count > 1 and features is not None:
-                self._refine(image, tri_mattes, features, region, crops)
+            coarse = self._coarse_mattes(image, tri_masks, crops)
+            refined = self._refined_region(coarse, crops, rows, columns)
+            is_active = torch.zeros(
+                count, rows // GRID_PX, columns // GRID_PX, dtype=torch.bool, device=self.device
+            )
+            values = []
+            for k, crop in enumerate(crops):
+                wanted = refined.any(0, keepdim=True)[:, :, *crop.slices]
+                fused, features = self.network.branch.predict_fine(coarse[k], wanted)
+                tri_mattes[k][:, *crop.slices] = fused[0].float()
+                places = features.grid.places
+                is_active[
+                    k, places[:, 1] + crop.top // GRID_PX, places[:, 2] + crop.left // GRID_PX
+                ] = True
+                values.append(features.values)
+            if refined.any():
+                tri_mattes = self.network.refinement.refine_blocks(
+                    image,
+                    tri_mattes,
+                    BlockFeatures(BlockGrid(is_active), torch.cat(values)),
+                    refined,
+                    is_covered=_coverage(crops, is_active),
+                ).float()
         return np.asarray(tri_mattes[:, 0].clamp(0, 1).cpu().numpy(), np.float32)
 
-    def _predict(self, images: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return tri-mattes, region and feature of a batch, in halves where memory runs out."""
+    def _coarse_mattes(
+        self, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle]
+    ) -> list[CoarseMattes]:
+        """Return the coarse mattes of each crop; crops of one size go through together."""
+        coarse: dict[int, CoarseMattes] = {}
+        for batch in _by_size(crops, self.batch_size):
+            images = torch.stack([image[:, *crops[k].slices] for k in batch])
+            guidance = torch.stack([tri_masks[k][:, *crops[k].slices] for k in batch])
+            found = self._predict_coarse(images, guidance[:, : self.network.mask_channels])
+            for position, k in enumerate(batch):
+                one = slice(position, position + 1)
+                coarse[k] = CoarseMattes(*(part[one] for part in found))
+        return [coarse[k] for k in range(len(crops))]
+
+    def _predict_coarse(self, images: Tensor, guidance: Tensor) -> CoarseMattes:
+        """Return the coarse mattes of a batch, in halves where memory runs out."""
         try:
-            fused, region, feature = self.network.branch.predict(
-                images.contiguous(memory_format=torch.channels_last),
-                guidance[:, : self.network.mask_channels],
-            )
+            return self.network.predict_coarse(images, guidance)
         except torch.cuda.OutOfMemoryError:
             if len(images) == 1:
                 raise
-            self.batch_size = len(images) // 2
-            logger.warning("out of memory: people go through in batches of %d", self.batch_size)
-            torch.cuda.empty_cache()
-            halves = [
-                self._predict(images[part], guidance[part])
-                for part in (slice(0, self.batch_size), slice(self.batch_size, None))
-            ]
-            first, second = halves
-            return (
-                torch.cat((first[0], second[0])),
-                torch.cat((first[1], second[1])),
-                torch.cat((first[2], second[2])),
-            )
-        return fused, region, feature
+        self.batch_size = len(images) // 2
+        logger.warning("out of memory: people go through in batches of %d", self.batch_size)
+        torch.cuda.empty_cache()
+        halves = [
+            self._predict_coarse(images[part], guidance[part])
+            for part in (slice(0, self.batch_size), slice(self.batch_size, None))
+        ]
+        return CoarseMattes(*(torch.cat(parts) for parts in zip(*halves, strict=True)))
 
-    def _refine(
-        self,
-        image: Tensor,
-        tri_mattes: Tensor,
-        features: Tensor,
-        region: Tensor,
-        crops: Sequence[Rectangle],
-    ) -> None:
-        """Refine tri-mattes in place where crops overlap and the finest head decided."""
-        coverage = torch.zeros_like(tri_mattes[:, :1])
+    def _refined_region(
+        self, coarse: Sequence[CoarseMattes], crops: Sequence[Rectangle], rows: int, columns: int
+    ) -> Tensor:
+        """Return where each tri-matte is to be refined, `(n, 1, rows, columns)`, bool.
+
+        That is where the finest head decides and another person's crop reaches too.
+        """
+        region = torch.zeros(
+            len(crops), 1, rows, columns, dtype=torch.bool, device=coarse[0].region.device
+        )
+        if not self.has_refinement or len(crops) == 1:
+            return region
+        reached = torch.zeros(rows, columns, device=region.device)
         for k, crop in enumerate(crops):
-            coverage[k][:, *crop.slices] = 1
-        counts = region & (coverage > 0) & (coverage.sum(0, keepdim=True) > 1)
-        anywhere = counts.any(0)[0]
-        if not anywhere.any():
-            return
-        rows, columns = torch.nonzero(anywhere.any(1)), torch.nonzero(anywhere.any(0))
-        height, width = anywhere.shape
-        part = (
-            slice(max(0, int(rows[0]) - HALO_PX), min(height, int(rows[-1]) + 1 + HALO_PX)),
-            slice(max(0, int(columns[0]) - HALO_PX), min(width, int(columns[-1]) + 1 + HALO_PX)),
-        )
-        refined = self.network.refinement(
-            image[None, :, *part].expand(len(crops), -1, -1, -1),
-            tri_mattes[:, :, *part],
-            features[:, :, *part],
-            torch.zeros(len(crops), dtype=torch.long, device=image.device),
-            coverage=coverage[:, :, *part],
-        )
-        here = counts[:, :, *part]
-        tri_mattes[:, :, *part] = torch.where(here, refined.float(), tri_mattes[:, :, *part])
+            region[k][:, *crop.slices] = coarse[k].region[0]
+            reached[crop.slices] += 1
+        return region & (reached > 1)
+
+
+def _coverage(crops: Sequence[Rectangle], like: Tensor) -> Tensor:
+    """Return the grid cells of each crop, `(n, rows, columns)`, bool."""
+    covered = torch.zeros_like(like)
+    for k, crop in enumerate(crops):
+        rows = slice(crop.top // GRID_PX, crop.bottom // GRID_PX)
+        covered[k, rows, crop.left // GRID_PX : crop.right // GRID_PX] = True
+    return covered
 
 
 def _by_size(crops: Sequence[Rectangle], batch_size: int) -> list[list[int]]:
@@ -267,7 +279,7 @@ def _by_size(crops: Sequence[Rectangle], batch_size: int) -> list[list[int]]:
 
 def _as_float(image: npt.NDArray[np.integer]) -> FloatImage:
     """Return colours 0..1 of an integer image."""
-    return np.multiply(image, 1 / np.iinfo(image.dtype).max, dtype=np.float32)
+    return np.asarray(np.multiply(image, 1 / np.iinfo(image.dtype).max, dtype=np.float32))
 
 
 def _to_chw(image: FloatImage) -> Tensor:

@@ -78,6 +78,7 @@ class MultiInstanceRefinement(nn.Module):
         features: BlockFeatures,
         region: Tensor,
         strategy: Strategy = "parallel",
+        is_covered: Tensor | None = None,
     ) -> Tensor:
         """Return tri-mattes `(n, 3, H, W)`, 0..1, refined in a region and unchanged elsewhere.
 
@@ -89,6 +90,8 @@ class MultiInstanceRefinement(nn.Module):
             features: Of its instances; right within `REFINEMENT_REACH_PX` of anyone's region.
             region: `(n, 1, H, W)`, bool.
             strategy: As for `forward`.
+            is_covered: Blocks in which each instance takes part, `(n, rows, columns)`, bool: those of
+                its crop, where the image is a canvas of several crops. `None` is everywhere.
         """
         count = len(tri_mattes)
         everyone = region.any(0, keepdim=True)
@@ -97,8 +100,15 @@ class MultiInstanceRefinement(nn.Module):
         by_instance = separated.unflatten(0, (count, -1)).unflatten(2, (3, -1))
         groups = torch.zeros(count, dtype=torch.long, device=image.device)
         exchange = interact if strategy == "parallel" else interact_in_cycle
+        coverage = None
+        if is_covered is not None:
+            shared = grid.places[: len(grid) // count]
+            coverage = is_covered[:, shared[:, 1], shared[:, 2]].to(separated.dtype)
+            coverage = coverage[..., None, None, None]
         # (n, blocks, 3, D, b, b): the equations want the components second
-        exchanged = exchange(by_instance.transpose(1, 2), groups, rule=self.config.refinement_rule)
+        exchanged = exchange(
+            by_instance.transpose(1, 2), groups, coverage, self.config.refinement_rule
+        )
         exchanged = exchanged.transpose(1, 2).flatten(2, 3).flatten(0, 1)
         refined = tri_mattes.clone()
         for index, is_active in enumerate(find_blocks(region, 2)):
