@@ -13,7 +13,10 @@ from .matter import AlphaFrame, Matter
 from .media.source import FrameSource
 from .people_finder import WARM_UP_FRAMES, FoundPeople, PeopleFinder
 from .progress import Progress, Report
-from .stages import StageClock, run_stages
+from .stages import Stage, StageClock, run_stages
+
+MAX_MATTING_WORKERS = 8
+"""Frames that are matted at once at most: each takes memory of its own."""
 
 
 def analyse(
@@ -59,9 +62,13 @@ def analyse(
     seen: set[int] = set()
     records = run_stages(
         source.frames(store.frame_count),
-        (("detect", finder.find), ("matte", matte), ("store", pack)),
+        (
+            Stage("detect", finder.find),
+            Stage("matte", matte, workers=_matting_workers(matter)),
+            Stage("store", pack),
+        ),
         clock,
-        prepare_thread=share_cores,
+        prepare_thread=_take_one_core if str(matter.device) == "cpu" else None,
     )
     for record in records:
         pending.append(record)
@@ -76,9 +83,15 @@ def analyse(
     store.complete()
 
 
-def share_cores() -> None:
-    """Give a stage's thread half of the cores: detection and matting work side by side."""
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
+def _matting_workers(matter: Matter) -> int:
+    """Return how many frames are matted at once: a core each on a CPU, one at a time on a GPU."""
+    is_on_cpu = str(matter.device) == "cpu"
+    return min(MAX_MATTING_WORKERS, os.cpu_count() or 1) if is_on_cpu else 1
+
+
+def _take_one_core() -> None:
+    """Keep a thread on one core: frames side by side use a CPU better than threads do."""
+    torch.set_num_threads(1)
 
 
 def _catch_up(source: FrameSource, finder: PeopleFinder, store: AlphaStore) -> None:

@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -39,6 +40,16 @@ class StageClock:
             with self._lock:
                 self.busy_s[stage] = self.busy_s.get(stage, 0.0) + elapsed
                 self.items[stage] = self.items.get(stage, 0) + 1
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of work."""
+
+    name: str
+    function: Callable[[Any], Any]
+    workers: int = 1
+    """Threads that work on different items at once; a function that remembers needs 1."""
 
 
 class Cancelled(Exception):  # noqa: N818  # no error: how a waiting thread is told to stop
@@ -84,7 +95,7 @@ class Mailbox:
 
 def run_stages(
     items: Iterable[Any],
-    stages: Sequence[tuple[str, Callable[[Any], Any]]],
+    stages: Sequence[Stage],
     clock: StageClock,
     source_name: str = "decode",
     prepare_thread: Callable[[], None] | None = None,
@@ -95,7 +106,7 @@ def run_stages(
 
     Args:
         items: What goes in; taken in a thread of its own.
-        stages: Names and functions, each called in one thread only.
+        stages: In order.
         clock: Counts the work of each stage, and of taking an item under `source_name`.
         source_name: Name of the taking.
         prepare_thread: Called first in each thread.
@@ -124,12 +135,19 @@ def run_stages(
             if item is _END:
                 return
 
+    def measured(stage: Stage, item: Any) -> Any:
+        with clock.measure(stage.name):
+            return stage.function(item)
+
     def work(index: int) -> None:
-        name, function = stages[index]
-        while (item := boxes[index].get()) is not _END:
-            with clock.measure(name):
-                result = function(item)
-            boxes[index + 1].put(result)
+        stage = stages[index]
+        with ThreadPoolExecutor(stage.workers, initializer=prepare_thread) as pool:
+            while (item := _result(boxes[index].get())) is not _END:
+                if stage.workers == 1:
+                    boxes[index + 1].put(measured(stage, item))
+                else:
+                    # The place in the queue is taken now, so that order is kept.
+                    boxes[index + 1].put(pool.submit(measured, stage, item))
         boxes[index + 1].put(_END)
 
     threads = [threading.Thread(target=guarded, args=(feed,), daemon=True)]
@@ -150,8 +168,13 @@ def run_stages(
         raise errors[0]
 
 
+def _result(item: Any) -> Any:
+    """Return an item that several threads worked on, when it is done."""
+    return item.result() if isinstance(item, Future) else item
+
+
 def _next(box: Mailbox, errors: list[BaseException]) -> Any:
     try:
-        return box.get()
+        return _result(box.get())
     except Cancelled:
         return _END

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from instmatt_video.stages import QUEUE_LENGTH, Cancelled, Mailbox, StageClock, run_stages
+from instmatt_video.stages import QUEUE_LENGTH, Cancelled, Mailbox, Stage, StageClock, run_stages
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def test_order_is_kept_whatever_each_item_takes() -> None:
         time.sleep(0.002 * (x % 3))
         return x + 1
 
-    stages = (("a", slow), ("b", lambda x: x * 10), ("c", slow))
+    stages = (Stage("a", slow), Stage("b", lambda x: x * 10), Stage("c", slow))
     assert list(run_stages(range(20), stages, StageClock())) == [
         10 * (x + 1) + 1 for x in range(20)
     ]
@@ -32,7 +32,7 @@ def test_order_is_kept_whatever_each_item_takes() -> None:
 
 @pytest.mark.parametrize("items", [[], [7]])
 def test_none_and_one(items: list[int]) -> None:
-    assert list(run_stages(items, (("a", str),), StageClock())) == [str(i) for i in items]
+    assert list(run_stages(items, (Stage("a", str),), StageClock())) == [str(i) for i in items]
 
 
 def test_without_stages_items_pass() -> None:
@@ -40,7 +40,11 @@ def test_without_stages_items_pass() -> None:
 
 
 def test_none_is_an_item_like_any_other() -> None:
-    assert list(run_stages([None, 1, None], (("a", lambda x: x),), StageClock())) == [None, 1, None]
+    assert list(run_stages([None, 1, None], (Stage("a", lambda x: x),), StageClock())) == [
+        None,
+        1,
+        None,
+    ]
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
@@ -53,7 +57,7 @@ def test_the_error_of_any_stage_is_raised(failing: int) -> None:
     def same(x: int) -> int:
         return x
 
-    stages = [(str(k), fail if k == failing else same) for k in range(3)]
+    stages = [Stage(str(k), fail if k == failing else same) for k in range(3)]
     seen = []
     with pytest.raises(OSError, match=f"stage {failing} broke"):
         for item in run_stages(range(100), stages, StageClock()):
@@ -67,13 +71,13 @@ def test_the_error_of_the_source_is_raised() -> None:
         raise ValueError("no more")
 
     with pytest.raises(ValueError, match="no more"):
-        list(run_stages(source(), (("a", str),), StageClock()))
+        list(run_stages(source(), (Stage("a", str),), StageClock()))
 
 
 def test_the_error_of_the_consumer_stops_the_stages() -> None:
     worked: list[int] = []
     with pytest.raises(KeyError):
-        for item in run_stages(range(1000), (("a", worked.append),), StageClock()):
+        for item in run_stages(range(1000), (Stage("a", worked.append),), StageClock()):
             raise KeyError(item)
     assert len(worked) < 20
 
@@ -86,7 +90,7 @@ def test_closing_stops_the_stages_and_the_source() -> None:
             taken.append(x)
             yield x
 
-    running = run_stages(source(), (("a", str), ("b", str)), StageClock())
+    running = run_stages(source(), (Stage("a", str), Stage("b", str)), StageClock())
     assert next(running) == "0"
     running.close()
     assert len(taken) <= 1 + 3 * (QUEUE_LENGTH + 1) + 1
@@ -100,7 +104,7 @@ def test_a_slow_consumer_bounds_what_is_in_memory() -> None:
             taken.append(x)
             yield x
 
-    running = run_stages(source(), (("a", str),), StageClock())
+    running = run_stages(source(), (Stage("a", str),), StageClock())
     next(running)
     time.sleep(0.1)
     # Two queues, one item in the hands of each of two threads, one consumed.
@@ -116,7 +120,10 @@ def test_stages_work_at_once() -> None:
         meeting.wait()
         return x
 
-    stages = (("a", lambda x: meet(x) if x else x), ("b", lambda x: meet(x) if x == 0 else x))
+    stages = (
+        Stage("a", lambda x: meet(x) if x else x),
+        Stage("b", lambda x: meet(x) if x == 0 else x),
+    )
     assert list(run_stages(range(2), stages, StageClock())) == [0, 1]
 
 
@@ -131,13 +138,21 @@ def test_every_thread_is_prepared() -> None:
     def prepare() -> None:
         prepared.append(threading.current_thread().name)
 
-    list(run_stages(range(2), (("a", note), ("b", note)), StageClock(), prepare_thread=prepare))
+    list(
+        run_stages(
+            range(2), (Stage("a", note), Stage("b", note)), StageClock(), prepare_thread=prepare
+        )
+    )
     assert len(prepared) == 3 and set(worked) <= set(prepared)
 
 
 def test_clock_counts_items_and_time() -> None:
     clock = StageClock()
-    list(run_stages(range(4), (("work", lambda x: time.sleep(0.01)),), clock, source_name="take"))
+    list(
+        run_stages(
+            range(4), (Stage("work", lambda x: time.sleep(0.01)),), clock, source_name="take"
+        )
+    )
     assert clock.items["work"] == 4
     assert clock.busy_s["work"] >= 0.04
     assert clock.items["take"] in (4, 5)  # the end is taken, too
@@ -153,3 +168,25 @@ def test_mailbox_ends_its_waiting() -> None:
     with pytest.raises(Cancelled):
         box.get()
     time.sleep(0.05)
+
+
+def test_several_workers_keep_the_order_and_work_at_once() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+
+    def meet(item: int) -> int:
+        meeting.wait()
+        time.sleep(0.02 if item % 2 == 0 else 0)
+        return item * 10
+
+    stages = (Stage("pair", meet, workers=2), Stage("after", lambda x: x + 1))
+    assert list(run_stages(range(8), stages, StageClock())) == [10 * i + 1 for i in range(8)]
+
+
+def test_the_error_of_one_of_several_workers_is_raised() -> None:
+    def fail(item: int) -> int:
+        if item == 3:
+            raise ValueError("third")
+        return item
+
+    with pytest.raises(ValueError, match="third"):
+        list(run_stages(range(50), (Stage("work", fail, workers=3),), StageClock()))
