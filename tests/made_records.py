@@ -1,0 +1,51 @@
+"""Records of made clips, without pixels or networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import numpy as np
+
+from instmatt_video.alpha_store import FrameRecord, StoredAlpha, TrackedBox, pack_alpha
+from instmatt_video.detection.detections import Detections
+from instmatt_video.matter import AlphaFrame
+
+
+def tracked(
+    track_id: int, left: float, is_detected: bool = True, score: float = 0.9, width: float = 20
+) -> TrackedBox:
+    """Return a box that is 40 px high and stands at a column."""
+    return TrackedBox(track_id, np.array([left, 10.0, left + width, 50.0]), score, is_detected)
+
+
+def alpha(track_id: int, left: int, value: float = 1.0, is_coasted: bool = False) -> StoredAlpha:
+    """Return an alpha of 20 x 40 px."""
+    return pack_alpha(
+        track_id, AlphaFrame(left, 10, np.full((40, 20), value, np.float32)), is_coasted
+    )
+
+
+def frame_record(
+    index: int,
+    tracks: tuple[TrackedBox, ...] = (),
+    alphas: tuple[StoredAlpha, ...] = (),
+    *,
+    is_cut: bool = False,
+    was_looked_at: bool = True,
+    features: Mapping[int, np.ndarray] | None = None,
+) -> FrameRecord:
+    """Return a record whose detections are those of the detected tracks."""
+    found = [t for t in tracks if t.is_detected]
+    n = len(found)
+    detections = Detections(
+        np.array([t.box for t in found], np.float32).reshape(n, 4),
+        np.array([t.score for t in found], np.float32),
+        np.ones((n, 28, 28), np.float32),
+        None
+        if features is None
+        else np.array([features[t.track_id] for t in found], np.float32).reshape(n, -1),
+    )
+    return FrameRecord(
+        index, Fraction(index, 25), is_cut, was_looked_at, None, detections, tracks, alphas
+    )

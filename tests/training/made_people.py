@@ -1,0 +1,46 @@
+"""Drawn people with soft edges, and packs of them on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+
+def person(seed: int = 0, height: int = 96, width: int = 48, is_half: bool = False) -> np.ndarray:
+    """Return RGBA of an ellipse with a soft edge; a half figure is cut off by the lower edge."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    middle = height if is_half else (height - 1) / 2
+    reach = 0.9 * height if is_half else 0.45 * height
+    radius = np.hypot((x - (width - 1) / 2) / (0.42 * width), (y - middle) / reach)
+    alpha = np.clip(0.5 + (1 - radius) * 6, 0, 1)
+    color = rng.integers(30, 226, 3) * np.ones((height, width, 1))
+    color += 25 * np.sin(y / (3 + seed % 4))[..., None]
+    return np.dstack((np.clip(color, 0, 255), 255 * alpha)).astype(np.uint8)
+
+
+def place(seed: int = 0, height: int = 120, width: int = 160) -> np.ndarray:
+    """Return RGB of a made background."""
+    rng = np.random.default_rng(1000 + seed)
+    coarse = rng.integers(40, 216, (5, 6, 3)).astype(np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def write_rgb(path: Path, image: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    order = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
+    assert cv2.imwrite(str(path), cv2.cvtColor(image, order))
+
+
+def write_packs(folder: Path, people: int = 6, places: int = 3) -> None:
+    """Write `cutouts/rgba/*.png`, `cutouts/index.csv` and `backgrounds/*.png`."""
+    rows = ["file,long_hair"]
+    for k in range(people):
+        name = f"person_{k}.png"
+        write_rgb(folder / "cutouts" / "rgba" / name, person(k, is_half=k % 3 == 2))
+        rows.append(f"{name},{int(k == 1)}")
+    (folder / "cutouts" / "index.csv").write_text("\n".join(rows) + "\n")
+    for k in range(places):
+        write_rgb(folder / "backgrounds" / f"place_{k}.png", place(k))

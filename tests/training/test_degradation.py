@@ -1,0 +1,92 @@
+"""What cameras do to pictures, and what it must not do to a premultiplied layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from instmatt_video.training.composites import Layer
+from instmatt_video.training.cutouts import cut_out
+from instmatt_video.training.degradation import degrade, match_light, motion_kernel, soften
+
+from .made_people import person, place
+
+SCENE = place().astype(np.float32) / 255
+
+
+def made_layer(seed: int = 0) -> Layer:
+    matrix = np.float32([[1, 0, 40], [0, 1, 12]])
+    return cut_out("p", person(seed)).lay(matrix, (160, 120))
+
+
+@pytest.mark.parametrize("change", ["light", "sharpness"])
+def test_a_layer_stays_premultiplied(change: str) -> None:
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        before = made_layer(seed)
+        after = match_light(before, SCENE, rng) if change == "light" else soften(before, rng)
+        assert after.alpha.min() >= 0 and after.alpha.max() <= 1 + 1e-6
+        assert after.premultiplied.min() >= 0
+        assert (after.premultiplied <= after.alpha[..., None] + 0.02).all()
+        if change == "light":
+            assert np.array_equal(after.alpha, before.alpha)
+
+
+def test_light_is_the_same_function_of_straight_colour_at_any_alpha() -> None:
+    # A layer of one colour stays of one colour, where no gradient of light is drawn.
+    alpha = np.tile(np.linspace(0.2, 1, 160, dtype=np.float32), (120, 1))
+    flat = Layer(alpha[..., None] * np.float32([0.5, 0.4, 0.45]), alpha)
+    uniform = 0
+    for seed in range(30):
+        after = match_light(flat, SCENE, np.random.default_rng(seed))
+        straight = after.premultiplied / alpha[..., None]
+        uniform += np.ptp(straight, (0, 1)).max() < 1e-4
+    assert 15 <= uniform <= 27  # 7 of 10
+
+
+def test_light_draws_colours_to_the_scene() -> None:
+    layer = made_layer(1)
+    mean = layer.premultiplied.sum((0, 1)) / layer.alpha.sum()
+    scene = SCENE.mean((0, 1))
+    distances = []
+    for seed in range(60):
+        after = match_light(layer, SCENE, np.random.default_rng(seed))
+        now = after.premultiplied.sum((0, 1)) / after.alpha.sum()
+        distances.append((now - mean) @ (scene - mean) / ((scene - mean) @ (scene - mean)))
+    assert 0 < np.mean(distances) < 0.8
+
+
+def test_softening_keeps_most_layers_and_all_of_their_area() -> None:
+    same = 0
+    for seed in range(60):
+        before = made_layer()
+        after = soften(before, np.random.default_rng(seed))
+        same += after is before
+        assert after.alpha.sum() == pytest.approx(before.alpha.sum(), rel=0.02)
+    assert 30 < same < 58  # 0.8 · 0.92 of 60 is 44
+
+
+@pytest.mark.parametrize("length", [3, 4, 11])
+@pytest.mark.parametrize("angle", [0.0, 45.0, 90.0, 133.0])
+def test_motion_kernel(length: int, angle: float) -> None:
+    kernel = motion_kernel(length, angle)
+    assert kernel.shape == (length, length) and kernel.min() >= 0
+    assert kernel.sum() == pytest.approx(1, abs=1e-5)
+    if length % 2 and angle == 0:
+        assert kernel[length // 2] == pytest.approx(1 / length)
+
+
+def test_degraded_pictures_stay_pictures() -> None:
+    changes = []
+    for seed in range(40):
+        after = degrade(SCENE, np.random.default_rng(seed))
+        assert after.shape == SCENE.shape and after.dtype == np.float32
+        assert after.min() >= 0 and after.max() <= 1
+        changes.append(np.abs(after - SCENE).mean())
+    assert max(changes) < 0.05
+    assert sum(change < 1e-7 for change in changes) < 20
+
+
+def test_same_seed_same_bytes() -> None:
+    first, second = (degrade(SCENE, np.random.default_rng(5)) for _ in range(2))
+    assert np.array_equal(first, second)

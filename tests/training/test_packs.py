@@ -1,0 +1,69 @@
+"""Pictures from folders and tar files."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from instmatt_video.errors import OptionError
+from instmatt_video.training.packs import ImagePack
+
+from .made_people import person, place, write_packs
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_packs(tmp_path, 3, 2)
+    return tmp_path / "cutouts"
+
+
+@pytest.fixture(params=["folder", "tar", "tar with dots"])
+def pack_path(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -> Path:
+    if request.param == "folder":
+        return folder
+    path = tmp_path / "cutouts.tar"
+    with tarfile.open(path, "w") as tar:
+        tar.add(folder, "." if "dots" in request.param else "")
+    return path
+
+
+def test_names_and_pictures(pack_path: Path) -> None:
+    pack = ImagePack(pack_path, "rgba")
+    assert pack.names == ["person_0.png", "person_1.png", "person_2.png"] and len(pack) == 3
+    assert np.array_equal(pack.read("person_1.png"), person(1))
+
+
+def test_names_from_the_root(pack_path: Path) -> None:
+    pack = ImagePack(pack_path)
+    assert pack.names[0] == "rgba/person_0.png"
+    assert pack.read_bytes("index.csv").startswith(b"file,long_hair")
+
+
+def test_what_is_not_there(pack_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"no nobody\.png in"):
+        ImagePack(pack_path, "rgba").read("nobody.png")
+    with pytest.raises(OptionError, match="no pictures below photos"):
+        ImagePack(pack_path, "photos")
+    with pytest.raises(OptionError, match="no folder or tar file"):
+        ImagePack(pack_path.with_name("nothing"))
+
+
+def test_what_is_no_picture(folder: Path) -> None:
+    (folder / "rgba" / "broken.png").write_bytes(b"no png")
+    with pytest.raises(OptionError, match=r"broken\.png of .* cannot be read as a picture"):
+        ImagePack(folder, "rgba").read("broken.png")
+
+
+def test_channels_and_depth(tmp_path: Path) -> None:
+    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    cv2.imwrite(str(tmp_path / "grey.png"), grey)
+    cv2.imwrite(str(tmp_path / "deep.png"), grey.astype(np.uint16) * 257)
+    cv2.imwrite(str(tmp_path / "color.png"), place()[..., ::-1])
+    pack = ImagePack(tmp_path)
+    assert np.array_equal(pack.read("grey.png"), grey)
+    assert np.array_equal(pack.read("deep.png"), grey)
+    assert np.array_equal(pack.read("color.png"), place())
