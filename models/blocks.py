@@ -93,7 +93,7 @@ class BlockGrid:
 
 
 def find_blocks(wanted: Tensor, reach_px: int) -> Tensor:
-    """Return which blocks hold a wanted pixel or lie within reach of one, `(N, rows, columns)`, bool.
+    """Return the blocks that a wanted pixel is in or reaches, `(N, rows, columns)`, bool.
 
     Args:
         wanted: `(N, 1, H, W)`, bool; sides are multiples of `BLOCK_PX`.

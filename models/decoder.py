@@ -1,4 +1,4 @@
-"""The matting branch's decoder: back to full resolution, with tri-matte heads at strides 8, 4 and 1."""
+"""The matting branch's decoder: back to full resolution, with heads at strides 8, 4 and 1."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Upsample(nn.Module):
     Args:
         in_channels: Channels in.
         out_channels: Channels out; a transposed convolution before a block keeps them.
-        upsampling: `transposed` is the release's; `nearest` convolves before it repeats, a quarter of the work.
+        upsampling: `transposed` is the release's; `nearest` convolves before it repeats, a quarter
+            of the work.
         has_norm: Batch norm before the activation.
         has_spectral_norm: Normalise the kernel by its spectral norm.
     """
@@ -62,7 +63,7 @@ class Upsample(nn.Module):
         return F.interpolate(self.conv(x), scale_factor=2.0, mode="nearest")
 
     def forward_valid(self, x: Tensor) -> Tensor:
-        """Return `(N, out_channels, 2H, 2W)` of an `x` that carries a border, `(N, C, H + 2, W + 2)`."""
+        """Return `(N, out_channels, 2H, 2W)` of an `x` with its border, `(N, C, H + 2, W + 2)`."""
         if self.transposed is not None:
             layer = self.transposed
             assert isinstance(layer, nn.ConvTranspose2d)
@@ -124,7 +125,8 @@ class DecoderBlock(nn.Module):
         """Return `(N, out_channels, H, W)`, both sides doubled by a doubling block."""
         identity = x
         if self.projection is not None:
-            # A 1×1 convolution and repeated pixels commute: project first, at a quarter of the cost.
+            # A 1×1 convolution and repeated pixels commute: project first, which
+            # costs a quarter.
             identity = F.interpolate(self.projection(x), scale_factor=2.0, mode="nearest")
         return F.leaky_relu(self.conv2(self.conv1(x)) + identity, LEAKY_SLOPE)
 

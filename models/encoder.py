@@ -1,4 +1,4 @@
-"""The matting branch's encoder: a ResNet-D trunk with shortcut branches at every stride, and ASPP."""
+"""The matting branch's encoder: a ResNet-D trunk, shortcut branches at every stride, and ASPP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .layers import ConvNormAct
 
 
 class EncoderBlock(nn.Module):
-    """Two 3×3 convolutions beside an identity; a strided block averages its identity first (ResNet-D).
+    """Two 3×3 convolutions beside an identity that a strided block averages first (ResNet-D).
 
     Args:
         in_channels: Channels in.
@@ -50,8 +50,8 @@ class Aspp(nn.Module):
     Args:
         channels: Channels in and out.
         width: Channels of each of the five branches.
-        has_pooled_norm: Batch norm in the pooled branch, which has one value a channel and sample: it needs
-            more than one sample a batch, and its statistics are rough.
+        has_pooled_norm: Batch norm in the pooled branch, which has one value a channel and sample:
+            it needs more than one sample a batch, and its statistics are rough.
     """
 
     def __init__(self, channels: int, width: int, has_pooled_norm: bool) -> None:
@@ -85,7 +85,8 @@ class Encoder(nn.Module):
         shortcut_depth: Convolutions of a shortcut branch.
         aspp_width: Channels of a pooling branch.
         has_spectral_norm: Normalise the trunk's and the shortcuts' kernels by their spectral norms.
-        has_fine_norm: Batch norm also at strides 1 and 2, where it costs most, and in the pooled branch.
+        has_fine_norm: Batch norm also at strides 1 and 2, where it costs most, and in the pooled
+            branch.
     """
 
     def __init__(

@@ -18,9 +18,9 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 def fold_norms(network: NetworkT) -> NetworkT:
     """Return the network with its norms folded, in evaluation mode; it is changed in place.
 
-    Spectral norms become plain kernels. A batch norm right after its convolution goes into kernel and
-    bias. One after an activation stays: folded into the next kernel, its shift would be wrong where
-    that kernel sees zero padding.
+    Spectral norms become plain kernels. A batch norm right after its convolution goes into kernel
+    and bias. One after an activation stays: folded into the next kernel, its shift would be wrong
+    where that kernel sees zero padding.
 
     Args:
         network: Any network of `ConvNormAct` and `Upsample`; a folded one comes back as it is.

@@ -62,7 +62,8 @@ class InstanceMattingNetwork(nn.Module):
     ) -> Tensor:
         """Return final tri-mattes, `(N, 3, H, W)`, 0..1.
 
-        Refinement counts where the finest head decided, and only for samples that share their picture.
+        Refinement counts where the finest head decided, and only for samples that share their
+        picture.
 
         Args:
             image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
@@ -75,7 +76,7 @@ class InstanceMattingNetwork(nn.Module):
         coarse = self.predict_coarse(image, guidance)
         wanted = torch.zeros_like(coarse.region)
         pictures = []
-        for group in groups.unique() if has_refinement else ():
+        for group in torch.unique(groups) if has_refinement else ():
             members = (groups == group).nonzero().flatten()
             if len(members) > 1:
                 # Whoever is refined reads the features of all there.

@@ -34,8 +34,8 @@ class LossTerms:
 def weighted_l1(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """Return the mean absolute error under a weight.
 
-    A weight of one channel is shared by all channels, whose errors then add up: the normaliser is the sum of
-    the weight as it is given.
+    A weight of one channel is shared by all channels, whose errors then add up: the normaliser is
+    the sum of the weight as it is given.
 
     Args:
         prediction: `(N, C, H, W)`.
@@ -69,7 +69,7 @@ def laplacian_loss(prediction: Tensor, target: Tensor, weight: Tensor | None = N
 
 
 def laplacian_pyramid(image: Tensor) -> list[Tensor]:
-    """Return the band-pass levels of `(N, C, H, W)`, the finest first; the coarse residual is left out."""
+    """Return the band-pass levels of `(N, C, H, W)`, finest first, without the coarse residual."""
     levels = []
     current = image
     for _ in range(LAPLACIAN_LEVELS):

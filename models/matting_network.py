@@ -1,4 +1,4 @@
-"""The matting branch: an image and a tri-mask in, tri-mattes at three strides out, fused by refinement.
+"""The matting branch: an image and a tri-mask in, tri-mattes at three strides out, and fused.
 
 Knows one crop and one tri-mask a sample; knows nothing of which samples belong to the same picture.
 """
@@ -48,7 +48,7 @@ class MattingNetworkConfig:
     activation: Activation = "tanh"
     """`tanh`: three independent mattes; `softmax`: the sum of Eq. 4 is built in."""
     saturation: float = 0.0
-    """How far the activation is stretched past 0 and 1 before it is clamped, so that mattes reach both."""
+    """How far the activation is stretched past 0 and 1 before its clamp: mattes reach both."""
     has_spectral_norm: bool = True
     has_fine_norm: bool = True
     """Batch norm also at strides 1 and 2."""
@@ -89,14 +89,14 @@ PRESETS: dict[str, MattingNetworkConfig] = {
         head_refinement_width=16,
     ),
 }
-"""`base` is the paper's released configuration; `lite` is the one that is embedded, for CPUs and live use."""
+"""`base` is the paper's released configuration; `lite` is embedded, for CPUs and live use."""
 
 
 class ClampThrough(torch.autograd.Function):
     """Clamp to 0..1 whose gradient ignores the clamp.
 
-    An L1 loss gives no gradient to a value that is clamped on the right side and a full one to a value that
-    is clamped on the wrong side, so mattes can be exactly 0 and 1 and still be corrected.
+    An L1 loss gives no gradient to a value that is clamped on the right side and a full one to a
+    value that is clamped on the wrong side: mattes can be exactly 0 and 1, and be corrected.
     """
 
     @staticmethod
@@ -124,7 +124,7 @@ class MattingOutput(NamedTuple):
 
 
 class CoarseMattes(NamedTuple):
-    """What is known of each sample before the finest layers run; the first three are their input."""
+    """What is known of each sample before the finest layers run; the first three feed them."""
 
     picture: Tensor
     """Image and guidance, `(N, C, H, W)`."""
@@ -162,7 +162,8 @@ class MattingNetwork(nn.Module):
 
     Args:
         config: Widths and settings.
-        mask_channels: Channels of guidance; 3 is the tri-mask, fewer are the paper's ablation (Table 3).
+        mask_channels: Channels of guidance; 3 is the tri-mask, fewer are the paper's ablation
+            (Table 3).
 
     Source:
         InstMatt section 3.2.
@@ -256,8 +257,8 @@ class MattingNetwork(nn.Module):
 
         Args:
             coarse: From `predict_coarse`.
-            wanted: Where samples are to be refined, `(N, 1, H, W)`, bool: the feature is right within
-                the refinement's reach of it and of the region. `None`: no further than the region.
+            wanted: Where samples are to be refined, `(N, 1, H, W)`, bool: the feature is right
+                within the refinement's reach of it and of the region. `None`: of the region alone.
         """
         region = coarse.region
         needed = region if wanted is None else region | wanted

@@ -19,7 +19,8 @@ WIDTH_OS1_PX = 7
 def ellipse_offsets(size_px: int) -> tuple[tuple[int, int], ...]:
     """Return for each row the first and the last column (inclusive) of an elliptic kernel.
 
-    Rows and columns are relative to the anchor at `size_px // 2`; the shape is OpenCV's MORPH_ELLIPSE.
+    Rows and columns are relative to the anchor at `size_px // 2`; the shape is OpenCV's
+    MORPH_ELLIPSE.
 
     Args:
         size_px: Side of the kernel in pixels, at least 1.

@@ -22,8 +22,8 @@ BLOCKS_AT_ONCE = 64
 class MultiInstanceRefinement(nn.Module):
     """Separation, interaction, aggregation (Figure 3a).
 
-    The exchange runs on projections of the separated features, as in the authors' release; the paper's Eq. 7-9
-    are otherwise followed to the letter.
+    The exchange runs on projections of the separated features, as in the authors' release; the
+    paper's Eq. 7-9 are otherwise followed to the letter.
 
     Args:
         config: Widths and activation of the matting network whose features are read.
@@ -58,10 +58,11 @@ class MultiInstanceRefinement(nn.Module):
             tri_mattes: From the matting branch, `(N, 3, H, W)`, 0..1.
             features: From the matting branch, `(N, C, H, W)`.
             groups: `(N,)` integers 0..G-1; samples of one picture share a number.
-            strategy: `parallel` exchanges the unrefined features of all at once; `cycle` lets each instance,
-                in order, use what those before it have refined.
-            coverage: Where each sample's crop reaches in a canvas that the samples of a group share,
-                `(N, 1, H, W)`, 0 or 1; outside its crop a sample takes no part. `None` is everywhere.
+            strategy: `parallel` exchanges the unrefined features of all at once; `cycle` lets each
+                instance, in order, use what those before it have refined.
+            coverage: Where each sample's crop reaches in a canvas that the samples of a group
+                share, `(N, 1, H, W)`, 0 or 1; outside its crop a sample takes no part. `None` is
+                everywhere.
         """
         separated = self.separate(tri_mattes, features)
         rule = self.config.refinement_rule
@@ -90,8 +91,8 @@ class MultiInstanceRefinement(nn.Module):
             features: Of its instances; right within `REFINEMENT_REACH_PX` of anyone's region.
             region: `(n, 1, H, W)`, bool.
             strategy: As for `forward`.
-            is_covered: Blocks in which each instance takes part, `(n, rows, columns)`, bool: those of
-                its crop, where the image is a canvas of several crops. `None` is everywhere.
+            is_covered: Blocks in which each instance takes part, `(n, rows, columns)`, bool: those
+                of its crop, where the image is a canvas of several crops. `None` is everywhere.
         """
         count = len(tri_mattes)
         everyone = region.any(0, keepdim=True)
@@ -140,7 +141,7 @@ class MultiInstanceRefinement(nn.Module):
         return torch.cat(parts)
 
     def separate(self, tri_mattes: Tensor, features: Tensor) -> Tensor:
-        """Return the attended, projected features of target, reference and background, `(N, 3, D, H, W)`."""
+        """Return the attended, projected features of the three components, `(N, 3, D, H, W)`."""
         attended = tri_mattes[:, :, None] * features[:, None]  # (N, 3, C, H, W)
         projected: Tensor = self.split(attended.flatten(1, 2))
         return projected.unflatten(1, (3, -1))
@@ -169,8 +170,8 @@ def interact(
         rule: `release` leaves the halves of Eq. 7 and 8 out.
 
     Returns:
-        F̃_t, F̃_r, F̃_b, as `features`. An instance alone in its group has no other to hear: its sums over
-        others are empty and the 1/(n-1) of Eq. 7 is taken as 1.
+        F̃_t, F̃_r, F̃_b, as `features`. An instance alone in its group has no other to hear: its
+        sums over others are empty and the 1/(n-1) of Eq. 7 is taken as 1.
 
     Source:
         InstMatt Eq. 7-9.

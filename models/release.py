@@ -1,6 +1,7 @@
 """The authors' release, step by step, on tensors: for its checkpoint to give its own output.
 
-Sums instead of unions in the tri-masks, a padded frame, refinement in windows and at most two passes.
+Sums instead of unions in the tri-masks, a padded frame, refinement in windows and at most two
+passes.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def matte_as_release(network: InstanceMattingNetwork, image: Tensor, masks: Tens
     windows = select_windows(fused)
     is_duplicate = find_duplicates(fused)
     everywhere = torch.ones_like(coarse.region)
-    # Usually the pixels that count show who is still changing; if not, the release looks everywhere.
+    # Usually the pixels that count show who is still changing; if not, the release looks
+    # everywhere.
     for counted in (coarse.region, everywhere):
         plan = plan_steps(counted, windows)
         if (plan.wanted & ~guess).any():

@@ -9,8 +9,8 @@ from torch import Tensor
 def build_tri_masks(masks: Tensor) -> Tensor:
     """Return each instance's tri-mask: target, reference and background.
 
-    The union of soft masks is their maximum, so hard masks give the paper's sets exactly and soft ones
-    never leave 0..1.
+    The union of soft masks is their maximum, so hard masks give the paper's sets exactly and soft
+    ones never leave 0..1.
 
     Args:
         masks: Instance masks of one image, `(n, h, w)`, 0..1. `n` may be 0.

@@ -102,7 +102,8 @@ def test_predict_is_the_plain_forward(
     masks[1, 50:128, 60:100] = 1
     masks[2, 0:40, 90:160] = 1
     tri_masks = build_tri_masks(masks)
-    # An untrained network is uncertain everywhere: let the guidance's soft edge be the coarse mattes.
+    # An untrained network is uncertain everywhere: let the guidance's soft edge be the coarse
+    # mattes.
     soft = iter(F.avg_pool2d(tri_masks, 9, 1, 4)[[0, 1, 2, 0, 1, 2]].split(1))
     monkeypatch.setattr(
         matting_network, "fuse_coarse_mattes", lambda *_: fuse_coarse_mattes(*[next(soft)] * 2)

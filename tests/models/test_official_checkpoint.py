@@ -15,7 +15,6 @@ from instmatt_video.models.official_checkpoint import (
     read_official_checkpoint,
 )
 
-
 Tensors = dict[str, torch.Tensor]
 
 

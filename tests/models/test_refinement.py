@@ -25,7 +25,8 @@ GROUP_OF_3 = torch.zeros(3, dtype=torch.long)
 
 def test_eq_7_to_9_by_hand() -> None:
     people = features((1, 2, 3), (4, 6, 8), (10, 20, 40))
-    # eq. (7): (F_t + (2 + 6 + 20) / 2 - sum of the others' F_t) / 2, for the first (1 + 14 - 14) / 2
+    # eq. (7): (F_t + (2 + 6 + 20) / 2 - sum of the others' F_t) / 2, for the first (1 + 14 - 14) /
+    # 2
     # eq. (8): (F_r + sum of the others' F_t) / 2;  eq. (9): (3 + 8 + 40) / 3
     assert values(interact(people, GROUP_OF_3)) == [
         [0.5, 8, 17],
@@ -68,7 +69,8 @@ def test_parallel_does_not_depend_on_the_order() -> None:
 def test_cycle_by_hand_uses_what_was_refined_before() -> None:
     people = features((2, 0, 0), (4, 0, 0))
     groups = torch.zeros(2, dtype=torch.long)
-    # First: ((2 + 0 - 4) / 2, (0 + 4) / 2, 0) = (-1, 2, 0). Second, with that: ((4 + 2 + 1) / 2, ...)
+    # First: ((2 + 0 - 4) / 2, (0 + 4) / 2, 0) = (-1, 2, 0). Second, with that: ((4 + 2 + 1) / 2,
+    # ...)
     assert values(interact_in_cycle(people, groups)) == [[-1, 2, 0], [3.5, -0.5, 0]]
 
 
