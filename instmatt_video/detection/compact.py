@@ -22,6 +22,7 @@ from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 from ..errors import WeightsError
 from .detections import Detections
 from .detector import ImageArray
+from .duplicates import without_duplicates
 from .letterbox import letterbox
 from .paste import cell_positions, resample_mask
 from .regions import cut_region, expand_to_region
@@ -50,9 +51,11 @@ class CompactSettings:
     """Of two proposals that overlap more, the better is kept."""
     person_iou: float = 0.6
     """Of two refined boxes that overlap more, the better is kept."""
+    mask_iou: float = 0.8
+    """Of two masks that overlap more, the better is kept, whatever their boxes."""
 
     def __post_init__(self) -> None:
-        for name in ("min_proposal_score", "min_score", "proposal_iou", "person_iou"):
+        for name in ("min_proposal_score", "min_score", "proposal_iou", "person_iou", "mask_iou"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be in 0..1, not {value}")
@@ -178,11 +181,12 @@ class CompactDetector:
         )
         index = usable[kept.numpy()]
         masks = [_mask_in_box(looks.masks[i], regions[i], refined[i]) for i in index]
-        return Detections(
+        detections = Detections(
             boxes=refined[index],
             scores=joint[index],
             masks=np.stack(masks) if masks else Detections.empty(MASK_SIZE).masks,
         )
+        return without_duplicates(detections, *shape, self.settings.mask_iou)
 
     def _batch(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
         batch = torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2)

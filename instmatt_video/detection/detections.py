@@ -15,8 +15,8 @@ class Detections:
     """People found in one frame.
 
     A mask is kept box-local: row 0 and column 0 are centred in the first cell of an `m × m` grid
-    laid over the box, so a crowd at 4K costs kilobytes, not full-frame maps. `paste_masks` lays them
-    on the frame.
+    laid over the box, so a crowd at 4K costs kilobytes, not full-frame maps. `paste_masks` lays
+    them on the frame.
     """
 
     boxes: FloatArray

@@ -5,9 +5,8 @@ Knows where the data lies and in which order the two networks are trained.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +31,6 @@ from .detector_proposal_task import ProposalTask, find_proposals
 from .detector_weights import join_detector_parts, load_detector_part, load_initialisation
 from .loop import LoopConfig, Progress, train
 
-logger = logging.getLogger(__name__)
 PARTS = ("decoder", "crops", "proposals")
 MIN_PATCH_PX = 80.0
 """Smaller people are not worth pasting elsewhere."""
@@ -54,16 +52,19 @@ class DetectorData:
     backgrounds: Path | None = None
     """Pack of pictures that show nobody."""
     licences: tuple[int, ...] = ()
-    """COCO licence ids of the photos to use, none: all; 4, 5 and 7 permit commercial use."""
+    """COCO licence ids of the photos to use; none: all."""
+
+    def licensed(self, licences: tuple[int, ...]) -> DetectorData:
+        """Return the photos of these COCO licences alone; the other packs have no licence ids."""
+        return replace(self, masked_photos=(), cutouts=None, backgrounds=None, licences=licences)
 
 
 @dataclass(frozen=True)
 class DetectorTraining:
-    """How both parts are trained."""
+    """How both networks are trained."""
 
-    data: DetectorData
     crops_per_step: int = 32
-    photos_per_step: int = 8
+    photos_per_step: int = 4
     held_out_photos: int = 60
     """Photos of the train subset that choose the best weights and are not trained on."""
     decoder: LoopConfig = field(default_factory=LoopConfig)
@@ -84,22 +85,43 @@ class _Material:
 
 def train_detector(
     config_path: Path,
+    data_path: Path,
     out_dir: Path,
     parts: Sequence[str] = PARTS,
     progress: Progress | None = None,
-) -> Path:
-    """Train the named parts and return the file of the whole detector.
+    licences: tuple[int, ...] | None = None,
+    initialisation: Path | None = None,
+    steps: int | None = None,
+) -> dict[str, float]:
+    """Train the named parts and return their figures on held-out photos.
+
+    Leaves `out_dir/person_detector.safetensors`, the whole detector, once every part is trained.
 
     Args:
         config_path: TOML of `DetectorTraining`.
+        data_path: TOML of `DetectorData`.
         out_dir: Folder for checkpoints, logs and weights; a run that was killed goes on from there.
         parts: Some of `PARTS`, trained in its order; what is left out must have been trained.
         progress: Told of steps as they pass.
+        licences: Train on photos of these COCO licence ids, and on no other pack.
+        initialisation: NanoDet-m's weights instead of those that the data names.
+        steps: Length of every part instead of the schedule's.
+
+    Raises:
+        OptionError: A configuration or a pack cannot be used.
+        CheckpointError: The initialisation, or a part that another builds on, is missing.
     """
     config = read_config(config_path, DetectorTraining)
-    material = _read(config, config_path)
+    data = read_config(data_path, DetectorData)
+    if licences is not None:
+        data = data.licensed(licences)
+    if steps is not None:
+        short = {part: replace(getattr(config, part), steps=steps) for part in PARTS}
+        config = replace(config, **short)
+    material = _read(data, data_path, config.held_out_photos)
     detector = PersonDetector()
-    load_initialisation(detector, resolve(config.data.initialisation, config_path))
+    load_initialisation(detector, initialisation or resolve(data.initialisation, data_path))
+    figures: dict[str, float] = {}
     if "decoder" in parts or "crops" in parts:
         recorded = _recorded_proposals(
             out_dir / "start_proposals.npz", detector.proposals, material.photos
@@ -116,10 +138,8 @@ def train_detector(
             if part not in parts:
                 continue
             if part == "crops":
-                load_detector_part(
-                    detector.crops, "crops", out_dir / "decoder" / "last.safetensors"
-                )
-            crop_task = CropTask(
+                load_detector_part(detector.crops, "crops", out_dir / "decoder/last.safetensors")
+            task = CropTask(
                 detector.crops,
                 sampler,
                 held_out,
@@ -127,7 +147,7 @@ def train_detector(
                 loop.seed,
                 has_frozen_backbone=part == "decoder",
             )
-            logger.info("%s: %s", part, train(crop_task, loop, out_dir / part, progress))
+            figures["mask_iou"] = train(task, loop, out_dir / part, progress)["score"]
     if "proposals" in parts:
         proposal_task = ProposalTask(
             detector.proposals,
@@ -137,32 +157,31 @@ def train_detector(
             config.photos_per_step,
             config.proposals.seed,
         )
-        figures = train(proposal_task, config.proposals, out_dir / "proposals", progress)
-        logger.info("proposals: %s", figures)
-    weights = out_dir / "person_detector.safetensors"
-    join_detector_parts(
-        out_dir / "proposals" / "best.safetensors", out_dir / "crops" / "best.safetensors", weights
-    )
-    return weights
+        loop = config.proposals
+        best = train(proposal_task, loop, out_dir / "proposals", progress)
+        figures["box_ap"] = best["score"]
+    trained = [out_dir / part / "best.safetensors" for part in ("proposals", "crops")]
+    if all(path.is_file() for path in trained):
+        join_detector_parts(*trained, out_dir / "person_detector.safetensors")
+    return figures
 
 
-def _read(config: DetectorTraining, config_path: Path) -> _Material:
-    data = config.data
-    photos = read_coco_photos(resolve(data.photos, config_path), "train", data.licences or None)
+def _read(data: DetectorData, data_path: Path, num_held_out: int) -> _Material:
+    photos = read_coco_photos(resolve(data.photos, data_path), "train", data.licences or None)
     # A fixed rule, not the run's seed: two runs are compared on the same held-out photos.
     order = np.random.default_rng(0).permutation(len(photos))
-    held_out = [photos[i] for i in order[: config.held_out_photos]]
-    photos = [photos[i] for i in order[config.held_out_photos :]]
+    held_out = [photos[i] for i in order[:num_held_out]]
+    photos = [photos[i] for i in order[num_held_out:]]
     single_photos = [
         photo
         for pack in data.masked_photos
-        for photo in read_masked_photos(resolve(pack, config_path))
+        for photo in read_masked_photos(resolve(pack, data_path))
     ]
     patches = patches_of_photos([*photos, *single_photos], MIN_PATCH_PX)
     if data.cutouts is not None:
-        patches += read_patches(resolve(data.cutouts, config_path))
+        patches += read_patches(resolve(data.cutouts, data_path))
     backgrounds = (
-        [] if data.backgrounds is None else read_backgrounds(resolve(data.backgrounds, config_path))
+        [] if data.backgrounds is None else read_backgrounds(resolve(data.backgrounds, data_path))
     )
     return _Material(photos, held_out, single_photos, patches, backgrounds)
 

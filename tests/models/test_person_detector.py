@@ -27,7 +27,7 @@ from instmatt_video.models.shufflenet_backbone import (
 
 
 def proposals(sides, logits, centers=None, stride=8.0):
-    """One image's raw outputs whose sides are certain: `sides` `(L, 4)` in strides, whole numbers."""
+    """One image's raw outputs whose sides are certain: `(L, 4)` whole numbers of strides."""
     sides = torch.tensor(sides)
     side_logits = torch.full((1, *sides.shape, NUM_BINS), -100.0)
     side_logits.scatter_(-1, sides[None, ..., None], 100.0)

@@ -1,0 +1,43 @@
+"""Tell two people from one person found twice, by what is seen of them; knows masks alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .detections import Detections
+from .paste import paste_masks
+
+CANVAS_PX = 128
+"""Long side at which masks are compared: people overlap, or they do not, at any size."""
+
+
+def without_duplicates(
+    detections: Detections, height: int, width: int, max_mask_iou: float
+) -> Detections:
+    """Return the detections less those whose mask is nearly that of a better one.
+
+    Visible people never share a pixel, however much their boxes overlap; a person found once with
+    and once without an outstretched arm has two boxes, and one mask.
+
+    Args:
+        detections: Best first.
+        height: Of the frame, pixels.
+        width: Of the frame, pixels.
+        max_mask_iou: Of two masks that overlap more, in 0..1, the better is kept.
+    """
+    if len(detections) < 2:
+        return detections
+    scale = CANVAS_PX / max(height, width)
+    small = Detections(detections.boxes * np.float32(scale), detections.scores, detections.masks)
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    masks = (paste_masks(small, *size) > 0.5).reshape(len(detections), -1).astype(np.float32)
+    intersection = masks @ masks.T
+    area = masks.sum(axis=1)
+    union = area[:, None] + area[None, :] - intersection
+    is_same: npt.NDArray[np.bool_] = intersection > max_mask_iou * union
+    kept: list[int] = []
+    for index in range(len(detections)):
+        if not is_same[index, kept].any():
+            kept.append(index)
+    return detections.select(np.array(kept, np.intp))

@@ -1,0 +1,40 @@
+import numpy as np
+
+from instmatt_video.detection.detections import Detections
+from instmatt_video.detection.duplicates import without_duplicates
+
+
+def people(boxes, masks):
+    count = len(boxes)
+    scores = np.linspace(0.9, 0.3, count, dtype=np.float32)
+    return Detections(np.array(boxes, np.float32), scores, np.array(masks, np.float32))
+
+
+def test_one_mask_in_two_boxes_is_one_person():
+    body = np.ones((8, 8), np.float32)
+    with_arm = np.zeros((8, 8), np.float32)
+    with_arm[:, 4:] = 1  # the same body in the right half of a box twice as wide
+    found = people([[400, 100, 600, 700], [200, 100, 600, 700]], [body, with_arm])
+    kept = without_duplicates(found, 720, 1280, 0.8)
+    np.testing.assert_array_equal(kept.boxes, found.boxes[:1])
+
+
+def test_two_people_in_one_box_stay_two():
+    left, right = np.zeros((2, 8, 8), np.float32)
+    left[:, :4], right[:, 4:] = 1, 1
+    found = people([[200, 100, 600, 700]] * 2, [left, right])
+    assert len(without_duplicates(found, 720, 1280, 0.8)) == 2
+
+
+def test_overlap_at_the_limit_is_kept():
+    # 8 of 10 columns are common: the overlap is 0.8, no more.
+    found = people([[0, 0, 100, 100], [0, 0, 80, 100]], np.ones((2, 4, 4)))
+    assert len(without_duplicates(found, 128, 128, 0.8)) == 2
+    assert len(without_duplicates(found, 128, 128, 0.79)) == 1
+
+
+def test_nobody_one_and_empty_masks():
+    assert len(without_duplicates(Detections.empty(), 72, 128, 0.8)) == 0
+    assert len(without_duplicates(people([[0, 0, 9, 9]], np.ones((1, 4, 4))), 72, 128, 0.8)) == 1
+    unseen = people([[0, 0, 9, 9], [50, 50, 60, 60]], np.zeros((2, 4, 4)))
+    assert len(without_duplicates(unseen, 72, 128, 0.8)) == 2

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+
+from instmatt_video.training.detector_crops import (
+    MASK_SIZE,
+    CropSampler,
+    jitter_box,
+    make_sample,
+)
+from instmatt_video.training.detector_photos import PersonPatch, Photo, person_from_mask
+from instmatt_video.training.detector_scenes import degrade, mirror, paste_patches, vary_colour
+
+
+def photo(height=120, width=160, box=(20, 30, 60, 110), name="p"):
+    image = np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
+    mask = np.zeros((height, width), bool)
+    mask[box[1] : box[3], box[0] : box[2]] = True
+    return Photo(name, image, (person_from_mask(mask),), np.zeros((0, 4), np.float32))
+
+
+def patch(touches_bottom=False):
+    rgba = np.full((60, 30, 4), 128, np.uint8)
+    rgba[..., 3] = 255
+    return PersonPatch("patch", rgba, touches_bottom)
+
+
+class TestPaste:
+    def test_only_what_is_covered_changes_and_belongs_to_the_newcomer(self):
+        before = photo()
+        after = paste_patches(before, [patch()], np.random.default_rng(1))
+        newcomer = after.people[-1]
+        covered = newcomer.full_mask((120, 160)) > 0
+        assert covered.any()
+        grown = np.zeros_like(covered)
+        rows, columns = np.nonzero(covered)
+        grown[rows.min() - 2 : rows.max() + 3, columns.min() - 2 : columns.max() + 3] = True
+        np.testing.assert_array_equal(after.image[~grown], before.image[~grown])
+        for person in after.people[:-1]:
+            assert not (covered & (person.full_mask((120, 160)) > 0)).any()
+
+    def test_hidden_people_are_neither_found_nor_missed(self):
+        before = photo(box=(70, 50, 76, 60))
+        for seed in range(200):
+            after = paste_patches(before, [patch()], np.random.default_rng(seed))
+            if len(after.people) == 1 and len(after.crowd_boxes):
+                np.testing.assert_array_equal(after.crowd_boxes, [[70, 50, 76, 60]])
+                return
+        pytest.fail("no paste hid the small person but for a rest")
+
+    def test_half_figures_stand_on_the_lower_edge(self):
+        for seed in range(20):
+            after = paste_patches(photo(), [patch(True)], np.random.default_rng(seed))
+            if len(after.people) == 2 or not after.people:
+                assert after.people[-1].box[3] == 120
+
+    def test_no_patches_change_nothing(self):
+        before = photo()
+        after = paste_patches(before, [], np.random.default_rng(0))
+        np.testing.assert_array_equal(after.image, before.image)
+        assert after.people == before.people
+
+
+def test_mirror_twice_is_the_photo():
+    before = photo()
+    twice = mirror(mirror(before))
+    np.testing.assert_array_equal(twice.image, before.image)
+    np.testing.assert_array_equal(twice.people[0].box, before.people[0].box)
+    np.testing.assert_array_equal(mirror(before).people[0].box, [100, 30, 140, 110])
+
+
+@pytest.mark.parametrize("change", [vary_colour, degrade])
+def test_changes_keep_shape_and_come_from_the_generator_alone(change):
+    image = photo().image
+    first, again = (change(image, np.random.default_rng(5)) for _ in range(2))
+    assert first.shape == image.shape
+    assert first.dtype == np.uint8
+    np.testing.assert_array_equal(first, again)
+
+
+class TestSample:
+    def test_exact_box_shows_the_person_within_the_margin(self):
+        scene = photo(box=(20, 30, 60, 110))  # 40 x 80: the margin is 5 and 10 pixels
+        sample = make_sample(scene, scene.people[0], scene.people[0].box)
+        np.testing.assert_array_equal(sample.box_deltas, [0, 0, 0, 0])
+        expected = np.zeros(MASK_SIZE, np.float32)
+        expected[round(96 * 0.1) : round(96 * 0.9), round(64 * 0.1) : round(64 * 0.9)] = 1
+        assert np.abs(sample.mask - expected).mean() < 0.03
+
+    def test_deltas_lead_from_the_proposal_to_the_person(self):
+        scene = photo(box=(20, 30, 60, 110))
+        sample = make_sample(scene, scene.people[0], np.array([24, 30, 64, 70], np.float32))
+        np.testing.assert_allclose(sample.box_deltas, [-0.1, 0, -0.1, 1.0])
+
+    def test_nobody(self):
+        sample = make_sample(photo(), None, np.array([100, 10, 120, 40], np.float32))
+        assert not sample.is_person
+        assert sample.mask.max() == 0
+
+    def test_jitter_is_a_few_percent(self):
+        rng = np.random.default_rng(0)
+        box = np.array([0, 0, 100, 200], np.float32)
+        moved = np.stack([jitter_box(box, rng) for _ in range(500)]) - box
+        assert np.abs(moved.mean(axis=0)).max() < 2
+        np.testing.assert_allclose(moved.std(axis=0), [6.4, 12.8, 6.4, 12.8], rtol=0.15)
+
+
+class TestSampler:
+    def sampler(self):
+        proposals = {"p": np.array([[22, 28, 58, 112], [100, 10, 130, 60]], np.float32)}
+        background = np.zeros((100, 100, 3), np.uint8)
+        return CropSampler([photo()], [photo(name="s")], [patch()], [background], proposals)
+
+    def test_same_generator_same_crops(self):
+        first, again = (self.sampler().draw(12, np.random.default_rng([1, 2])) for _ in range(2))
+        for a, b in zip(first, again, strict=True):
+            np.testing.assert_array_equal(a.image, b.image)
+            np.testing.assert_array_equal(a.mask, b.mask)
+
+    def test_as_many_as_asked_with_people_and_nobody(self):
+        samples = self.sampler().draw(30, np.random.default_rng(0))
+        assert len(samples) == 30
+        assert 15 <= sum(sample.is_person for sample in samples) < 30
+
+    def test_people_alone_where_nothing_else_is_there(self):
+        samples = CropSampler([photo()], [], [], [], {}).draw(5, np.random.default_rng(0))
+        assert all(sample.is_person for sample in samples)
