@@ -160,9 +160,9 @@ def train_detector(
         loop = config.proposals
         best = train(proposal_task, loop, out_dir / "proposals", progress)
         figures["box_ap"] = best["score"]
-    trained = [out_dir / part / "best.safetensors" for part in ("proposals", "crops")]
-    if all(path.is_file() for path in trained):
-        join_detector_parts(*trained, out_dir / "person_detector.safetensors")
+    proposals, crops = (out_dir / part / "best.safetensors" for part in ("proposals", "crops"))
+    if proposals.is_file() and crops.is_file():
+        join_detector_parts(proposals, crops, out_dir / "person_detector.safetensors")
     return figures
 
 
