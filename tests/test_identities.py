@@ -16,9 +16,10 @@ EASY = StitchConfig(min_identity_frames=1)
 
 
 def one_life(pattern: str) -> Cast:
-    """Return the cast of one person.
+    """Return the cast of one person, drawn frame by frame.
 
-    `d` is detected, `c` coasted though the detector looked, `s` coasted and nobody looked, `.` gone.
+    `d` is detected, `c` coasted though the detector looked, `s` coasted and nobody looked,
+    `.` gone.
     """
     records = []
     for index, letter in enumerate(pattern):

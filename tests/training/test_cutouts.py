@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def test_colour_is_premultiplied() -> None:
 def test_levels_halve() -> None:
     cutout = cut_out("p", person(0, 400, 200))
     sizes = [level.shape[:2] for level in cutout.levels]
-    for (h, w), (half_h, half_w) in zip(sizes, sizes[1:], strict=False):
+    for (h, w), (half_h, half_w) in itertools.pairwise(sizes):
         assert (half_h, half_w) == (h // 2, w // 2)
     assert min(sizes[-1]) < 48 <= min(sizes[-2])
 

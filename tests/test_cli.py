@@ -1,0 +1,320 @@
+"""The command line: words to one call, errors to one line and a status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from instmatt_video import pipeline
+from instmatt_video.cli import main
+from instmatt_video.config import MatteConfig
+from instmatt_video.console import ProgressView, make_console
+from instmatt_video.errors import (
+    AlphaWriteError,
+    BatchError,
+    DeviceError,
+    FrameDecodeError,
+    InstMattVideoError,
+    MaskReadError,
+    OptionError,
+    VideoOpenError,
+    WeightsError,
+)
+from instmatt_video.progress import Progress
+from tests.synthetic_clip import write_clip
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def job(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SimpleNamespace]:
+    """Replace the work; return what it was called with, or let it fail."""
+
+    def replace_work(error: BaseException | None = None) -> SimpleNamespace:
+        seen = SimpleNamespace()
+
+        def matte_video(clip: str, out: Path, config: MatteConfig, progress: Any) -> Any:
+            seen.clip, seen.out, seen.config = clip, out, config
+            progress(Progress("analyse", 1, 1, 0))
+            if error is not None:
+                raise error
+            return SimpleNamespace(
+                source=SimpleNamespace(name="walk", frame_count=10),
+                tracks=(1, 2),
+                wall_s=4.0,
+                alpha_store_bytes=2_500_000,
+                model_dump=lambda mode: {"mode": mode},
+            )
+
+        monkeypatch.setattr(pipeline, "matte_video", matte_video)
+        return seen
+
+    return replace_work
+
+
+class TestMainJob:
+    def test_defaults(self, job: Callable[..., SimpleNamespace]) -> None:
+        seen = job()
+        assert main(["walk.mp4", "--out-dir", "out"]) == 0
+        assert (str(seen.clip), seen.out, seen.config) == ("walk.mp4", Path("out"), MatteConfig())
+
+    def test_every_option_reaches_its_setting(self, job: Callable[..., SimpleNamespace]) -> None:
+        seen = job()
+        words = """
+            walk --out-dir out --detector masks:m --detect-every 2 --fps 30000/1001 --model base
+            --matte-size 320 --no-refinement --device cpu --precision fp32 --format matte-ffv1
+            --filename {name}.{ext} --foreground source --only 1,3 --rest --trim --no-audio
+            --no-preview --no-report --resume --clean
+        """
+        assert main(words.split()) == 0
+        c = seen.config
+        assert (c.detection.detector, c.detection.detect_every) == ("masks:m", 2)
+        assert c.frame_rate == Fraction(30000, 1001)
+        assert (c.matting.model, c.matting.matte_size, c.matting.has_refinement) == (
+            "base",
+            320,
+            False,
+        )
+        assert (c.matting.device, c.matting.precision) == ("cpu", "fp32")
+        assert (c.output.format, c.output.filename, c.output.foreground) == (
+            "matte-ffv1",
+            "{name}.{ext}",
+            "source",
+        )
+        assert c.output.only == (1, 3) and c.output.has_rest and c.output.is_trimmed
+        assert not (c.output.has_audio or c.output.has_preview or c.output.has_report)
+        assert c.run.is_resumed and c.run.is_cleaned and not c.run.is_overwriting
+
+    def test_flag_over_environment_over_file(
+        self,
+        job: Callable[..., SimpleNamespace],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        file = tmp_path / "s.toml"
+        file.write_text("[matting]\nmatte_size = 128\ncontext = 0.4\n[output]\nquality = 9\n")
+        monkeypatch.setenv("INSTMATT_VIDEO_MATTE_SIZE", "192")
+        monkeypatch.setenv("INSTMATT_VIDEO_CONTEXT", "0.3")
+        seen = job()
+        words = ["w.mp4", "--out-dir", "o", "--config", str(file), "--matte-size", "256"]
+        assert main(words) == 0
+        matting = seen.config.matting
+        assert (matting.matte_size, matting.context, seen.config.output.quality) == (256, 0.3, 9)
+
+    def test_json_alone_on_stdout(
+        self, job: Callable[..., SimpleNamespace], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        job()
+        assert main(["walk.mp4", "--out-dir", "o", "--json"]) == 0
+        out, _ = capsys.readouterr()
+        assert json.loads(out) == {"mode": "json"}
+
+    def test_a_person_reads_stderr(
+        self, job: Callable[..., SimpleNamespace], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        job()
+        assert main(["walk.mp4", "--out-dir", "o"]) == 0
+        out, error = capsys.readouterr()
+        assert out == ""
+        assert "2 people in 10 frames, 4.0 s (2.50 frames/s), alpha store 2.5 MB" in error
+
+    def test_quiet(
+        self, job: Callable[..., SimpleNamespace], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        job()
+        assert main(["walk.mp4", "--out-dir", "o", "--quiet"]) == 0
+        assert capsys.readouterr() == ("", "")
+
+
+class TestStatus:
+    @pytest.mark.parametrize(
+        ("error", "status"),
+        [
+            (InstMattVideoError("x"), 1),
+            (OptionError("x"), 2),
+            (ValueError("x"), 2),
+            (VideoOpenError("x"), 3),
+            (FrameDecodeError("x"), 3),
+            (MaskReadError("x"), 3),
+            (BatchError("x"), 4),
+            (DeviceError("x"), 5),
+            (WeightsError("x"), 6),
+            (AlphaWriteError("x"), 7),
+        ],
+        ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+    )
+    def test_errors_are_one_line(
+        self,
+        job: Callable[..., SimpleNamespace],
+        capsys: pytest.CaptureFixture[str],
+        error: Exception,
+        status: int,
+    ) -> None:
+        job(type(error)("what happened"))
+        assert main(["walk.mp4", "--out-dir", "o", "--quiet"]) == status
+        assert capsys.readouterr() == ("", "instmatt-video: error: what happened\n")
+
+    def test_a_traceback_only_when_asked(
+        self, job: Callable[..., SimpleNamespace], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        job(OptionError("what happened"))
+        assert main(["walk.mp4", "--out-dir", "o", "--verbose"]) == 2
+        error = capsys.readouterr().err
+        assert "Traceback" in error
+        assert error.endswith("instmatt-video: error: what happened\n")
+
+    def test_stopped_by_hand(
+        self, job: Callable[..., SimpleNamespace], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        job(KeyboardInterrupt())
+        assert main(["walk.mp4", "--out-dir", "o", "--quiet"]) == 130
+        assert "--resume goes on" in capsys.readouterr().err
+
+    def test_what_nobody_foresaw_is_not_hidden(self, job: Callable[..., SimpleNamespace]) -> None:
+        job(RuntimeError("a bug"))
+        with pytest.raises(RuntimeError, match="a bug"):
+            main(["walk.mp4", "--out-dir", "o", "--quiet"])
+
+    @pytest.mark.parametrize(
+        ("words", "named"),
+        [
+            pytest.param([], "CLIP", id="nothing"),
+            pytest.param(["walk.mp4"], "--out-dir", id="no folder"),
+            pytest.param(["walk.mp4", "--out-dir", "o", "--sped"], "--sped", id="unknown"),
+            pytest.param(["walk.mp4", "--out", "o"], "--out", id="no abbreviations"),
+            pytest.param(["walk.mp4", "--out-dir", "o", "--only", "x"], "track numbers", id="list"),
+            pytest.param(["walk.mp4", "--out-dir", "o", "--fps", "fast"], "--fps", id="rate"),
+            pytest.param(
+                ["walk.mp4", "--out-dir", "o", "--resume", "--overwrite"], "contradict", id="both"
+            ),
+            pytest.param(
+                ["walk.mp4", "--out-dir", "o", "--matte-size", "9"], "matte_size", id="range"
+            ),
+            pytest.param(
+                ["walk.mp4", "--out-dir", "o", "--config", "no.toml"], "no.toml", id="config"
+            ),
+        ],
+    )
+    def test_usage(
+        self,
+        job: Callable[..., SimpleNamespace],
+        capsys: pytest.CaptureFixture[str],
+        words: list[str],
+        named: str,
+    ) -> None:
+        job()
+        assert main(words) == 2
+        assert named in capsys.readouterr().err
+
+
+class TestRealFaults:
+    """No network is reached: these are refused before."""
+
+    def test_no_clip(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        words = [str(tmp_path / "nothing.mp4"), "--out-dir", str(tmp_path), "--quiet"]
+        assert main(words) == 3
+        assert "nothing.mp4" in capsys.readouterr().err
+
+    def test_no_such_format(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ["walk.mp4", "--out-dir", str(tmp_path), "--format", "gif"]
+        assert main(words) == 2
+        assert "prores4444" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("option", "status"),
+        [
+            (("--device", "cuda:77"), 5),
+            (("--device", "tpu"), 2),
+            (("--detector", "magic"), 2),
+            (("--detector", "masks:nowhere"), 3),
+            (("--model", "nowhere.safetensors", "--detector", "compact"), 6),
+        ],
+        ids=lambda value: "-".join(value) if isinstance(value, tuple) else str(value),
+    )
+    def test_what_is_not_here(self, tmp_path: Path, option: tuple[str, ...], status: int) -> None:
+        clip = write_clip(tmp_path / "walk.mp4", 2)
+        assert main([str(clip), "--out-dir", str(tmp_path / "o"), "--quiet", *option]) == status
+
+
+class TestCommands:
+    def test_help_lists_them(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["--help"]) == 0
+        text = capsys.readouterr().out
+        for word in ("demo", "link", "train", "eval", "weights", "doctor", "predict-images"):
+            assert f"\n  {word} " in text
+
+    def test_version(self, capsys: pytest.CaptureFixture[str]) -> None:
+        from instmatt_video import __version__
+
+        assert main(["--version"]) == 0
+        assert capsys.readouterr().out.split() == ["instmatt-video", __version__]
+
+    @pytest.mark.parametrize(
+        "word", ["demo", "link", "train", "eval", "weights", "doctor", "predict-images"]
+    )
+    def test_each_has_help(self, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main([word, "--help"]) == 0
+        assert f"instmatt-video {word}" in capsys.readouterr().out
+
+    def test_a_clip_of_the_name_of_a_command(self, job: Callable[..., SimpleNamespace]) -> None:
+        seen = job()
+        assert main(["./demo", "--out-dir", "o"]) == 0
+        assert str(seen.clip) == "./demo"
+
+    def test_link(self, tmp_path: Path) -> None:
+        rows = [f"{k},-1,{10 + 2 * k},20,30,60,0.9,-1,-1,-1\n" for k in range(1, 21)]
+        (tmp_path / "det.txt").write_text("".join(rows))
+        words = ["link", str(tmp_path / "det.txt"), "--out", str(tmp_path / "tracks.txt")]
+        assert main(words) == 0
+        lines = (tmp_path / "tracks.txt").read_text().splitlines()
+        assert {line.split(",")[1] for line in lines} == {"1"}
+
+
+def test_as_a_program() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "instmatt_video.cli", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert result.returncode == 0 and result.stderr == ""
+    assert result.stdout.startswith("usage: instmatt-video")
+
+
+class TestProgress:
+    def test_plain_lines_now_and_then_and_at_the_end(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = [0.0]
+        monkeypatch.setattr("instmatt_video.console.time.monotonic", lambda: now[0])
+        with ProgressView(make_console(), is_quiet=False) as view:
+            for done in range(1, 31):
+                view.show(Progress("analyse", done, 30, 2))
+                now[0] += 1.0
+        lines = capsys.readouterr().err.splitlines()
+        assert lines == [
+            "analyse 1/30 2 tracks",
+            "analyse 11/30 1.00 fps 2 tracks",
+            "analyse 21/30 1.00 fps 2 tracks",
+            "analyse 30/30 1.00 fps 2 tracks",
+        ]
+
+    def test_an_unknown_length(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with ProgressView(make_console(), is_quiet=False) as view:
+            view.show(Progress("render", 1, None, 1))
+        assert capsys.readouterr().err == "render 1/? 1 streams\n"
+
+    def test_quiet(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with ProgressView(make_console(), is_quiet=True) as view:
+            view.show(Progress("render", 1, 1, 1))
+        assert capsys.readouterr().err == ""

@@ -1,0 +1,89 @@
+"""TOML to schedules: nothing unknown, nothing misspelt goes through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from instmatt_video.errors import OptionError
+from instmatt_video.training.command import shipped_config
+from instmatt_video.training.config import MattingData, MattingTraining, read_config, resolve
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "training.toml"
+    path.write_text(text)
+    return path
+
+
+def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
+    assert read_config(write(tmp_path, ""), MattingTraining) == MattingTraining()
+
+
+def test_values_arrive_in_their_places(tmp_path: Path) -> None:
+    config = read_config(
+        write(
+            tmp_path,
+            'preset = "base"\n[batch]\nsize_px = 128\n[batch.scene]\nmin_visible = 0.5\n'
+            "[curriculum]\nstarts = [0.0, 0.5]\nsizes_px = [64, 128]\n[stage2]\nsteps = 7\n",
+        ),
+        MattingTraining,
+    )
+    assert (config.preset, config.batch.size_px, config.batch.scene.min_visible) == (
+        "base",
+        128,
+        0.5,
+    )
+    assert config.curriculum.sizes_px == (64, 128)
+    assert (config.stage1.steps, config.stage2.steps) == (MattingTraining().stage1.steps, 7)
+
+
+def test_data(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        'cutouts = "people"\nbackgrounds = "/places.tar"\n[[photos]]\npath = "p"\nmasks = "m"\n',
+    )
+    data = read_config(path, MattingData)
+    assert resolve(data.cutouts, path) == tmp_path / "people"
+    assert resolve(data.backgrounds, path) == Path("/places.tar")
+    assert [(p.path, p.images, p.masks) for p in data.photos] == [(Path("p"), "image", "m")]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "named"),
+    [
+        ("presett = 'lite'\n", MattingTraining, "no setting presett"),
+        ("[batch]\npicture = 3\n", MattingTraining, r"no setting batch\.picture"),
+        ("[batch.scene]\nx = 3\n", MattingTraining, r"no setting batch\.scene\.x"),
+        ("[stage3]\nsteps = 3\n", MattingTraining, "no setting stage3"),
+        (
+            "cutouts='a'\nbackgrounds='b'\n[[photos]]\npath='p'\nmask='m'\n",
+            MattingData,
+            r"no setting photos\.mask",
+        ),
+        ("backgrounds='b'\n", MattingData, "cutouts"),
+        ("[batch]\nsize_px = 100\n", MattingTraining, "size_px must be a multiple of 32"),
+        ("[stage1]\nsteps = 'many'\n", MattingTraining, r"stage1\.steps: .*integer"),
+        ("a = = b", MattingTraining, "is no TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, kind: type, named: str) -> None:
+    with pytest.raises(OptionError, match=named):
+        read_config(write(tmp_path, text), kind)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="no configuration file"):
+        read_config(tmp_path / "nothing.toml", MattingTraining)
+
+
+def test_schedules_that_come_with_the_program_are_whole() -> None:
+    folder = shipped_config("matting-lite").parent
+    names = sorted(path.stem for path in folder.glob("matting-*.toml"))
+    assert "matting-lite" in names
+    for name in names:
+        config = read_config(shipped_config(name), MattingTraining)
+        assert config.preset == name.removeprefix("matting-")
+    with pytest.raises(OptionError, match="no schedule 'matting-huge' comes with the program"):
+        shipped_config("matting-huge")

@@ -1,0 +1,255 @@
+"""The training loop on a problem that is solved in a second."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from instmatt_video.training.loop import AveragedWeights, LoopConfig, train
+
+CONFIG = LoopConfig(
+    steps=24,
+    learning_rate=0.05,
+    min_learning_rate=0.01,
+    warmup_steps=4,
+    ema_decay=0.9,
+    checkpoint_steps=5,
+    validate_steps=8,
+    log_steps=4,
+    accelerator="cpu",
+)
+
+
+class Line:
+    """Learns y = W x from samples; batch norm stands for everything that is no parameter."""
+
+    def __init__(self, fails_at: int | None = None, infinite_at: int | None = None) -> None:
+        torch.manual_seed(7)
+        self.network: nn.Module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+        self.fails_at, self.infinite_at = fails_at, infinite_at
+        self.made: list[tuple[int, int]] = []
+        self.validated: list[dict[str, Tensor]] = []
+
+    def make_batch(self, step: int, rank: int) -> Tensor:
+        if step == self.fails_at:
+            raise RuntimeError("killed")
+        self.made.append((step, rank))
+        return torch.randn(16, 3, generator=torch.Generator().manual_seed(1000 * rank + step))
+
+    def loss(self, network: nn.Module, batch: Any, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        target = torch.stack((batch.sum(1), batch[:, 0] - 2 * batch[:, 1]), 1)
+        error = ((network(batch) - target) ** 2).mean()
+        if step == self.infinite_at:
+            error = error * math.inf
+        return error, {"mse": error}
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        assert not network.training
+        self.validated.append({k: v.clone() for k, v in network.state_dict().items()})
+        with torch.no_grad():
+            error, _ = self.loss(network, self.make_batch(-1, 9), -1)
+        return {"score": -float(error)}
+
+    def save_weights(self, network: nn.Module, path: Path) -> None:
+        save_file(network.state_dict(), path)
+
+
+def checkpoint(folder: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = torch.load(folder / "last.ckpt", weights_only=True)
+    return loaded
+
+
+def equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def rows(folder: Path) -> list[list[str]]:
+    with (folder / "log.csv").open(newline="") as file:
+        return [row for row in csv.reader(file) if row[1] != "steps_per_s"]
+
+
+def losses(folder: Path) -> list[float]:
+    return [float(row[2]) for row in rows(folder) if row[1] == "loss"]
+
+
+class TestSchedule:
+    config = LoopConfig(steps=110, learning_rate=1.0, min_learning_rate=0.1, warmup_steps=10)
+
+    @pytest.mark.parametrize(
+        ("step", "rate"),
+        [
+            pytest.param(0, 0.1, id="first step of the warm-up"),
+            pytest.param(4, 0.5, id="its middle"),
+            pytest.param(9, 1.0, id="its end"),
+            pytest.param(10, 1.0, id="top of the cosine"),
+            pytest.param(35, 0.1 + 0.9 * (1 + math.sqrt(0.5)) / 2, id="a quarter"),
+            pytest.param(60, 0.55, id="half"),
+            pytest.param(110, 0.1, id="end"),
+            pytest.param(500, 0.1, id="beyond"),
+        ],
+    )
+    def test_rate(self, step: int, rate: float) -> None:
+        assert self.config.learning_rate_at(step) == pytest.approx(rate)
+
+    def test_without_warm_up(self) -> None:
+        assert replace(self.config, warmup_steps=0).learning_rate_at(0) == 1.0
+
+    def test_all_warm_up(self) -> None:
+        config = replace(self.config, steps=10)
+        assert config.learning_rate_at(9) == 1.0 and config.learning_rate_at(10) == 1.0
+
+
+class TestAverage:
+    def test_two_steps_by_hand(self) -> None:
+        network = nn.Linear(1, 1, bias=False)
+        network.weight.data.fill_(0.0)
+        average = AveragedWeights(network, 0.9)
+        network.weight.data.fill_(1.0)
+        average.update(network, 0)  # decay 1/10: 0.1 · 0 + 0.9 · 1
+        assert average.state["weight"].item() == pytest.approx(0.9)
+        network.weight.data.fill_(2.0)
+        average.update(network, 1)  # decay 2/11
+        assert average.state["weight"].item() == pytest.approx(2 / 11 * 0.9 + 9 / 11 * 2)
+
+    def test_the_decay_grows_to_its_limit(self) -> None:
+        network = nn.Linear(1, 1, bias=False)
+        network.weight.data.fill_(0.0)
+        average = AveragedWeights(network, 0.5)
+        network.weight.data.fill_(1.0)
+        average.update(network, 1000)
+        assert average.state["weight"].item() == pytest.approx(0.5)
+
+    def test_counters_are_copied(self) -> None:
+        network = nn.BatchNorm1d(2)
+        average = AveragedWeights(network, 0.9)
+        network(torch.randn(4, 2))
+        average.update(network, 0)
+        assert average.state["num_batches_tracked"].item() == 1
+
+
+def test_the_loss_goes_down(tmp_path: Path) -> None:
+    best = train(Line(), replace(CONFIG, steps=60), tmp_path)
+    values = losses(tmp_path)
+    assert values[-1] < 0.3 * values[0]
+    assert best["score"] > -values[0]
+    assert sorted(p.name for p in tmp_path.glob("*") if "events" not in p.name) == [
+        "best.safetensors",
+        "last.ckpt",
+        "last.safetensors",
+        "log.csv",
+    ]
+
+
+@pytest.mark.parametrize(
+    "killed_at", [3, 13, 20], ids=["at the start", "between", "at a checkpoint"]
+)
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, killed_at: int) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    best = train(Line(), CONFIG, whole)
+    with pytest.raises(RuntimeError, match="killed"):
+        train(Line(fails_at=killed_at), CONFIG, broken)
+    task = Line()
+    again = train(task, CONFIG, broken)
+    assert min(step for step, rank in task.made if rank == 0) == killed_at // 5 * 5
+    first, second = checkpoint(whole), checkpoint(broken)
+    assert equal(first["network"], second["network"])
+    assert equal(first["average"], second["average"])
+    assert best == again and first["best"] == second["best"]
+    assert rows(whole) == rows(broken)
+    for name in ("best.safetensors", "last.safetensors"):
+        assert equal(load_file(whole / name), load_file(broken / name))
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:
+    best = train(Line(), CONFIG, tmp_path)
+    before = (tmp_path / "best.safetensors").read_bytes()
+    task = Line()
+    assert train(task, CONFIG, tmp_path) == best
+    assert task.made == [] and (tmp_path / "best.safetensors").read_bytes() == before
+
+
+def test_validated_and_saved_are_the_averaged_weights(tmp_path: Path) -> None:
+    task = Line()
+    train(task, CONFIG, tmp_path)
+    end = checkpoint(tmp_path)
+    assert equal(task.validated[-1], end["average"])
+    assert equal(load_file(tmp_path / "last.safetensors"), end["average"])
+    assert not equal(end["network"], end["average"])
+    assert equal(task.network.state_dict(), end["network"]), "and the network has its own again"
+
+
+def test_the_best_is_kept(tmp_path: Path) -> None:
+    class Worse(Line):
+        def validate(self, network: nn.Module) -> dict[str, float]:
+            super().validate(network)
+            return {"score": -float(len(self.validated))}
+
+    task = Worse()
+    assert train(task, CONFIG, tmp_path) == {"score": -1.0}
+    assert len(task.validated) == 3
+    assert equal(load_file(tmp_path / "best.safetensors"), task.validated[0])
+
+
+def test_of_equal_weights_the_newest_are_the_best(tmp_path: Path) -> None:
+    class Blind(Line):
+        def validate(self, network: nn.Module) -> dict[str, float]:
+            super().validate(network)
+            return {"score": 0.0}
+
+    task = Blind()
+    train(task, CONFIG, tmp_path)
+    assert equal(load_file(tmp_path / "best.safetensors"), task.validated[-1])
+
+
+def test_without_an_average(tmp_path: Path) -> None:
+    task = Line()
+    train(task, replace(CONFIG, ema_decay=0.0), tmp_path)
+    end = checkpoint(tmp_path)
+    assert end["average"] is None
+    assert equal(load_file(tmp_path / "last.safetensors"), end["network"])
+
+
+def test_a_step_whose_gradient_is_not_finite_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # In the warm-up the rate does not depend on the length of the training.
+    config = replace(CONFIG, warmup_steps=100, ema_decay=0.0)
+    train(Line(), replace(config, steps=6), tmp_path / "short")
+    with caplog.at_level("WARNING", "instmatt_video.training.loop"):
+        train(Line(infinite_at=6), replace(config, steps=7), tmp_path / "long")
+    assert "step 6: the gradient is not finite" in caplog.text
+    short, long = (checkpoint(tmp_path / name)["network"] for name in ("short", "long"))
+    for name, _ in Line().network.named_parameters():
+        assert torch.equal(short[name], long[name])
+
+
+def test_frozen_parameters_stay(tmp_path: Path) -> None:
+    task = Line()
+    frozen = task.network[2]  # type: ignore[index]
+    frozen.requires_grad_(False)
+    before = frozen.weight.detach().clone()
+    train(task, CONFIG, tmp_path)
+    assert torch.equal(frozen.weight, before)
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    told: list[tuple[int, int, set[str]]] = []
+    train(Line(), CONFIG, tmp_path, lambda *a: told.append((a[0], a[1], set(a[2]))))
+    assert [step for step, _, _ in told] == [4, 8, 12, 16, 20, 24]
+    assert all(n == 24 for _, n, _ in told)
+    assert all({"loss", "mse", "learning_rate", "steps_per_s"} == names for *_, names in told)
+
+
+def test_batches_made_by_other_processes_are_the_same(tmp_path: Path) -> None:
+    for workers in (0, 1):
+        train(Line(), replace(CONFIG, steps=6, workers=workers), tmp_path / str(workers))
+    first, second = (checkpoint(tmp_path / name)["network"] for name in "01")
+    assert equal(first, second)

@@ -1,0 +1,131 @@
+"""`train matting` from made cut-outs to weights, through the command line."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from instmatt_video.cli import main
+from instmatt_video.models.checkpoint import load_matting_weights
+from instmatt_video.training.matting_validation import read_split
+
+from .made_people import person, place, write_packs, write_rgb
+
+STEPS = 24
+SCHEDULE = f"""
+preset = "lite"
+validation_pictures = 1
+validation_side_px = 96
+[batch]
+pictures = 2
+targets = 2
+[curriculum]
+starts = [0.0]
+sizes_px = [64]
+[stage1]
+steps = {STEPS}
+learning_rate = 2e-3
+warmup_steps = 4
+ema_decay = 0.8
+checkpoint_steps = {STEPS}
+validate_steps = {STEPS}
+log_steps = 4
+accelerator = "cpu"
+[stage2]
+steps = 6
+learning_rate = 2e-3
+warmup_steps = 2
+ema_decay = 0.8
+checkpoint_steps = 6
+validate_steps = 6
+log_steps = 2
+accelerator = "cpu"
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("training")
+    write_packs(folder, 6, 2)
+    # Held out under the names of the split: the training must not see them.
+    for k, name in enumerate(read_split("matting_val_cutouts")[:5]):
+        write_rgb(folder / "cutouts" / "rgba" / name, person(20 + k))
+    write_rgb(folder / "backgrounds" / read_split("matting_val_backgrounds")[0], place(9))
+    (folder / "data.toml").write_text('cutouts = "cutouts"\nbackgrounds = "backgrounds"\n')
+    (folder / "schedule.toml").write_text(SCHEDULE)
+    return folder
+
+
+def train(folder: Path, stage: int, out: str, *more: str) -> int:
+    return main(
+        [
+            *("train", "matting", "--stage", str(stage), "--quiet"),
+            *("--data", str(folder / "data.toml"), "--config", str(folder / "schedule.toml")),
+            *("--out", str(folder / out), *more),
+        ]
+    )
+
+
+def losses(folder: Path) -> list[float]:
+    with (folder / "log.csv").open(newline="") as file:
+        return [float(row[2]) for row in csv.reader(file) if row[1] == "loss"]
+
+
+@pytest.mark.slow
+def test_both_stages_learn(folder: Path) -> None:
+    assert train(folder, 1, "one") == 0
+    first = losses(folder / "one")
+    assert len(first) == STEPS // 4
+    assert sum(first[-2:]) < 0.7 * sum(first[:2])
+    best = folder / "one" / "best.safetensors"
+    stage1 = load_matting_weights(best)
+
+    assert train(folder, 2, "two", "--start-from", str(best)) == 0
+    second = losses(folder / "two")
+    assert len(second) == 3 and second[-1] < second[0] * 1.1
+    stage2 = load_matting_weights(folder / "two" / "best.safetensors").state_dict()
+    for key, value in stage1.state_dict().items():
+        changed = not torch.equal(value, stage2[key])
+        assert changed == key.startswith("refinement."), key
+
+
+def test_fewer_mask_channels_and_steps(folder: Path) -> None:
+    assert train(folder, 1, "ablation", "--mask-channels", "1", "--steps", "1") == 0
+    assert load_matting_weights(folder / "ablation" / "last.safetensors").mask_channels == 1
+
+
+def test_without_held_out_people_the_last_weights_are_the_best(tmp_path: Path) -> None:
+    write_packs(tmp_path, 2, 1)
+    (tmp_path / "data.toml").write_text('cutouts = "cutouts"\nbackgrounds = "backgrounds"\n')
+    (tmp_path / "schedule.toml").write_text(SCHEDULE)
+    assert train(tmp_path, 1, "out", "--steps", "1") == 0
+    for name in ("best.safetensors", "last.safetensors"):
+        assert load_matting_weights(tmp_path / "out" / name).mask_channels == 3
+
+
+@pytest.mark.parametrize(
+    ("stage", "more", "status", "words"),
+    [
+        pytest.param(2, (), 2, "--start-from", id="stage 2 from nothing"),
+        pytest.param(
+            2, ("--start-from", "nowhere.safetensors"), 6, "nowhere.safetensors", id="no weights"
+        ),
+        pytest.param(1, ("--data", "nowhere.toml"), 2, "nowhere.toml", id="no data"),
+        pytest.param(1, ("--config", "nowhere.toml"), 2, "nowhere.toml", id="no schedule"),
+        pytest.param(3, (), 2, "invalid choice", id="no such stage"),
+    ],
+)
+def test_mistakes_are_one_line(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    stage: int,
+    more: tuple[str, ...],
+    status: int,
+    words: str,
+) -> None:
+    assert train(folder, stage, "wrong", *more) == status
+    error = capsys.readouterr().err
+    assert words in error and "Traceback" not in error

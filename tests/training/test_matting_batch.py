@@ -1,0 +1,246 @@
+"""Training batches: truths that fit together, and depend on their number alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from instmatt_video.models.matting_network import IMAGE_MEAN, IMAGE_STD
+from instmatt_video.training.composites import Layer, composite
+from instmatt_video.training.cutouts import CutoutLibrary
+from instmatt_video.training.guidance import GuidanceConfig
+from instmatt_video.training.matting_batch import (
+    MaskedPhotos,
+    MattingBatch,
+    MattingBatchConfig,
+    MattingBatchMaker,
+    composite_samples,
+    read_color,
+)
+from instmatt_video.training.packs import ImagePack
+
+from .made_people import person, place, write_packs, write_rgb
+
+CONFIG = MattingBatchConfig(
+    size_px=64, pictures=3, guidance=GuidanceConfig(missing_chance=0.0), photo_chance=0.0
+)
+
+
+@pytest.fixture(scope="module")
+def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packs")
+    write_packs(folder)
+    for k in range(2):
+        rgba = person(k, 140, 100)
+        picture = place(k, 140, 100)
+        alpha = rgba[..., 3:] / 255
+        write_rgb(
+            folder / "photos" / "image" / f"{k}.jpg",
+            np.uint8(picture + alpha * (rgba[..., :3] - picture.astype(float))),
+        )
+        (folder / "photos" / "mask").mkdir(exist_ok=True)
+        cv2.imwrite(
+            str(folder / "photos" / "mask" / f"{k}.png"), np.uint8(255 * (alpha[..., 0] > 0.5))
+        )
+    return folder
+
+
+def maker(packs: Path, config: MattingBatchConfig = CONFIG, seed: int = 1) -> MattingBatchMaker:
+    cutouts = CutoutLibrary(ImagePack(packs / "cutouts", "rgba"))
+    backgrounds = ImagePack(packs / "backgrounds")
+    root = packs / "photos"
+    photos = MaskedPhotos(ImagePack(root, "image"), ImagePack(root, "mask"), ("0", "1"))
+    return MattingBatchMaker(
+        cutouts, np.ones(len(cutouts)), backgrounds, backgrounds.names, [photos], config, seed
+    )
+
+
+def same(a: MattingBatch, b: MattingBatch) -> bool:
+    pairs = zip(vars(a).values(), vars(b).values(), strict=True)
+    return all(x.shape == y.shape and torch.equal(x, y) for x, y in pairs)
+
+
+def seen(batch: MattingBatch) -> torch.Tensor:
+    """Return the pictures as RGB 0..1."""
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (IMAGE_MEAN, IMAGE_STD))
+    return batch.image * std + mean
+
+
+class TestNumbers:
+    def test_a_batch_depends_on_seed_step_and_rank_alone(self, packs: Path) -> None:
+        first = maker(packs).make(5, rank=1)
+        other = maker(packs)
+        other.make(4)
+        other.make(9, rank=1)
+        assert same(first, other.make(5, rank=1)), "not on what was made before"
+
+    @pytest.mark.parametrize(
+        ("seed", "step", "rank"), [(2, 5, 0), (1, 6, 0), (1, 5, 1)], ids=["seed", "step", "rank"]
+    )
+    def test_each_of_them_counts(self, packs: Path, seed: int, step: int, rank: int) -> None:
+        first = maker(packs).make(5)
+        assert not same(first, maker(packs, seed=seed).make(step, rank))
+
+    def test_pictures_of_a_batch_differ(self, packs: Path) -> None:
+        batch = maker(packs).make(0)
+        firsts = [batch.image[batch.groups == g][0] for g in batch.groups.unique()]
+        assert len(firsts) == 3
+        assert not torch.equal(firsts[0], firsts[1]) and not torch.equal(firsts[1], firsts[2])
+
+
+class TestComposites:
+    @pytest.fixture(scope="class")
+    def batches(self, packs: Path) -> list[MattingBatch]:
+        made = maker(packs)
+        return [made.make(step) for step in range(6)]
+
+    def test_shapes(self, batches: list[MattingBatch]) -> None:
+        for batch in batches:
+            n = len(batch.groups)
+            assert batch.image.shape == batch.composite.shape == (n, 3, 64, 64)
+            assert batch.tri_masks.shape == batch.tri_mattes.shape == (n, 3, 64, 64)
+            assert batch.layers.shape == (n, 3, 3, 64, 64)
+            assert batch.weight.shape == (n, 1, 64, 64)
+            assert batch.has_layers.shape == (n, 1, 1, 1)
+            counts = torch.bincount(batch.groups)
+            assert len(counts) == 3 and counts.min() >= 1 and counts.max() <= 2
+            for tensor in vars(batch).values():
+                assert tensor.dtype in (torch.float32, torch.int64)
+
+    def test_tri_mattes_sum_to_1(self, batches: list[MattingBatch]) -> None:
+        for batch in batches:
+            torch.testing.assert_close(
+                batch.tri_mattes.sum(1), torch.ones(len(batch.groups), 64, 64), atol=1e-5, rtol=0
+            )
+            assert batch.tri_mattes.min() >= 0 and batch.tri_mattes.max() <= 1
+            assert batch.tri_masks.min() >= 0 and batch.tri_masks.max() <= 1
+
+    def test_layers_under_the_truth_are_the_picture(self, batches: list[MattingBatch]) -> None:
+        # Eq. 10 of the truth is 0, but for the division where alpha is tiny.
+        for batch in batches:
+            again = (batch.tri_mattes[:, :, None] * batch.layers).sum(1)
+            assert (again - batch.composite).abs().mean() < 2e-3
+            assert (again - batch.composite).abs().max() < 0.05
+
+    def test_the_network_sees_the_picture_degraded(self, batches: list[MattingBatch]) -> None:
+        for batch in batches:
+            assert (seen(batch) - batch.composite).abs().mean() < 0.06
+
+    def test_samples_of_a_picture_share_it(self, batches: list[MattingBatch]) -> None:
+        for batch in batches:
+            for group in batch.groups.unique():
+                rows = (batch.groups == group).nonzero().flatten()
+                assert all(torch.equal(batch.image[r], batch.image[rows[0]]) for r in rows)
+                assert len({batch.tri_mattes[r, 0].sum().item() for r in rows}) == len(rows)
+
+    def test_weight_is_everywhere(self, batches: list[MattingBatch]) -> None:
+        assert all((b.weight == 1).all() and (b.has_layers == 1).all() for b in batches)
+
+    def test_another_size(self, packs: Path) -> None:
+        assert maker(packs).make(0, size_px=96).image.shape[2:] == (96, 96)
+
+
+def test_a_missed_person_is_background() -> None:
+    background = np.full((4, 4, 3), 0.5, np.float32)
+    layers = []
+    for k, color in enumerate(((1, 0, 0), (0, 1, 0), (0, 0, 1))):
+        alpha = np.zeros((4, 4), np.float32)
+        alpha[:, k] = 0.8
+        layers.append(Layer(alpha[..., None] * np.float32(color), alpha))
+    scene = composite(background, layers)
+    found = np.array([True, False, True])
+    samples = composite_samples(
+        scene, scene.alphas, found, scene.image, targets=5, rng=np.random.default_rng(0)
+    )
+    assert len(samples["tri_mattes"]) == 2
+    for matte, mask in zip(samples["tri_mattes"], samples["tri_masks"], strict=True):
+        torch.testing.assert_close(matte.sum(0), torch.ones(4, 4))
+        assert not matte[:2, :, 1].any() and (matte[2, :, 1] == 1).all(), "in truth"
+        assert not mask[:2, :, 1].any() and (mask[2, :, 1] == 1).all(), "and in guidance"
+    # Its colour is the background's: 0.8 green over 0.5 grey.
+    assert samples["layers"][0, 2, :, 0, 1].tolist() == pytest.approx([0.1, 0.9, 0.1], abs=1e-3)
+
+
+class TestPhotos:
+    @pytest.fixture(scope="class")
+    def batches(self, packs: Path) -> list[MattingBatch]:
+        made = maker(packs, replace(CONFIG, photo_chance=1.0))
+        return [made.make(step) for step in range(5)]
+
+    def test_the_edge_is_unknown(self, batches: list[MattingBatch]) -> None:
+        edges = 0
+        for batch in batches:
+            alpha, weight = batch.tri_mattes[:, :1], batch.weight
+            assert torch.isin(alpha, torch.tensor([0.0, 1.0])).all()
+            assert torch.isin(weight, torch.tensor([0.0, 1.0])).all()
+            # A pixel whose 7 x 7 surroundings are not all of one kind lies at an edge.
+            high = torch.nn.functional.max_pool2d(alpha, 3, 1, 1)
+            low = -torch.nn.functional.max_pool2d(-alpha, 3, 1, 1)
+            at_edge = high != low
+            edges += int(at_edge.sum())
+            assert not weight[at_edge].any()
+            assert 0.2 < weight.mean() < 1
+        assert edges
+
+    def test_no_layers_are_claimed(self, batches: list[MattingBatch]) -> None:
+        for batch in batches:
+            assert not batch.has_layers.any() and not batch.layers.any()
+            assert not batch.tri_mattes[:, 1].any()
+            torch.testing.assert_close(batch.tri_mattes.sum(1), torch.ones(3, 64, 64))
+
+    def test_mask_and_photo_are_cut_alike(self, batches: list[MattingBatch]) -> None:
+        # Person 0 and 1 differ from their places: the colour inside the mask is the person's.
+        for batch in batches:
+            pictures = seen(batch)
+            for picture, alpha, weight in zip(
+                pictures, batch.tri_mattes, batch.weight, strict=True
+            ):
+                inside = (alpha[0] == 1) & (weight[0] == 1)
+                if inside.sum() > 50:
+                    color = picture[:, inside].median(1).values * 255
+                    people = [
+                        torch.tensor(np.median(person(k, 140, 100)[60:80, 40:60, :3], (0, 1)))
+                        for k in range(2)
+                    ]
+                    assert min((color - p).abs().max() for p in people) < 45
+
+    def test_both_kinds_are_mixed(self, packs: Path) -> None:
+        made = maker(packs, replace(CONFIG, photo_chance=0.5))
+        kinds = torch.cat([made.make(step).has_layers.flatten() for step in range(8)])
+        assert 0 < kinds.mean() < 1
+
+
+def test_chances_of_cutouts(packs: Path) -> None:
+    made = maker(packs)
+    only = MattingBatchMaker(
+        made.cutouts,
+        np.array([0, 0, 1.0, 0, 0, 0]),
+        made.backgrounds,
+        made.background_names,
+        [],
+        CONFIG,
+        1,
+    )
+    only.make(0)
+    assert set(only.cutouts._cache) == {2}
+
+
+@pytest.mark.parametrize("size", [0, 32, 100])
+def test_sizes_that_cannot_be(size: int) -> None:
+    with pytest.raises(ValueError, match=f"size_px must be a multiple of 32 from 64, not {size}"):
+        MattingBatchConfig(size_px=size)
+
+
+def test_any_picture_as_rgb(tmp_path: Path) -> None:
+    write_rgb(tmp_path / "rgba.png", person(0))
+    write_rgb(tmp_path / "rgb.png", place())
+    cv2.imwrite(str(tmp_path / "grey.png"), place()[..., 0])
+    pack = ImagePack(tmp_path)
+    assert np.array_equal(read_color(pack, "rgb.png"), place())
+    assert np.array_equal(read_color(pack, "rgba.png"), person(0)[..., :3])
+    assert np.array_equal(read_color(pack, "grey.png"), np.repeat(place()[..., :1], 3, 2))

@@ -1,0 +1,230 @@
+"""What the matting network learns from: heads, stages, validation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from instmatt_video.models.checkpoint import load_matting_weights
+from instmatt_video.models.instance_matting import InstanceMattingNetwork
+from instmatt_video.models.matting_network import MattingNetworkConfig, MattingOutput
+from instmatt_video.training.cutouts import CutoutLibrary
+from instmatt_video.training.matting_batch import (
+    MattingBatch,
+    MattingBatchConfig,
+    MattingBatchMaker,
+)
+from instmatt_video.training.matting_task import (
+    Curriculum,
+    MattingTask,
+    branch_loss,
+    grow,
+    sum_terms,
+    to_8bit,
+)
+from instmatt_video.training.matting_validation import make_validation, read_split
+from instmatt_video.training.packs import ImagePack
+
+from .made_people import write_packs
+
+TINY = MattingNetworkConfig(
+    stem=(8, 8, 8),
+    widths=(8, 8, 8, 8),
+    encoder_blocks=(1, 1, 1, 1),
+    decoder_blocks=(1, 1, 1, 1),
+    shortcut_depth=1,
+    aspp_width=8,
+    head_width=8,
+    upsampling="nearest",
+    activation="softmax",
+    has_spectral_norm=False,
+    has_fine_norm=False,
+    refinement_width=4,
+    head_refinement_width=8,
+)
+
+
+@pytest.fixture(scope="module")
+def maker(tmp_path_factory: pytest.TempPathFactory) -> MattingBatchMaker:
+    folder = tmp_path_factory.mktemp("packs")
+    write_packs(folder)
+    cutouts = CutoutLibrary(ImagePack(folder / "cutouts", "rgba"))
+    backgrounds = ImagePack(folder / "backgrounds")
+    config = MattingBatchConfig(size_px=64, pictures=2)
+    return MattingBatchMaker(
+        cutouts, np.ones(len(cutouts)), backgrounds, backgrounds.names, [], config, 1
+    )
+
+
+@pytest.fixture(scope="module")
+def batch(maker: MattingBatchMaker) -> MattingBatch:
+    made = next(b for b in (maker.make(k) for k in range(20)) if len(b.groups) == 4)
+    return made
+
+
+def task(maker: MattingBatchMaker, stage: int, **kwargs: object) -> MattingTask:
+    torch.manual_seed(3)
+    return MattingTask(
+        InstanceMattingNetwork(TINY), stage, maker, (), Curriculum(), steps=10, **kwargs
+    )
+
+
+class TestCurriculum:
+    def test_sizes_by_progress(self) -> None:
+        curriculum = Curriculum((0.0, 0.6), (192, 256))
+        assert [curriculum.size_at(p) for p in (0, 0.59, 0.6, 1)] == [192, 192, 256, 256]
+
+    def test_a_task_asks_for_the_size_of_the_step(self, maker: MattingBatchMaker) -> None:
+        made = MattingTask(
+            InstanceMattingNetwork(TINY), 1, maker, (), Curriculum((0.0, 0.5), (64, 96)), steps=10
+        )
+        assert made.make_batch(4, 0).image.shape[-1] == 64
+        assert made.make_batch(5, 0).image.shape[-1] == 96
+
+
+class TestBranchLoss:
+    def output(self, os1: Tensor, os4: Tensor, os8: Tensor) -> MattingOutput:
+        return MattingOutput(os1, os4, os8, os1[:, :1])
+
+    def test_the_truth_costs_nothing(self, batch: MattingBatch) -> None:
+        truth = batch.tri_mattes
+        total, parts = branch_loss(self.output(truth, truth, truth), batch)
+        # The layers' colours are divided by alpha + 1e-4: Eq. 10 is not exactly 0.
+        assert total < 0.02
+        for name in ("alpha", "laplacian", "constraint", "os4", "os8"):
+            assert parts[name] < 1e-5
+
+    def test_every_head_counts(self, batch: MattingBatch) -> None:
+        truth = batch.tri_mattes
+        wrong = truth.roll(1, dims=1)
+        least, _ = branch_loss(self.output(truth, truth, truth), batch)
+        for heads in ((wrong, truth, truth), (truth, wrong, truth), (truth, truth, wrong)):
+            assert branch_loss(self.output(*heads), batch)[0] > least + 0.01
+
+    def test_eq_12_is_the_plain_sum(self) -> None:
+        terms = {"a": torch.tensor(1.5), "b": torch.tensor(0.25)}
+        assert sum_terms(terms).item() == 1.75
+
+    def test_nothing_is_learned_where_nothing_is_known(self, batch: MattingBatch) -> None:
+        weight = torch.zeros_like(batch.weight)
+        weight[..., :32] = 1
+        half = replace(batch, weight=weight, has_layers=torch.zeros_like(batch.has_layers))
+        heads = [torch.full_like(batch.tri_mattes, 1 / 3).requires_grad_() for _ in range(3)]
+        total, _ = branch_loss(self.output(*heads), half)
+        total.backward()
+        for head, reach in zip(heads, (32, 0, 0), strict=True):
+            assert head.grad is not None and head.grad[..., :32].any()
+            # A pyramid at stride 16 reaches past the border; the plain terms do not.
+            assert not head.grad[..., 32 + reach :].any()
+
+    def test_grow(self) -> None:
+        region = torch.zeros(1, 1, 20, 20, dtype=torch.bool)
+        region[0, 0, 8, 5] = True
+        grown = grow(region, 7)
+        expected = torch.zeros(1, 1, 20, 20)
+        expected[0, 0, 5:12, 2:9] = 1
+        assert torch.equal(grown, expected)
+
+
+class TestStages:
+    def test_what_is_trained(self, maker: MattingBatchMaker) -> None:
+        for stage, trained in ((1, "branch"), (2, "refinement")):
+            made = task(maker, stage)
+            names = {n.split(".")[0] for n, p in made.network.named_parameters() if p.requires_grad}
+            assert names == {trained}
+
+    def test_there_is_no_third(self, maker: MattingBatchMaker) -> None:
+        with pytest.raises(ValueError, match="stage must be 1 or 2, not 3"):
+            task(maker, 3)
+
+    @pytest.mark.parametrize("stage", [1, 2])
+    def test_gradients_reach_what_is_trained_and_nothing_else(
+        self, maker: MattingBatchMaker, batch: MattingBatch, stage: int
+    ) -> None:
+        made = task(maker, stage)
+        made.network.train()
+        loss, parts = made.loss(made.network, batch, 0)
+        assert torch.isfinite(loss) and {"alpha", "composition"} <= parts.keys()
+        loss.backward()
+        for name, parameter in made.network.named_parameters():
+            assert (parameter.grad is not None) == parameter.requires_grad, name
+
+    def test_stage_2_leaves_the_branchs_statistics(
+        self, maker: MattingBatchMaker, batch: MattingBatch
+    ) -> None:
+        made = task(maker, 2)
+        made.network.train()
+        before = {k: v.clone() for k, v in made.network.state_dict().items()}
+        made.loss(made.network, batch, 0)
+        after = made.network.state_dict()
+        assert all(torch.equal(before[k], after[k]) for k in before)
+
+    def test_saved_weights_load(self, maker: MattingBatchMaker, tmp_path: Path) -> None:
+        made = task(maker, 1)
+        made.save_weights(made.network, tmp_path / "w.safetensors")
+        loaded = load_matting_weights(tmp_path / "w.safetensors")
+        assert loaded.config == TINY
+        state = made.network.state_dict()
+        for key, value in loaded.state_dict().items():
+            torch.testing.assert_close(value, state[key], atol=1e-3, rtol=1e-3)
+
+
+class TestValidation:
+    @pytest.fixture(scope="class")
+    def pools(self, tmp_path_factory: pytest.TempPathFactory) -> tuple[CutoutLibrary, ImagePack]:
+        folder = tmp_path_factory.mktemp("validation")
+        write_packs(folder, 6, 2)
+        return CutoutLibrary(ImagePack(folder / "cutouts", "rgba")), ImagePack(
+            folder / "backgrounds"
+        )
+
+    def test_pictures_depend_on_their_number_alone(
+        self, pools: tuple[CutoutLibrary, ImagePack]
+    ) -> None:
+        cutouts, places = pools
+        long = make_validation(cutouts, places, places.names, 3, 96)
+        short = make_validation(cutouts, places, places.names, 2, 96)
+        assert len(long) == 3 and len(short) == 2
+        for a, b in zip(long, short, strict=False):
+            assert np.array_equal(a.pixels, b.pixels) and np.array_equal(a.alphas, b.alphas)
+            assert torch.equal(a.masks, b.masks)
+        for picture in long:
+            n = len(picture.alphas)
+            assert 2 <= n <= 5 and picture.masks.shape == (n, 96, 96)
+            assert picture.pixels.shape == (96, 96, 3) and picture.alphas.dtype == np.uint8
+            assert picture.alphas.astype(int).sum(0).max() <= 255 + n
+
+    def test_the_truth_scores_100_and_nothing_scores_less(
+        self, pools: tuple[CutoutLibrary, ImagePack], maker: MattingBatchMaker
+    ) -> None:
+        cutouts, places = pools
+        pictures = make_validation(cutouts, places, places.names, 2, 96)
+
+        class Knowing(InstanceMattingNetwork):
+            def matte_picture(
+                self, image: Tensor, masks: Tensor, has_refinement: bool = True
+            ) -> Tensor:
+                for picture in pictures:
+                    if torch.equal(picture.masks, masks):
+                        return torch.from_numpy(picture.alphas.astype(np.float32) / 255)
+                raise AssertionError("a picture of no validation")
+
+        made = MattingTask(Knowing(TINY), 1, maker, pictures, Curriculum(), 10)
+        figures = made.validate(made.network)
+        assert figures == pytest.approx(dict.fromkeys(("mad", "mse", "grad", "conn", "score"), 100))
+        plain = MattingTask(InstanceMattingNetwork(TINY), 1, maker, pictures, Curriculum(), 10)
+        plain.network.eval()
+        assert plain.validate(plain.network)["score"] < 60
+
+    def test_held_out_lists(self) -> None:
+        cutouts, places = read_split("matting_val_cutouts"), read_split("matting_val_backgrounds")
+        assert len(set(cutouts)) == len(cutouts) >= 5 and len(set(places)) == len(places) >= 1
+
+    def test_8_bit_rounds(self) -> None:
+        alphas = torch.tensor([0.0, 0.4 / 255, 0.6 / 255, 1.0])
+        assert to_8bit(alphas).tolist() == [0, 0, 1, 255]
