@@ -59,7 +59,8 @@ def plan_streams(
     unknown = sorted(set(config.only) - known)
     if unknown and known:
         raise OptionError(
-            f"only: there is no track {unknown[0]}; the clip has {', '.join(map(str, sorted(known)))}"
+            f"only: there is no track {unknown[0]}; "
+            f"the clip has {', '.join(map(str, sorted(known)))}"
         )
     chosen = [i for i in cast.identities if not config.only or i.track_id in config.only]
     names = render_filenames(

@@ -1,4 +1,4 @@
-"""From flags, environment and a TOML file to a `MatteConfig`: flag > environment > file > default."""
+"""Settings of a run: flag > environment > TOML file > default, as one `MatteConfig`."""
 
 from __future__ import annotations
 

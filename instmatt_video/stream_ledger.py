@@ -1,4 +1,4 @@
-"""Which streams of a clip are written and verified, so that a resumed run need not write them again.
+"""Which streams of a clip are written and verified: a resumed run need not write them again.
 
 Knows files and checksums; knows nothing of what is in them.
 """

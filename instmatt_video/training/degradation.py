@@ -93,5 +93,5 @@ def degrade(image: FloatArray, rng: np.random.Generator) -> FloatArray:
         _, data = cv2.imencode(
             ".jpg", (image * 255 + 0.5).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
         )
-        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32) / 255
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.float32) / np.float32(255)
     return np.asarray(image, np.float32)
