@@ -41,7 +41,7 @@ class TrainingTask(Protocol):
         """Return the loss and its parts; `network` is `self.network` as Fabric wrapped it."""
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return figures of merit; `score` is the one that decides which weights are best."""
+        """Return figures of merit; `score` decides which weights are best, the newest of equals."""
 
     def save_weights(self, network: nn.Module, path: Path) -> None:
         """Write the network's weights as the product loads them."""
@@ -186,9 +186,9 @@ def train(
                 log.write(done, {f"val_{k}": v for k, v in figures.items()})
                 with _averaged(task.network, average):
                     task.save_weights(task.network, out_dir / "last.safetensors")
-                    if figures["score"] > best["score"]:
+                    if figures["score"] >= best["score"]:
                         task.save_weights(task.network, out_dir / "best.safetensors")
-            if figures["score"] > best["score"]:
+            if figures["score"] >= best["score"]:
                 best = figures
             network.train()
         if log is not None and (done % config.checkpoint_steps == 0 or is_last):
