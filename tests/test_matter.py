@@ -10,8 +10,13 @@ from torch import Tensor, nn
 
 from instmatt_video.detection.detections import Detections
 from instmatt_video.matter import FAINTEST_ALPHA, AlphaFrame, Matter
+from instmatt_video.models.blocks import BLOCK_PX, BlockGrid
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
-from instmatt_video.models.matting_network import MattingNetworkConfig
+from instmatt_video.models.matting_network import (
+    BlockFeatures,
+    CoarseMattes,
+    MattingNetworkConfig,
+)
 
 TINY = MattingNetworkConfig(
     stem=(8, 8, 8),
@@ -31,24 +36,31 @@ TINY = MattingNetworkConfig(
 
 
 class EchoBranch(nn.Module):
-    """A matting branch that believes its guidance."""
+    """A matting branch that is certain of what it said at first."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.batches: list[tuple[int, ...]] = []
-
-    def predict(self, image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        self.batches.append(tuple(image.shape))
-        region = torch.zeros_like(guidance[:, :1], dtype=torch.bool)
-        return guidance, region, torch.zeros_like(guidance[:, :1])
+    def predict_fine(self, coarse: CoarseMattes, wanted: Tensor) -> tuple[Tensor, BlockFeatures]:
+        nowhere = torch.zeros(1, *(n // BLOCK_PX for n in wanted.shape[2:]), dtype=torch.bool)
+        values = torch.zeros(0, 1, BLOCK_PX, BLOCK_PX)
+        return coarse.tri_mattes, BlockFeatures(BlockGrid(nowhere), values)
 
 
 class EchoNetwork(nn.Module):
+    """A network that believes its guidance."""
+
     mask_channels = 3
 
     def __init__(self) -> None:
         super().__init__()
         self.branch = EchoBranch()
+        self.batches: list[tuple[int, ...]] = []
+
+    def predict_coarse(self, image: Tensor, guidance: Tensor) -> CoarseMattes:
+        self.batches.append(tuple(image.shape))
+        region = torch.zeros_like(guidance[:, :1], dtype=torch.bool)
+        return CoarseMattes(image, image, image, self.answer(guidance), region)
+
+    def answer(self, guidance: Tensor) -> Tensor:
+        return guidance
 
 
 def echo(**settings: object) -> Matter:
@@ -209,24 +221,21 @@ class TestPeople:
         for k in range(5):
             mask[k, 30:170, 20 + 110 * k : 100 + 110 * k] = 1
         matter.matte_masks(picture_of(mask), mask)
-        shapes = matter.network.branch.batches
+        shapes = matter.network.batches
         assert sum(shape[0] for shape in shapes) == 5
         assert max(shape[0] for shape in shapes) == 2
 
     def test_dust_is_removed_and_hair_is_kept(self) -> None:
-        class Dusty(EchoBranch):
-            def predict(self, image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-                fused, region, feature = super().predict(image, guidance)
-                fused = fused.clone()
+        class Dusty(EchoNetwork):
+            def answer(self, guidance: Tensor) -> Tensor:
+                fused = guidance.clone()
                 fused[:, 0, 2:5, 2:5] = 0.8  # far from the person
                 fused[:, 0, 15:30, 90] = 0.3  # hangs together with them
-                return fused, region, feature
+                return fused
 
-        network = EchoNetwork()
-        network.branch = Dusty()
         mask = np.zeros((1, 300, 400), np.float32)
         mask[0, 69:209, 140:220] = 1  # its canvas begins at (119, 48), at scale 1
-        alpha = Matter(network, context=0.15).matte_masks(picture_of(mask), mask)[0]
+        alpha = Matter(Dusty(), context=0.15).matte_masks(picture_of(mask), mask)[0]
         outside = alpha * (1 - mask[0])
         assert outside[48 + 15 : 69, 119 + 90].min() == pytest.approx(0.3)
         outside[48 + 15 : 69, 119 + 90] = 0
@@ -266,16 +275,13 @@ class TestTinyNetwork:
             assert alphas.sum(0).max() <= 1 + 1e-5
 
     def test_everyone_claiming_a_pixel_gets_a_share(self) -> None:
-        class Greedy(EchoBranch):
-            def predict(self, image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-                fused, region, feature = super().predict(image, guidance)
-                return torch.ones_like(fused), region, feature
+        class Greedy(EchoNetwork):
+            def answer(self, guidance: Tensor) -> Tensor:
+                return torch.ones_like(guidance)
 
-        network = EchoNetwork()
-        network.branch = Greedy()
         shape = (200, 300)
         masks = np.stack([ellipse(shape, (x, 100), (30, 70)) for x in (120, 150)])
-        alphas = Matter(network, has_refinement=False).matte_masks(picture_of(masks), masks)
+        alphas = Matter(Greedy(), has_refinement=False).matte_masks(picture_of(masks), masks)
         total = alphas.sum(0)
         assert total.max() == pytest.approx(1, abs=1e-6)
         assert alphas[:, 100, 135] == pytest.approx([0.5, 0.5])
@@ -313,17 +319,15 @@ class TestTinyNetwork:
     def test_an_out_of_memory_batch_is_halved(
         self, crowd: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        class Small(EchoBranch):
-            def predict(self, image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        class Small(EchoNetwork):
+            def predict_coarse(self, image: Tensor, guidance: Tensor) -> CoarseMattes:
                 if len(image) > 1:
                     raise torch.cuda.OutOfMemoryError("no room")
-                return super().predict(image, guidance)
+                return super().predict_coarse(image, guidance)
 
         monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-        network = EchoNetwork()
-        network.branch = Small()
-        matter = Matter(network, batch_size=4, has_refinement=False)
-        masks = np.zeros((4, 200, 600), np.float32)
+        matter = Matter(Small(), batch_size=4, has_refinement=False)
+        masks = np.zeros((4, 224, 640), np.float32)
         for k in range(4):
             masks[k, 30:170, 20 + 100 * k : 100 + 100 * k] = 1
         alphas = matter.matte_masks(picture_of(masks), masks)

@@ -19,10 +19,14 @@ SCHEDULE = f"""
 preset = "lite"
 validation_pictures = 1
 validation_side_px = 96
+is_branch_frozen = true
 [batch]
 pictures = 2
 targets = 2
 [curriculum]
+starts = [0.0]
+sizes_px = [64]
+[stage2_curriculum]
 starts = [0.0]
 sizes_px = [64]
 [stage1]

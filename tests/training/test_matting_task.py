@@ -133,20 +133,24 @@ class TestBranchLoss:
 
 class TestStages:
     def test_what_is_trained(self, maker: MattingBatchMaker) -> None:
-        for stage, trained in ((1, "branch"), (2, "refinement")):
-            made = task(maker, stage)
-            names = {n.split(".")[0] for n, p in made.network.named_parameters() if p.requires_grad}
-            assert names == {trained}
+        for stage, is_frozen, trained in (
+            (1, True, {"branch"}),
+            (1, False, {"branch"}),
+            (2, True, {"refinement"}),
+            (2, False, {"branch", "refinement"}),
+        ):
+            parameters = task(maker, stage, is_branch_frozen=is_frozen).network.named_parameters()
+            assert {n.split(".")[0] for n, p in parameters if p.requires_grad} == trained
 
     def test_there_is_no_third(self, maker: MattingBatchMaker) -> None:
         with pytest.raises(ValueError, match="stage must be 1 or 2, not 3"):
             task(maker, 3)
 
-    @pytest.mark.parametrize("stage", [1, 2])
+    @pytest.mark.parametrize(("stage", "is_frozen"), [(1, False), (2, True), (2, False)])
     def test_gradients_reach_what_is_trained_and_nothing_else(
-        self, maker: MattingBatchMaker, batch: MattingBatch, stage: int
+        self, maker: MattingBatchMaker, batch: MattingBatch, stage: int, is_frozen: bool
     ) -> None:
-        made = task(maker, stage)
+        made = task(maker, stage, is_branch_frozen=is_frozen)
         made.network.train()
         loss, parts = made.loss(made.network, batch, 0)
         assert torch.isfinite(loss) and {"alpha", "composition"} <= parts.keys()
@@ -154,10 +158,10 @@ class TestStages:
         for name, parameter in made.network.named_parameters():
             assert (parameter.grad is not None) == parameter.requires_grad, name
 
-    def test_stage_2_leaves_the_branchs_statistics(
+    def test_a_frozen_branch_keeps_its_statistics(
         self, maker: MattingBatchMaker, batch: MattingBatch
     ) -> None:
-        made = task(maker, 2)
+        made = task(maker, 2, is_branch_frozen=True)
         made.network.train()
         before = {k: v.clone() for k, v in made.network.state_dict().items()}
         made.loss(made.network, batch, 0)
