@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", default="lite")
     parser.add_argument("--pictures", type=int, default=200)
-    parser.add_argument("--peers", type=int, default=40, help="pictures for the slow peers; 0: none")
+    parser.add_argument("--peers", type=int, default=40, help="pictures for slow peers")
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--no-refinement", action="store_true")
     args = parser.parse_args()

@@ -52,7 +52,7 @@ class Cluster:
     members: tuple[int, ...]
     """Their indices among the frame's people."""
     source: Rectangle
-    """The part of the frame that the canvas shows; may reach past the right and lower edges."""
+    """The part of the frame that the canvas shows."""
     width: int
     """Of the canvas, in its own pixels; a multiple of `GRID_PX`."""
     height: int
@@ -104,7 +104,8 @@ def plan_clusters(
     clusters = []
     for members in _overlapping([surroundings[i] for i in present]):
         indices = tuple(present[m] for m in members)
-        clusters.append(_plan_cluster(indices, [surroundings[i] for i in indices], matte_size))
+        areas = [surroundings[i] for i in indices]
+        clusters.append(_plan_cluster(indices, areas, matte_size, frame_width, frame_height))
     return clusters
 
 
@@ -144,18 +145,23 @@ def _overlapping(areas: Sequence[Rectangle]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _plan_cluster(members: tuple[int, ...], areas: Sequence[Rectangle], matte_size: int) -> Cluster:
-    left, top = min(a.left for a in areas), min(a.top for a in areas)
-    right, bottom = max(a.right for a in areas), max(a.bottom for a in areas)
+def _plan_cluster(
+    members: tuple[int, ...],
+    areas: Sequence[Rectangle],
+    matte_size: int,
+    frame_width: int,
+    frame_height: int,
+) -> Cluster:
     longest = max(max(a.width, a.height) for a in areas)
     enlargement = min(MAX_ENLARGEMENT, max(1.0, SMALL_PERSON_PX / longest))
     scale = min(matte_size / longest, enlargement)
-    width = _up_to_grid((right - left) * scale)
-    height = _up_to_grid((bottom - top) * scale)
-    source = Rectangle(
-        left, top, left + max(1, round(width / scale)), top + max(1, round(height / scale))
+    left, right, width = _fit(
+        min(a.left for a in areas), max(a.right for a in areas), scale, frame_width
     )
-    x, y = width / source.width, height / source.height
+    top, bottom, height = _fit(
+        min(a.top for a in areas), max(a.bottom for a in areas), scale, frame_height
+    )
+    x, y = width / (right - left), height / (bottom - top)
     crops = tuple(
         Rectangle(
             int((a.left - left) * x) // GRID_PX * GRID_PX,
@@ -165,7 +171,22 @@ def _plan_cluster(members: tuple[int, ...], areas: Sequence[Rectangle], matte_si
         )
         for a in areas
     )
-    return Cluster(members, source, width, height, crops)
+    return Cluster(members, Rectangle(left, top, right, bottom), width, height, crops)
+
+
+def _fit(start: int, stop: int, scale: float, limit: int) -> tuple[int, int, int]:
+    """Return the pixels of the frame that a canvas shows along one side, and its own length.
+
+    The canvas is on the grid, so it shows a little more than was asked for: of the frame, on
+    whichever side there is more, and never of what lies beyond the frame's edge, where a repeated
+    border would look as if the person ended there. Only a frame that is too small is stretched.
+    """
+    length = _up_to_grid((stop - start) * scale)
+    span = max(1, round(length / scale))
+    if span > limit:
+        return 0, limit, max(GRID_PX, round(limit * scale / GRID_PX) * GRID_PX)
+    start = max(0, min(start, limit - span))
+    return start, start + span, length
 
 
 def _up_to_grid(length: float) -> int:

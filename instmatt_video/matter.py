@@ -150,7 +150,12 @@ class Matter:
         soft = masks.astype(np.float32) / (255 if masks.dtype == np.uint8 else 1)
         boxes = np.array([_box_of(mask) for mask in soft], np.float32).reshape(-1, 4)
         for cluster in plan_clusters(boxes, width, height, self.matte_size, self.context):
-            on_canvas = np.stack([_resize_to_canvas(soft[i], cluster) for i in cluster.members])
+            on_canvas = np.stack(
+                [
+                    _resize_to_canvas(soft[i][cluster.source.slices], cluster)
+                    for i in cluster.members
+                ]
+            )
             frames = self._matte_cluster(image, cluster, on_canvas)
             for member, frame in zip(cluster.members, frames, strict=True):
                 h, w = frame.alpha.shape
@@ -158,7 +163,7 @@ class Matter:
         return alphas
 
     def _matte_cluster(self, image: Image, cluster: Cluster, masks: FloatImage) -> list[AlphaFrame]:
-        canvas = _resize_to_canvas(_as_float(_cut(image, cluster.source)), cluster, is_cut=True)
+        canvas = _resize_to_canvas(_as_float(image[cluster.source.slices]), cluster)
         mattes = self._run_network(canvas, masks, cluster)
         mattes *= _near_masks(mattes, masks)
         height, width = image.shape[:2]
@@ -224,7 +229,8 @@ class Matter:
     def _predict_coarse(self, images: Tensor, guidance: Tensor) -> CoarseMattes:
         """Return the coarse mattes of a batch, in halves where memory runs out."""
         try:
-            return self.network.predict_coarse(images, guidance)
+            coarse: CoarseMattes = self.network.predict_coarse(images, guidance)
+            return coarse
         except torch.cuda.OutOfMemoryError:
             if len(images) == 1:
                 raise
@@ -286,24 +292,12 @@ def _to_chw(image: FloatImage) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
 
 
-def _cut(image: npt.NDArray[Pixel], area: Rectangle) -> npt.NDArray[Pixel]:
-    """Return a part of an image; past its right and lower edges the last pixels repeat."""
-    height, width = image.shape[:2]
-    part = image[area.top : area.bottom, area.left : area.right]
-    below, right = max(0, area.bottom - height), max(0, area.right - width)
-    if not below and not right:
-        return part
-    edges = ((0, below), (0, right), *((0, 0),) * (image.ndim - 2))
-    return np.pad(part, edges, mode="edge")
-
-
-def _resize_to_canvas(image: FloatImage, cluster: Cluster, is_cut: bool = False) -> FloatImage:
-    part = image if is_cut else np.asarray(_cut(image, cluster.source), np.float32)
+def _resize_to_canvas(part: FloatImage, cluster: Cluster) -> FloatImage:
+    """Return the cluster's part of the frame at the canvas's size."""
     size = (cluster.width, cluster.height)
     if part.shape[1::-1] == size:
         return np.ascontiguousarray(part)
-    shrinks = cluster.scale[0] < 1
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    interpolation = cv2.INTER_AREA if cluster.scale[0] < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(part, size, interpolation=interpolation), np.float32)
 
 

@@ -168,7 +168,9 @@ class Encoder(nn.Module):
             dense: What the shortcut reads, from `forward_trunk`.
             grid: The active blocks.
         """
-        first, *others = self.shortcuts[level]
+        shortcut = self.shortcuts[level]
+        assert isinstance(shortcut, nn.Sequential)
+        first, *others = (layer for layer in shortcut if isinstance(layer, ConvNormAct))
         x: Tensor = first.forward_valid(cut_patches(dense, grid.places, BLOCK_PX >> level, 1))
         for layer in others:
             x = layer.forward_valid(grid.patches(x))

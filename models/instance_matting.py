@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .matting_network import CoarseMattes, MattingNetwork, MattingNetworkConfig, MattingOutput
+from .progressive_refinement import fuse_tri_mattes
 from .refinement import MultiInstanceRefinement, Strategy
 from .tri_mask import build_tri_masks
 
@@ -30,26 +31,33 @@ class InstanceMattingNetwork(nn.Module):
         self.refinement = MultiInstanceRefinement(config)
 
     def forward(
-        self, image: Tensor, tri_masks: Tensor, groups: Tensor | None = None
-    ) -> MattingOutput | tuple[Tensor, Tensor]:
-        """Return the branch's output, or, with `groups`, refined tri-mattes and where they count.
+        self,
+        image: Tensor,
+        tri_masks: Tensor,
+        groups: Tensor | None = None,
+        is_branch_frozen: bool = True,
+    ) -> MattingOutput | tuple[MattingOutput, Tensor, Tensor]:
+        """Return the branch's output and, with `groups`, refined tri-mattes and where they count.
 
         Args:
             image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
             tri_masks: Guidance, `(N, 3, H, W)`, 0..1.
-            groups: `(N,)` integers 0..G-1; samples of one picture share a number. The branch is not
-                differentiated then.
+            groups: `(N,)` integers 0..G-1; samples of one picture share a number.
+            is_branch_frozen: The branch is not differentiated; else its feature is, and only the
+                tri-mattes that separate it are taken as they are.
 
         Returns:
-            `MattingOutput`, or tri-mattes `(N, 3, H, W)` and region `(N, 1, H, W)`, bool.
+            `MattingOutput`; with `groups` also tri-mattes `(N, 3, H, W)` and region `(N, 1, H, W)`,
+            bool.
         """
         guidance = tri_masks[:, : self.mask_channels]
-        if groups is None:
+        is_frozen = groups is not None and is_branch_frozen
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not is_frozen):
             output: MattingOutput = self.branch(image, guidance)
+        if groups is None:
             return output
-        with torch.no_grad():
-            fused, region, feature = self.branch.predict(image, guidance)
-        return self.refinement(image, fused, feature, groups), region
+        fused, region = fuse_tri_mattes(output.os8, output.os4, output.os1)
+        return output, self.refinement(image, fused.detach(), output.feature, groups), region
 
     @torch.no_grad()
     def predict(

@@ -262,7 +262,7 @@ class MattingNetwork(nn.Module):
         """
         region = coarse.region
         needed = region if wanted is None else region | wanted
-        depth = len(self.encoder.shortcuts[0])
+        depth = self.config.shortcut_depth
         is_fine = find_blocks(needed, REFINEMENT_REACH_PX + depth - 1)
         blocks = self.config.decoder_blocks[3]
         # A pixel reads up to 3 px around through the doubling, and 2 more for each convolution.

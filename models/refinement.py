@@ -127,15 +127,15 @@ class MultiInstanceRefinement(nn.Module):
         self, tri_mattes: Tensor, features: BlockFeatures, grid: BlockGrid
     ) -> Tensor:
         """Return the projected features of the three components, `(K, 3 * D, b, b)`."""
+        assert self.split.bias is not None
+        weights, biases = self.split.weight.chunk(3), self.split.bias.chunk(3)
         parts = []
-        for places in grid.places.split(BLOCKS_AT_ONCE):
+        for places in torch.split(grid.places, BLOCKS_AT_ONCE):
             feature = features.grid.patches(features.values, places)
             attention = cut_patches(tri_mattes, places, BLOCK_PX, 1)
             projected = [
                 F.conv2d(feature * attention[:, c : c + 1], weight, bias)
-                for c, (weight, bias) in enumerate(
-                    zip(self.split.weight.chunk(3), self.split.bias.chunk(3), strict=True)
-                )
+                for c, (weight, bias) in enumerate(zip(weights, biases, strict=True))
             ]
             parts.append(torch.cat(projected, 1))
         return torch.cat(parts)
@@ -144,7 +144,8 @@ class MultiInstanceRefinement(nn.Module):
         """Return the attended, projected features of the three components, `(N, 3, D, H, W)`."""
         attended = tri_mattes[:, :, None] * features[:, None]  # (N, 3, C, H, W)
         projected: Tensor = self.split(attended.flatten(1, 2))
-        return projected.unflatten(1, (3, -1))
+        separated: Tensor = projected.unflatten(1, (3, -1))
+        return separated
 
     def aggregate(self, image: Tensor, exchanged: Tensor) -> Tensor:
         """Return tri-mattes `(N, 3, H, W)` from the exchanged features and the picture."""

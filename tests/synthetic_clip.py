@@ -19,7 +19,7 @@ PERSON = (24, 48)
 
 
 def boxes_at(frame: int) -> dict[int, tuple[int, int, int, int]]:
-    """Person 0 walks right all the time, 1 walks left from frame 6 to 19, 2 stands from frame 24."""
+    """Person 0 walks right all the time, 1 left from frame 6 to 19, 2 stands from frame 24."""
     width, height = PERSON
     people = {0: (8 + 2 * frame, 20)}
     if 6 <= frame < 20:

@@ -19,7 +19,6 @@ from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
 from instmatt_video.errors import AlphaWriteError, OptionError, VideoOpenError
 from instmatt_video.manifest import Manifest, load_manifest
 from instmatt_video.media.alpha_reader import read_alpha
-
 from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, boxes_at, write_clip
 
 FRAMES = 40

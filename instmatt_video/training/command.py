@@ -32,9 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="4,5,7",
         help="train on photos of these COCO licence ids alone (4, 5, 7 are permissive)",
     )
-    detector.add_argument(
-        "--init", type=Path, metavar="WEIGHTS", help="safetensors to begin with"
-    )
+    detector.add_argument("--init", type=Path, metavar="WEIGHTS", help="safetensors to begin with")
     for command in (matting, detector):
         command.add_argument("--data", type=Path, required=True, metavar="TOML")
         command.add_argument("--config", type=Path, metavar="TOML", help="schedule; else ours")

@@ -33,7 +33,7 @@ class Composite:
     alphas: FloatArray
     """Visible alpha of each layer, α'_i of Eq. 15 for i > 0, `(n, H, W)`."""
     foregrounds: FloatArray
-    """Visible alpha times colour of each layer, `(n, H, W, 3)`; they and α'_0 L_0 sum to `image`."""
+    """Visible alpha times colour of each layer, `(n, H, W, 3)`; with α'_0 L_0 they are `image`."""
     background: FloatArray
     """L_0, `(H, W, 3)`."""
 

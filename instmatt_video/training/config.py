@@ -56,6 +56,10 @@ class MattingTraining:
     curriculum: Curriculum = field(default_factory=Curriculum)
     stage1: LoopConfig = field(default_factory=LoopConfig)
     stage2: LoopConfig = field(default_factory=LoopConfig)
+    is_branch_frozen: bool = False
+    """Stage 2 trains the refinement alone, as the release; else the branch too, as the paper."""
+    stage2_curriculum: Curriculum = field(default_factory=Curriculum)
+    """Window sizes of stage 2."""
 
 
 def read_config(path: Path, kind: type[T]) -> T:

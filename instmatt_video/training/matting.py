@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from instmatt_video.models.checkpoint import load_matting_weights
+from instmatt_video.models.checkpoint import CheckpointError, load_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import PRESETS
 
-from ..errors import OptionError
+from ..errors import OptionError, WeightsError
 from .config import MattingData, MattingTraining, read_config, resolve
 from .cutouts import CutoutLibrary, read_long_hair_names
 from .loop import Progress, train
@@ -20,6 +21,8 @@ from .matting_batch import MaskedPhotos, MattingBatchMaker
 from .matting_task import MattingTask
 from .matting_validation import make_validation, read_split
 from .packs import ImagePack
+
+logger = logging.getLogger(__name__)
 
 
 def train_matting(
@@ -46,6 +49,7 @@ def train_matting(
 
     Raises:
         OptionError: A file is missing or wrong, or stage 2 has nothing to start from.
+        WeightsError: The weights to begin with cannot be read.
     """
     cv2.setNumThreads(0)  # batches are made in processes of their own, or beside a busy network
     config = read_config(config_path, MattingTraining)
@@ -54,7 +58,10 @@ def train_matting(
     if steps is not None:
         loop = replace(loop, steps=steps)
     if start_from is not None:
-        network = load_matting_weights(start_from).train()
+        try:
+            network = load_matting_weights(start_from).train()
+        except CheckpointError as error:
+            raise WeightsError(str(error)) from error
     elif stage == 1:
         if config.preset not in PRESETS:
             raise OptionError(f"{config_path}: preset must be one of {', '.join(PRESETS)}")
@@ -100,5 +107,10 @@ def train_matting(
         if len(held_out) >= 5 and held_out_backgrounds
         else []
     )
-    task = MattingTask(network, stage, batches, validation, config.curriculum, loop.steps)
+    if not validation:
+        logger.warning("no held-out people or backgrounds: the last weights count as the best")
+    curriculum = config.curriculum if stage == 1 else config.stage2_curriculum
+    task = MattingTask(
+        network, stage, batches, validation, curriculum, loop.steps, config.is_branch_frozen
+    )
     return train(task, loop, out_dir, progress)

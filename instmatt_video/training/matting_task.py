@@ -62,6 +62,8 @@ class MattingTask:
         validation: Pictures with truth that training never sees; may be empty.
         curriculum: Window sizes.
         steps: Length of the training, for the curriculum.
+        is_branch_frozen: Stage 2 leaves the branch as it is, as the release does; else both are
+            trained, as the paper says.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class MattingTask:
         validation: Sequence[ValidationPicture],
         curriculum: Curriculum,
         steps: int,
+        is_branch_frozen: bool = False,
     ) -> None:
         if stage not in (1, 2):
             raise ValueError(f"stage must be 1 or 2, not {stage}")
@@ -81,7 +84,8 @@ class MattingTask:
         self.validation = validation
         self.curriculum = curriculum
         self.steps = steps
-        network.branch.requires_grad_(stage == 1)
+        self.is_branch_frozen = is_branch_frozen
+        network.branch.requires_grad_(stage == 1 or not is_branch_frozen)
         network.refinement.requires_grad_(stage == 2)
 
     def make_batch(self, step: int, rank: int) -> MattingBatch:
@@ -95,15 +99,22 @@ class MattingTask:
         if self.stage == 1:
             return branch_loss(network(batch.image, batch.tri_masks), batch)
         assert isinstance(self.network, InstanceMattingNetwork)
-        self.network.branch.eval()  # frozen: its batch norms keep their statistics
-        refined, region = network(batch.image, batch.tri_masks, batch.groups)
-        weight = batch.weight * region
-        parts = _terms(refined, batch, weight)
-        return sum_terms(parts), parts
+        if self.is_branch_frozen:
+            self.network.branch.eval()  # its batch norms keep their statistics
+        output, refined, region = network(
+            batch.image, batch.tri_masks, batch.groups, self.is_branch_frozen
+        )
+        parts = _terms(refined, batch, batch.weight * region)
+        total = sum_terms(parts)
+        if not self.is_branch_frozen:
+            total = total + branch_loss(output, batch)[0]
+        return total, parts
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return IMQ (strict, per cent) on the validation pictures; `score` is their mean."""
         assert isinstance(network, InstanceMattingNetwork)
+        if not self.validation:
+            return {"score": 0.0}
         accumulator = ImqAccumulator(protocol="strict")
         for picture in self.validation:
             device = next(network.parameters()).device

@@ -33,7 +33,7 @@ class SceneConfig:
     has_augmentation: bool = True
     """Change light and sharpness of each layer."""
     is_posed: bool = False
-    """People stand upright and whole inside the window, as in a benchmark; not turned or cut off."""
+    """People stand upright and whole in the window, as in a benchmark; not turned, not cut off."""
 
 
 def compose_scene(
@@ -45,9 +45,10 @@ def compose_scene(
 ) -> Composite:
     """Return a composite in which every layer shows enough of its person.
 
-    The first cut-out is placed freely, the others beside one of those before, with a random gap or overlap;
-    the order from back to front is random. One that would hide another, or be hidden, is tried anew a few
-    times and left out at last, so fewer people than cut-outs may appear, but at least one.
+    The first cut-out is placed freely, the others beside one of those before, with a random gap or
+    overlap; the order from back to front is random. One that would hide another, or be hidden, is
+    tried anew a few times and left out at last, so fewer people than cut-outs may appear, but at
+    least one.
 
     Args:
         cutouts: One for each person, in no order.
@@ -109,10 +110,10 @@ def place_cutout(
     config: SceneConfig,
     rng: np.random.Generator,
 ) -> tuple[FloatArray, tuple[float, float]]:
-    """Return the affine map from cut-out to window, and (centre, width) of the person in it, in pixels.
+    """Return the affine map from cut-out to window, and the person's (centre, width) in it.
 
-    A person whose picture cuts them off below stands on the window's lower edge, as in a real half-body
-    shot; otherwise the network would learn flat cuts.
+    A person whose picture cuts them off below stands on the window's lower edge, as in a real
+    half-body shot; otherwise the network would learn flat cuts.
 
     Args:
         cutout: Whom to place.
