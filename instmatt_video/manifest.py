@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import VideoOpenError
+from .whole_file import write_whole
 
 SCHEMA_VERSION = 1
 FILE_NAME = "manifest.json"
@@ -109,9 +109,8 @@ class Manifest(_Model):
 
     def save(self, folder: Path) -> None:
         """Write `manifest.json`, whole or not at all."""
-        temporary = folder / f".{FILE_NAME}.partial"
-        temporary.write_text(json.dumps(self.model_dump(mode="json"), indent=2) + "\n")
-        os.replace(temporary, folder / FILE_NAME)
+        text = json.dumps(self.model_dump(mode="json"), indent=2) + "\n"
+        write_whole(folder / FILE_NAME, text)
 
 
 def load_manifest(folder: Path) -> Manifest:

@@ -46,6 +46,7 @@ from .stream_writers import StreamPlan
 from .tracks_file import write_tracks
 from .weights.loading import resolve_weights
 from .weights.registry import ENTRIES
+from .whole_file import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -281,6 +282,4 @@ def _write_report(folder: Path, manifest: Manifest, config: MatteConfig, clip: F
         return
     preview = PREVIEW_FILE if config.output.has_preview else None
     page = render_report(manifest, first_frame=clip.info.first_frame_number, preview_file=preview)
-    temporary = folder / f".{REPORT_FILE}.partial"
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(folder / REPORT_FILE)
+    write_whole(folder / REPORT_FILE, page)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .alpha_store import FrameRecord
 from .identities import Cast
+from .whole_file import write_whole
 
 
 def write_tracks(path: Path, records: Iterable[FrameRecord], cast: Cast) -> None:
@@ -29,6 +30,4 @@ def write_tracks(path: Path, records: Iterable[FrameRecord], cast: Cast) -> None
                 f"{record.index + 1},{identity},{left:.2f},{top:.2f},{right - left:.2f},"
                 f"{bottom - top:.2f},{track.score:.4f},-1,-1,-1\n"
             )
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text("".join(lines))
-    temporary.replace(path)
+    write_whole(path, "".join(lines))

@@ -16,6 +16,10 @@ from .degradation import match_light, soften
 FloatArray = npt.NDArray[np.float32]
 
 
+MAX_SCENES = 50
+"""Attempts at a scene with anybody in it."""
+
+
 @dataclass(frozen=True)
 class SceneConfig:
     """How people stand in a composite."""
@@ -56,8 +60,27 @@ def compose_scene(
         size: (width, height) of the window in pixels.
         config: Ranges.
         rng: Source of chance.
+
+    Raises:
+        ValueError: Nobody can be placed as the config asks.
     """
-    scene = place_background(background, size, config, rng)
+    for _ in range(MAX_SCENES):
+        scene = place_background(background, size, config, rng)
+        layers = _lay_people(cutouts, scene, size, config, rng)
+        if layers:
+            return composite(scene, layers)
+    names = ", ".join(cutout.name for cutout in cutouts)
+    raise ValueError(f"nobody of {names} can be placed in {size[0]}x{size[1]} as asked")
+
+
+def _lay_people(
+    cutouts: Sequence[Cutout],
+    scene: FloatArray,
+    size: tuple[int, int],
+    config: SceneConfig,
+    rng: np.random.Generator,
+) -> list[Layer]:
+    """Return the layers of those who found a place, from back to front."""
     layers: list[Layer] = []
     spans: list[tuple[float, float]] = []
     for cutout in cutouts:
@@ -73,9 +96,7 @@ def compose_scene(
             layers = candidate
             spans.append(span)
             break
-    if not layers:
-        return compose_scene(cutouts, background, size, config, rng)
-    return composite(scene, layers)
+    return layers
 
 
 def place_background(
