@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from ..errors import OptionError
+from ..errors import OptionError, WeightsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,14 +73,22 @@ def run(args: argparse.Namespace) -> int:
             args.steps,
         )
     else:
+        from instmatt_video.models.checkpoint import CheckpointError
+
         from .detector import train_detector
 
-        best = train_detector(
-            args.config or shipped_config("detector"),
-            args.data,
-            args.out,
-            progress=show,
-        )
+        try:
+            best = train_detector(
+                args.config or shipped_config("detector"),
+                args.data,
+                args.out,
+                progress=show,
+                licences=args.licences,
+                initialisation=args.init,
+                steps=args.steps,
+            )
+        except CheckpointError as error:
+            raise WeightsError(str(error)) from error
     console.print(
         "best: " + "  ".join(f"{name} {value:.2f}" for name, value in best.items()), highlight=False
     )
