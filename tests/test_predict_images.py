@@ -1,0 +1,150 @@
+"""The paper's experiment in small: a made benchmark, predictions, and their measure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from instmatt_video.cli import main
+from instmatt_video.models.checkpoint import save_matting_weights
+from instmatt_video.models.instance_matting import InstanceMattingNetwork
+from instmatt_video.models.matting_network import MattingNetworkConfig
+from tests.training.made_people import write_packs
+
+TINY = MattingNetworkConfig(
+    stem=(8, 8, 8),
+    widths=(8, 8, 8, 8),
+    encoder_blocks=(1, 1, 1, 1),
+    decoder_blocks=(1, 1, 1, 1),
+    shortcut_depth=1,
+    aspp_width=8,
+    head_width=8,
+    upsampling="nearest",
+    activation="softmax",
+    saturation=0.02,
+    has_spectral_norm=False,
+    has_fine_norm=False,
+    refinement_width=8,
+    head_refinement_width=8,
+)
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("benchmark")
+    write_packs(folder / "packs")
+    status = main(
+        [
+            "make-benchmark",
+            "--foregrounds",
+            str(folder / "packs" / "cutouts" / "rgba"),
+            "--backgrounds",
+            str(folder / "packs" / "backgrounds"),
+            "--images",
+            "3",
+            "--clips",
+            "0",
+            "--image-size",
+            "160x128",
+            "--out",
+            str(folder / "made"),
+        ]
+    )
+    assert status == 0
+    return folder / "made"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_matting_weights(InstanceMattingNetwork(TINY).eval(), path)
+    return path
+
+
+def predict(benchmark: Path, weights: Path, out: Path, *more: str) -> int:
+    return main(
+        [
+            "predict-images",
+            str(benchmark / "images"),
+            "--masks",
+            str(benchmark / "alphas"),
+            "--out",
+            str(out),
+            "--model",
+            str(weights),
+            "--quiet",
+            *more,
+        ]
+    )
+
+
+@pytest.mark.parametrize("mode", [(), ("--release",)], ids=["ours", "release"])
+def test_predictions_bear_the_masks_names_and_are_measured(
+    benchmark: Path,
+    weights: Path,
+    tmp_path: Path,
+    mode: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert predict(benchmark, weights, tmp_path / "pred", *mode) == 0
+    for truth in sorted((benchmark / "alphas").glob("*/*.png")):
+        found = tmp_path / "pred" / truth.relative_to(benchmark / "alphas")
+        assert cv2.imread(str(found), cv2.IMREAD_UNCHANGED).shape == (128, 160)
+    capsys.readouterr()
+    pred, truth = str(tmp_path / "pred"), str(benchmark / "alphas")
+    assert main(["eval", "images", pred, truth, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["metric"], result["num_images"]) == ("IMQ", 3)
+
+
+def test_the_truth_itself_scores_one(benchmark: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = str(benchmark / "alphas")
+    assert main(["eval", "images", truth, truth, "--json"]) == 0
+    text = capsys.readouterr().out
+    assert '"rq": 1.0' in text
+
+
+def test_a_stopped_run_goes_on_where_it_was(benchmark: Path, weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "pred"
+    assert predict(benchmark, weights, out) == 0
+    first, second, third = sorted(out.iterdir())
+    stamp = first.stat().st_mtime_ns
+    for path in third.iterdir():
+        path.unlink()
+    third.rmdir()
+    leftover = out / f".{third.name}.partial"
+    leftover.mkdir()
+    (leftover / "00.png").write_bytes(b"half")
+    assert predict(benchmark, weights, out) == 0
+    assert sorted(out.iterdir()) == [first, second, third]
+    assert first.stat().st_mtime_ns == stamp
+
+
+def test_bad_input_is_named(
+    benchmark: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict-images", str(tmp_path / "no"), "--out", str(tmp_path / "out")]) == 3
+    assert "no folder of pictures" in capsys.readouterr().err
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    status = main(
+        [
+            "predict-images",
+            str(benchmark / "images"),
+            "--masks",
+            str(masks),
+            "--out",
+            str(tmp_path / "out"),
+            "--model",
+            str(weights),
+            "--quiet",
+        ]
+    )
+    assert status == 3
+    assert "has no masks" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("*"))
