@@ -59,7 +59,5 @@ def cut_region(
         inner = canvas
     is_shrunk = inner.shape[0] > size[0] or inner.shape[1] > size[1]
     interpolation = cv2.INTER_AREA if is_shrunk else cv2.INTER_LINEAR
-    resized: npt.NDArray[Any] = cv2.resize(
-        np.ascontiguousarray(inner), size[::-1], interpolation=interpolation
-    )
+    resized: npt.NDArray[Any] = cv2.resize(inner, size[::-1], interpolation=interpolation)
     return resized

@@ -66,7 +66,7 @@ class DetectorTraining:
     crops_per_step: int = 32
     photos_per_step: int = 4
     held_out_photos: int = 60
-    """Photos of the train subset that choose the best weights and are not trained on."""
+    """Photos of the train subset that are not trained on, for watching the training."""
     decoder: LoopConfig = field(default_factory=LoopConfig)
     """The crop network's new layers alone."""
     crops: LoopConfig = field(default_factory=LoopConfig)
@@ -160,7 +160,8 @@ def train_detector(
         loop = config.proposals
         best = train(proposal_task, loop, out_dir / "proposals", progress)
         figures["box_ap"] = best["score"]
-    proposals, crops = (out_dir / part / "best.safetensors" for part in ("proposals", "crops"))
+    # The last weights, not the best: a few dozen held-out photos rank neighbours by chance.
+    proposals, crops = (out_dir / part / "last.safetensors" for part in ("proposals", "crops"))
     if proposals.is_file() and crops.is_file():
         join_detector_parts(proposals, crops, out_dir / "person_detector.safetensors")
     return figures

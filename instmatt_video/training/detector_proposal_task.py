@@ -33,7 +33,7 @@ MIN_PROPOSAL_SIDES_PX = (6, 16)
 """Width and height below which a proposal is not worth a second look."""
 MIN_PERSON_PX = 10.0
 """Smaller people, in input pixels, are ignored: the finest cell is 8 px."""
-LOSS_WEIGHTS = {"score": 1.0, "box": 2.0, "sides": 0.25, "teacher": 1.0}
+LOSS_WEIGHTS = {"score": 1.0, "box": 2.0, "sides": 0.25, "teacher": 4.0}
 
 
 @dataclass(frozen=True)
