@@ -34,9 +34,9 @@ class MattingConfig:
 
     model: str = "lite"
     """`lite`, `base`, or a weights file."""
-    matte_size: int = 512
+    matte_size: int = 384
     """Longest side, in pixels, of a person's crop as the network sees it."""
-    context: float = 0.25
+    context: float = 0.3
     """Margin of a crop around the person, as a share of the person's longer side."""
     device: str = "auto"
     precision: str = "auto"

@@ -11,23 +11,24 @@ import numpy.typing as npt
 
 FloatImage = npt.NDArray[np.float32]
 
-RADIUS_PX = 2
+RADIUS_PX = 5
 """Half side of the window in which alpha is taken to be linear in colour, in matte pixels."""
 EPSILON = 1e-4
 """Variance of colour, of 0..1, below which an edge is not looked for."""
-BAND_PX = 2
+BAND_PX = 5
 """How far past the uncertain pixels the edge may move, in matte pixels."""
 
 
 def linear_model(matte: FloatImage, guide: FloatImage) -> FloatImage:
-    """Return coefficients of alpha as a linear function of colour around each pixel.
+    """Return coefficients of alpha as a linear function of colour around each pixel, and its fit.
 
     Args:
         matte: `(h, w)`, 0..1.
         guide: The picture at the matte's size, `(h, w, 3)`, 0..1.
 
     Returns:
-        `(h, w, 4)`: three slopes and an offset; alpha is slopes · colour + offset.
+        `(h, w, 5)`: three slopes and an offset, alpha is slopes · colour + offset; and how much of
+        alpha's variance that explains, 0..1: where colours are alike they say nothing of an edge.
 
     Source:
         He, Sun and Tang 2013, guided image filtering, equations 14-16 (colour guide).
@@ -59,7 +60,9 @@ def linear_model(matte: FloatImage, guide: FloatImage) -> FloatImage:
         )
     )
     offset = mean_matte - (slopes * mean).sum(2)
-    return np.asarray(_box(np.dstack((slopes, offset))), np.float32)
+    variance = np.maximum(_box(matte * matte) - mean_matte * mean_matte, 0)
+    fit = np.clip((slopes * covariance).sum(2) / (variance + 1e-6), 0, 1)
+    return np.asarray(_box(np.dstack((slopes, offset, fit))), np.float32)
 
 
 def refine_edges(
@@ -90,7 +93,9 @@ def refine_edges(
     side = 2 * BAND_PX + 1
     band = cv2.dilate(uncertain, np.ones((side, side), np.uint8))
     weight = _warp(cv2.GaussianBlur(band.astype(np.float32), (0, 0), 0.8), to_matte, size)
-    model = _warp(linear_model(matte, guide), to_matte, size)
+    coefficients = linear_model(matte, guide)
+    model = _warp(coefficients[..., :4], to_matte, size)
+    weight *= _warp(np.ascontiguousarray(coefficients[..., 4]), to_matte, size)
     sharp = (model[..., :3] * image).sum(2) + model[..., 3]
     np.clip(sharp, 0, 1, out=sharp)
     return np.asarray(enlarged + weight * (sharp - enlarged), np.float32)

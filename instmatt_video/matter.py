@@ -36,8 +36,6 @@ FloatImage = npt.NDArray[np.float32]
 SampleMasks = Callable[[Cluster], FloatImage]
 """Gives the members' masks on a cluster's canvas, `(n, height, width)`, 0..1."""
 
-FULL_SIZE_SCALE = 0.9
-"""From this scale on a matte is sharp enough without the source's own edges."""
 FAINTEST_ALPHA = 1 / 510
 """Below half a level of 8 bit alpha is none."""
 
@@ -73,8 +71,8 @@ class Matter:
         *,
         device: torch.device | None = None,
         precision: torch.dtype = torch.float32,
-        matte_size: int = 512,
-        context: float = 0.25,
+        matte_size: int = 384,
+        context: float = 0.3,
         has_refinement: bool = True,
         batch_size: int = 8,
     ) -> None:
@@ -355,13 +353,6 @@ def _to_source(
             [0, y, (area.top - cluster.source.top + 0.5) * y - 0.5 - crop.top],
         ]
     )
-    if x >= FULL_SIZE_SCALE:
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        size = (area.width, area.height)
-        warped = cv2.warpAffine(
-            matte_part, to_matte, size, flags=flags, borderMode=cv2.BORDER_REPLICATE
-        )
-        return area, np.asarray(warped, np.float32)
     part = _as_float(image[area.slices])
     return area, refine_edges(matte_part, np.ascontiguousarray(guide), part, to_matte)
 
