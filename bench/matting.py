@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import torch
 
+from instmatt_video.config import MattingConfig
 from instmatt_video.edge_refinement import linear_model
 from instmatt_video.eval.imq import ImqAccumulator
 from instmatt_video.matter import Matter
@@ -112,6 +113,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--peers", type=int, default=40, help="pictures for slow peers")
     parser.add_argument("--side", type=int, default=512)
+    parser.add_argument("--matte-size", type=int, default=MattingConfig().matte_size)
     parser.add_argument("--no-refinement", action="store_true")
     args = parser.parse_args()
     pictures = held_out_pictures(args.data, args.pictures, args.side)
@@ -121,7 +123,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|", flush=True)
     matter = Matter(
         load_matting_network(args.weights),
-        matte_size=args.side,
+        matte_size=args.matte_size,
         has_refinement=not args.no_refinement,
     )
     torch.set_num_threads(2)

@@ -71,7 +71,7 @@ class Matter:
         *,
         device: torch.device | None = None,
         precision: torch.dtype = torch.float32,
-        matte_size: int = 384,
+        matte_size: int = 320,
         context: float = 0.3,
         has_refinement: bool = True,
         batch_size: int = 8,
