@@ -9,6 +9,7 @@ DATA.toml is the training's own (`MattingData`); the people and backgrounds used
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -142,7 +143,8 @@ def main() -> None:
     for name in peers() if args.peers else ():
         count = len(pictures) if name in ("masks", "guided filter") else args.peers
         accumulator, started = ImqAccumulator(), time.perf_counter()
-        with ProcessPoolExecutor(2) as pool:
+        # Spawned: a fork would inherit the locks of torch's threads.
+        with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
             jobs = [(picture, name) for picture in pictures[:count]]
             for done, picture in zip(pool.map(peer_mattes, jobs), pictures, strict=False):
                 accumulator.add(done, picture.alphas)
