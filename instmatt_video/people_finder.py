@@ -23,7 +23,7 @@ from instmatt_video.trackers import (
 from .alpha_store import FrameRecord, TrackedBox
 from .detection.detections import Detections
 from .detection.detector import Detector
-from .media.frame import Frame
+from .media.frame import Frame, as_eight_bit
 
 WARM_UP_FRAMES = 24
 """Frames that the detection of cuts remembers, and more."""
@@ -84,7 +84,7 @@ class PeopleFinder:
 
     def find(self, frame: Frame) -> FoundPeople:
         """Return the people of the next frame."""
-        image = _as_8bit(frame.image)
+        image = as_eight_bit(frame.image)
         is_cut = self._cuts.update(image)
         if is_cut:
             self._camera.reset()
@@ -112,7 +112,7 @@ class PeopleFinder:
 
         The last `WARM_UP_FRAMES` stored frames, in order, bring both to where they were.
         """
-        image = _as_8bit(frame.image)
+        image = as_eight_bit(frame.image)
         self._cuts.update(image)
         if record.is_cut:
             self._camera.reset()
@@ -205,12 +205,6 @@ class PeopleFinder:
             state = TrackState.TENTATIVE if seen.is_tentative else TrackState.LOST
             moved.append(Track(track_id, state, box, seen.score, None))
         return moved
-
-
-def _as_8bit(image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    if image.dtype == np.uint8:
-        return np.asarray(image, np.uint8)
-    return (image >> 8).astype(np.uint8)
 
 
 def _at_size(mask: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:

@@ -108,7 +108,9 @@ def matte_video(
         )
 
         finder = PeopleFinder(detector, config.detection.detect_every)
-        fingerprint = _fingerprint(clip, source, config, detector, networks)
+        checksum = sha256_of(Path(source))
+        origin = checksum or str(source)
+        fingerprint = _fingerprint(clip, origin, config, detector, networks)
         store = AlphaStore(folder / FOLDER_NAME, fingerprint)
         if not (config.run.is_resumed and store.resume()):
             store.create()
@@ -130,6 +132,7 @@ def matte_video(
         manifest = _describe(
             clip,
             source,
+            checksum,
             config,
             (detector.name, reason),
             networks,
@@ -179,17 +182,16 @@ def _remove_earlier(folder: Path) -> None:
 
 def _fingerprint(
     clip: FrameSource,
-    source: str | Path,
+    origin: str,
     config: MatteConfig,
     detector: Detector,
     networks: tuple[WeightsRecord, ...],
 ) -> dict[str, Any]:
     """Return what the records of a store depend on; a run resumes only what has the same."""
-    path = Path(source)
     matting = asdict(config.matting)
     return {
         "version of this program": __version__,
-        "source": sha256_of(path) if path.is_file() else str(source),
+        "source": origin,
         "size": [clip.info.width, clip.info.height],
         "detector": detector.name,
         **{f"set of weights ({network.name})": network.sha256 for network in networks},
@@ -201,6 +203,7 @@ def _fingerprint(
 def _describe(
     clip: FrameSource,
     source: str | Path,
+    checksum: str | None,
     config: MatteConfig,
     detector: tuple[str, str],
     networks: tuple[WeightsRecord, ...],
@@ -220,14 +223,13 @@ def _describe(
         audio = "left out, as asked"
     else:
         audio = "copied" if spec.has_audio else f"left out: {spec.name} holds no sound"
-    path = Path(source)
     return Manifest(
         program_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         source=SourceRecord(
             name=info.name,
             path=str(source),
-            sha256=sha256_of(path) if path.is_file() else None,
+            sha256=checksum,
             width=info.width,
             height=info.height,
             frame_rate=str(info.frame_rate),

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from .config import MattingConfig
 from .errors import AlphaWriteError, MaskReadError, VideoOpenError
 from .matter import Matter
+from .media.frame import as_eight_bit
 from .media.image_sequence import natural_key, read_image
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def predict_images(
             picture = read_image(path)
             if picture is None:
                 raise VideoOpenError(f"{path} cannot be read as a picture")
-            pixels = _as_8bit(picture)
+            pixels = as_eight_bit(picture)
             named = find_masks(path, pixels)
             if named:
                 alphas = mattes(pixels, np.stack(list(named.values())))
@@ -149,10 +150,6 @@ def _detected_masks(
         }
 
     return find
-
-
-def _as_8bit(image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    return np.asarray(image if image.dtype == np.uint8 else image >> 8, np.uint8)
 
 
 def _write_folder(folder: Path, alphas: dict[str, npt.NDArray[np.uint8]]) -> None:

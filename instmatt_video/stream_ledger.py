@@ -5,12 +5,12 @@ Knows files and checksums; knows nothing of what is in them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
 
 from .errors import AlphaWriteError
+from .weights.registry import digest
 
 
 class StreamLedger:
@@ -62,7 +62,4 @@ class StreamLedger:
 
 def sha256_of(path: Path) -> str | None:
     """Return a file's checksum in hexadecimal; `None` for a folder."""
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest(path) if path.is_file() else None

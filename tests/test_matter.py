@@ -15,24 +15,8 @@ from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import (
     BlockFeatures,
     CoarseMattes,
-    MattingNetworkConfig,
 )
-
-TINY = MattingNetworkConfig(
-    stem=(8, 8, 8),
-    widths=(8, 8, 8, 8),
-    encoder_blocks=(1, 1, 1, 1),
-    decoder_blocks=(1, 1, 1, 1),
-    shortcut_depth=1,
-    aspp_width=8,
-    head_width=8,
-    upsampling="nearest",
-    activation="softmax",
-    has_spectral_norm=False,
-    has_fine_norm=False,
-    refinement_width=4,
-    head_refinement_width=8,
-)
+from tests.tiny_network import TINY
 
 
 class EchoBranch(nn.Module):

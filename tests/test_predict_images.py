@@ -12,25 +12,8 @@ import torch
 from instmatt_video.cli import main
 from instmatt_video.models.checkpoint import save_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
-from instmatt_video.models.matting_network import MattingNetworkConfig
+from tests.tiny_network import TINY
 from tests.training.made_people import write_packs
-
-TINY = MattingNetworkConfig(
-    stem=(8, 8, 8),
-    widths=(8, 8, 8, 8),
-    encoder_blocks=(1, 1, 1, 1),
-    decoder_blocks=(1, 1, 1, 1),
-    shortcut_depth=1,
-    aspp_width=8,
-    head_width=8,
-    upsampling="nearest",
-    activation="softmax",
-    saturation=0.02,
-    has_spectral_norm=False,
-    has_fine_norm=False,
-    refinement_width=8,
-    head_refinement_width=8,
-)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from instmatt_video.models.person_proposals import select_boxes
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 
 from ..errors import WeightsError
+from ..media.frame import as_eight_bit
 from .detections import Detections
 from .detector import ImageArray
 from .duplicates import without_duplicates
@@ -217,4 +218,4 @@ def _mask_in_box(
 def _eight_bit(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     if image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"an image must be (H, W, 3), not {image.shape}")
-    return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image
+    return as_eight_bit(image)

@@ -60,3 +60,10 @@ class ClipInfo:
     is_interlaced: bool = False
     first_frame_number: int = 1
     """Number in the file name of an image sequence's first frame; 1 for a video."""
+
+
+def as_eight_bit(
+    image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16],
+) -> npt.NDArray[np.uint8]:
+    """Return an image's upper eight bits; one of eight bits is returned as it is, not copied."""
+    return np.asarray(image if image.dtype == np.uint8 else image >> 8, np.uint8)

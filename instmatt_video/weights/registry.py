@@ -15,7 +15,6 @@ from ..errors import WeightsError
 
 CHECKSUMS = "checksums.json"
 """File beside weights files that holds the SHA-256 and size of each."""
-BLOCK_BYTES = 1 << 20
 
 Home = Literal["package", "cache", "torchvision"]
 
@@ -94,11 +93,8 @@ def find_entry(name: str) -> WeightsEntry:
 
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file, 64 hexadecimal digits."""
-    sha256 = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            sha256.update(block)
-    return sha256.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def seal(path: Path) -> str:

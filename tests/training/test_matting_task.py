@@ -12,7 +12,7 @@ from torch import Tensor
 
 from instmatt_video.models.checkpoint import load_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
-from instmatt_video.models.matting_network import MattingNetworkConfig, MattingOutput
+from instmatt_video.models.matting_network import MattingOutput
 from instmatt_video.training.cutouts import CutoutLibrary
 from instmatt_video.training.matting_batch import (
     MattingBatch,
@@ -29,24 +29,9 @@ from instmatt_video.training.matting_task import (
 )
 from instmatt_video.training.matting_validation import make_validation, read_split
 from instmatt_video.training.packs import ImagePack
+from tests.tiny_network import TINY
 
 from .made_people import write_packs
-
-TINY = MattingNetworkConfig(
-    stem=(8, 8, 8),
-    widths=(8, 8, 8, 8),
-    encoder_blocks=(1, 1, 1, 1),
-    decoder_blocks=(1, 1, 1, 1),
-    shortcut_depth=1,
-    aspp_width=8,
-    head_width=8,
-    upsampling="nearest",
-    activation="softmax",
-    has_spectral_norm=False,
-    has_fine_norm=False,
-    refinement_width=4,
-    head_refinement_width=8,
-)
 
 
 @pytest.fixture(scope="module")
