@@ -274,6 +274,22 @@ def run_job(clip: str | Path, args: argparse.Namespace) -> int:
 def _commands() -> dict[str, Command]:
     return {
         "demo": Command("matte a clip made from a photograph", add_job_arguments, _run_demo),
+        "live": Command("matte a camera or stream as it comes", _lazily("live"), _runner("live")),
+        "batch": Command("matte many clips", _lazily("batch"), _runner("batch")),
+        "tracks": Command(
+            "list, merge, split, drop, rename, swap people; render again",
+            _lazily("review"),
+            _runner("review"),
+        ),
+        "review": Command(
+            "correct the people of a clip on a web page",
+            _lazily("review", ".page_command"),
+            _runner("review", ".page_command"),
+        ),
+        "compose": Command(
+            "put finished streams over a background", _lazily("compose"), _runner("compose")
+        ),
+        "export": Command("networks as ONNX or TorchScript", _lazily("export"), _runner("export")),
         "link": Command("track MOTChallenge detections alone", _add_link_arguments, _run_link),
         "train": Command(
             "train the matting network or the detector", _lazily("training"), _runner("training")
