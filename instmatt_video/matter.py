@@ -85,8 +85,14 @@ class Matter:
         self.batch_size = batch_size
 
     @classmethod
-    def from_config(cls, config: MattingConfig) -> Matter:
+    def from_config(
+        cls, config: MattingConfig, network: InstanceMattingNetwork | None = None
+    ) -> Matter:
         """Return a matter with the network, device and precision that a config names.
+
+        Args:
+            config: What is wanted.
+            network: The config's network, where it is in memory already.
 
         Raises:
             DeviceError: The device is not here.
@@ -96,7 +102,7 @@ class Matter:
 
         device = choose_device(config.device)
         return cls(
-            load_matting_network(config.model, device),
+            network or load_matting_network(config.model, device),
             device=device,
             precision=choose_precision(config.precision, device),
             matte_size=config.matte_size,

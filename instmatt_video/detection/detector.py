@@ -16,6 +16,8 @@ from .detections import Detections
 if TYPE_CHECKING:
     import torch
 
+    from instmatt_video.models.person_detector import PersonDetector
+
 ImageArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
@@ -57,7 +59,10 @@ class DetectorChoice:
 
 
 def create_detector(
-    spec: str, device: torch.device | str = "cpu", frame_shape: tuple[int, int] | None = None
+    spec: str,
+    device: torch.device | str = "cpu",
+    frame_shape: tuple[int, int] | None = None,
+    compact: PersonDetector | None = None,
 ) -> DetectorChoice:
     """Return the detector that `spec` names.
 
@@ -65,6 +70,7 @@ def create_detector(
         spec: `auto`, `compact`, `maskrcnn` or `masks:DIR`.
         device: Where networks run.
         frame_shape: Height and width of the clip, against which masks from disk are checked.
+        compact: The embedded detector's network, where it is in memory already.
 
     Raises:
         OptionError: The name is unknown.
@@ -79,18 +85,21 @@ def create_detector(
             MasksFromDisk(folder, frame_shape), f"Instance masks are read from {folder}."
         )
     if spec == "compact":
-        return DetectorChoice(_compact(device), "The embedded compact detector was asked for.")
+        return DetectorChoice(
+            _compact(device, compact), "The embedded compact detector was asked for."
+        )
     if spec == "maskrcnn":
         return DetectorChoice(_mask_rcnn(device), "Mask R-CNN was asked for.")
     if spec == "auto":
-        return _choose(device)
+        return _choose(device, compact)
     raise OptionError(f"detector {spec!r} is unknown: use auto, compact, maskrcnn or masks:DIR")
 
 
-def _choose(device: torch.device | str) -> DetectorChoice:
+def _choose(device: torch.device | str, compact: PersonDetector | None) -> DetectorChoice:
     if str(device) == "cpu":
         return DetectorChoice(
-            _compact(device), "The embedded compact detector: Mask R-CNN needs a GPU to be quick."
+            _compact(device, compact),
+            "The embedded compact detector: Mask R-CNN needs a GPU to be quick.",
         )
     try:
         return DetectorChoice(
@@ -98,16 +107,16 @@ def _choose(device: torch.device | str) -> DetectorChoice:
         )
     except WeightsError:
         return DetectorChoice(
-            _compact(device),
+            _compact(device, compact),
             "The embedded compact detector: Mask R-CNN's weights are neither cached nor "
             "to be fetched.",
         )
 
 
-def _compact(device: torch.device | str) -> Any:
+def _compact(device: torch.device | str, network: PersonDetector | None) -> Any:
     from .compact import CompactDetector
 
-    return CompactDetector(device=device)
+    return CompactDetector(device=device, network=network)
 
 
 def _mask_rcnn(device: torch.device | str) -> Any:

@@ -1,0 +1,122 @@
+"""Detector and matter of a run: which ones a config means, and what the manifest says of them.
+
+Knows names and weights; knows no frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from .config import MatteConfig
+from .detection.detector import Detector, create_detector
+from .device import choose_device
+from .manifest import WeightsRecord
+from .matter import Matter
+from .media.frame import ClipInfo
+from .stream_ledger import sha256_of
+from .weights.loading import load_matting_network, resolve_weights
+from .weights.registry import ENTRIES
+
+if TYPE_CHECKING:
+    from instmatt_video.models.instance_matting import InstanceMattingNetwork
+    from instmatt_video.models.person_detector import PersonDetector
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What a run computes with."""
+
+    detector: Detector
+    reason: str
+    """Why it is this detector, in a sentence."""
+    matter: Matter
+    weights: tuple[WeightsRecord, ...] = ()
+
+
+class NetworkProvider(Protocol):
+    """Gives a clip its networks."""
+
+    def __call__(self, config: MatteConfig, info: ClipInfo) -> Networks:
+        """Return the networks that a config means for a clip."""
+        ...
+
+
+@dataclass(frozen=True)
+class LoadedWeights:
+    """Networks in main memory, on no device yet; a `NetworkProvider` that reads no weights.
+
+    A cluster hands one to all its workers. Only the embedded detector is handed over; Mask R-CNN
+    comes from each machine's own cache.
+    """
+
+    matting: InstanceMattingNetwork
+    matting_record: WeightsRecord
+    compact: PersonDetector
+    compact_record: WeightsRecord
+
+    def __call__(self, config: MatteConfig, info: ClipInfo) -> Networks:
+        """Return the networks that a config means for a clip, on the device of this machine."""
+        return load_networks(config, info, loaded=self)
+
+
+def load_weights(config: MatteConfig) -> LoadedWeights:
+    """Return the networks of a config, read once.
+
+    Raises:
+        WeightsError: Weights are missing or damaged.
+    """
+    from instmatt_video.models.person_detector import load_person_detector
+
+    return LoadedWeights(
+        load_matting_network(config.matting.model),
+        _record(config.matting.model),
+        load_person_detector(resolve_weights("compact")),
+        _record("compact"),
+    )
+
+
+def load_networks(
+    config: MatteConfig,
+    info: ClipInfo,
+    detector: Detector | None = None,
+    matter: Matter | None = None,
+    loaded: LoadedWeights | None = None,
+) -> Networks:
+    """Return the networks that a config means for a clip; a `NetworkProvider`.
+
+    Args:
+        config: Names of detector, matting network and device.
+        info: The clip, against whose size masks from disk are checked.
+        detector: One of the caller's own instead.
+        matter: One of the caller's own instead.
+        loaded: Networks that are in memory already.
+
+    Raises:
+        DeviceError: The device is not here.
+        WeightsError: Weights are missing or damaged.
+        MaskReadError: The folder of masks cannot be used.
+    """
+    device = choose_device(config.matting.device)
+    weights: list[WeightsRecord] = []
+    reason = "A detector was handed in."
+    if detector is None:
+        choice = create_detector(
+            config.detection.detector,
+            device,
+            (info.height, info.width),
+            compact=loaded.compact if loaded else None,
+        )
+        detector, reason = choice.detector, choice.reason
+        if loaded and detector.name == loaded.compact_record.name:
+            weights.append(loaded.compact_record)
+        elif detector.name in ENTRIES:
+            weights.append(_record(detector.name))
+    if matter is None:
+        matter = Matter.from_config(config.matting, loaded.matting if loaded else None)
+        weights.append(loaded.matting_record if loaded else _record(config.matting.model))
+    return Networks(detector, reason, matter, tuple(weights))
+
+
+def _record(name: str) -> WeightsRecord:
+    return WeightsRecord(name=name, sha256=sha256_of(resolve_weights(name)))
