@@ -6,8 +6,10 @@ Knows stored records; knows no pixels.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +42,14 @@ class Identity:
         return tuple((int(a), int(b)) for a, b in zip(starts, ends, strict=True))
 
 
+class Sighting(NamedTuple):
+    """One detection of a tracklet."""
+
+    score: float
+    size_px: float
+    """Area of the box."""
+
+
 @dataclass
 class _Life:
     """What the records say of one tracklet."""
@@ -47,7 +57,8 @@ class _Life:
     shot: int
     detected: list[int]
     boxes: list[npt.NDArray[np.float64]]
-    scores: list[float]
+    sightings: dict[int, Sighting]
+    """By frame."""
     coasted: list[int]
     """Frames of a mask moved along."""
     unseen: list[int]
@@ -57,18 +68,42 @@ class _Life:
 
 @dataclass(frozen=True)
 class Cast:
-    """Everybody in a clip, and its cuts."""
+    """Everybody in a clip, and its cuts.
+
+    A tracklet that changes hands in the middle of its life counts as several from then on, each
+    with frames of its own: the first keeps the number, `origins` tells where the others come from.
+    """
 
     identities: tuple[Identity, ...]
     visible_tracklets: dict[int, frozenset[int]]
     """Tracklet → frames in which its alpha counts."""
     cuts: tuple[int, ...]
+    origins: dict[int, int] = field(default_factory=dict)
+    """Part of a tracklet → the tracklet under whose number it is stored."""
+    sightings: dict[int, dict[int, Sighting]] = field(default_factory=dict)
+    """Stored tracklet → its detections by frame."""
 
     def rest(self, chosen: Iterable[int]) -> frozenset[int]:
         """Return the tracklets of nobody whose `track_id` is among `chosen`."""
         ids = set(chosen)
         taken = {t for i in self.identities if i.track_id in ids for t in i.tracklet_ids}
         return frozenset(self.visible_tracklets) - taken
+
+    def origin_of(self, tracklet_id: int) -> int:
+        """Return the number under which a tracklet is stored."""
+        return self.origins.get(tracklet_id, tracklet_id)
+
+    def counting_part(self, stored_id: int, frame: int) -> int | None:
+        """Return which tracklet a stored one counts as in a frame; `None` where it does not."""
+        parts = self._parts.get(stored_id, ())
+        return next((p for p in parts if frame in self.visible_tracklets[p]), None)
+
+    @cached_property
+    def _parts(self) -> dict[int, list[int]]:
+        parts: dict[int, list[int]] = defaultdict(list)
+        for tracklet_id in self.visible_tracklets:
+            parts[self.origin_of(tracklet_id)].append(tracklet_id)
+        return parts
 
 
 def cast_of(
@@ -89,25 +124,58 @@ def cast_of(
             track_id=track_id,
             frames=np.array(life.detected),
             boxes=np.array(life.boxes),
-            scores=np.array(life.scores),
+            scores=np.array([sighting.score for sighting in life.sightings.values()]),
             appearance=life.appearance,
             is_confirmed=track_id in confirmed,
             shot=life.shot,
         )
         for track_id, life in lives.items()
-        if life.detected
     ]
     members: dict[int, list[int]] = defaultdict(list)
     for tracklet_id, identity in stitch(tracklets, config).items():
         members[identity].append(tracklet_id)
-    visible = {k: frozenset(_counting_frames(life)) for k, life in lives.items() if life.detected}
-    identities = tuple(
-        _identity(number, tuple(ids), lives, visible) for number, ids in sorted(members.items())
-    )
+    return _cast(lives, cuts, members, confirmed & lives.keys())
+
+
+def known_cast(
+    records: Iterable[FrameRecord], people: Sequence[Iterable[int]], others: Iterable[int]
+) -> Cast:
+    """Return the people of a clip that was stitched before.
+
+    Args:
+        records: All frames of the clip, in order.
+        people: The tracklets of each person, from number 1 on.
+        others: Tracklets that count, but are nobody's.
+
+    Raises:
+        KeyError: The records hold no such tracklet.
+    """
+    lives, cuts = _lives_of(records)
+    return _cast(lives, cuts, dict(enumerate(people, 1)), others)
+
+
+def _cast(
+    lives: Mapping[int, _Life],
+    cuts: Iterable[int],
+    members: Mapping[int, Iterable[int]],
+    confirmed: Iterable[int],
+) -> Cast:
     # A tracklet that was never confirmed counts where it was joined to a person.
-    joined = {tracklet for ids in members.values() for tracklet in ids}
-    kept = {k: v for k, v in visible.items() if k in confirmed or k in joined}
-    return Cast(identities, kept, tuple(cuts))
+    counting = set(confirmed).union(*members.values())
+    visible = {k: frozenset(_counting_frames(lives[k])) for k in sorted(counting)}
+    sightings = {k: lives[k].sightings for k in visible}
+    identities = tuple(
+        make_identity(
+            number, default_name(number), frozenset(ids), [(t, visible[t]) for t in ids], sightings
+        )
+        for number, ids in sorted(members.items())
+    )
+    return Cast(identities, visible, tuple(cuts), sightings=sightings)
+
+
+def default_name(number: int) -> str:
+    """Return what a person is called whom nobody has named."""
+    return f"person_{number:02d}"
 
 
 def _lives_of(records: Iterable[FrameRecord]) -> tuple[dict[int, _Life], list[int]]:
@@ -119,7 +187,7 @@ def _lives_of(records: Iterable[FrameRecord]) -> tuple[dict[int, _Life], list[in
         features = record.detections.features
         rows = {tuple(box): row for row, box in enumerate(record.detections.boxes.tolist())}
         for track in record.tracks:
-            life = lives.setdefault(track.track_id, _Life(len(cuts), [], [], [], [], [], None))
+            life = lives.setdefault(track.track_id, _Life(len(cuts), [], [], {}, [], [], None))
             if not track.is_detected:
                 life.coasted.append(record.index)
                 if record.was_looked_at:
@@ -127,11 +195,12 @@ def _lives_of(records: Iterable[FrameRecord]) -> tuple[dict[int, _Life], list[in
                 continue
             life.detected.append(record.index)
             life.boxes.append(track.box)
-            life.scores.append(track.score)
+            left, top, right, bottom = track.box.tolist()
+            life.sightings[record.index] = Sighting(track.score, (right - left) * (bottom - top))
             row = rows.get(tuple(track.box.tolist()))
             if features is not None and row is not None:
                 life.appearance = _blend(life.appearance, features[row])
-    return lives, cuts
+    return {number: life for number, life in lives.items() if life.detected}, cuts
 
 
 def _blend(
@@ -157,23 +226,32 @@ def _counting_frames(life: _Life) -> list[int]:
     return sorted([*life.detected, *coasted])
 
 
-def _identity(
+def make_identity(
     number: int,
-    tracklet_ids: Sequence[int],
-    lives: dict[int, _Life],
-    visible: dict[int, frozenset[int]],
+    name: str,
+    tracklet_ids: frozenset[int],
+    parts: Sequence[tuple[int, frozenset[int]]],
+    sightings: Mapping[int, Mapping[int, Sighting]],
 ) -> Identity:
-    frames = np.array(sorted(set().union(*(visible[t] for t in tracklet_ids))), np.intp)
-    scores: list[float] = []
-    sizes: list[float] = []
-    detected: list[int] = []
-    for tracklet in tracklet_ids:
-        life = lives[tracklet]
-        scores.extend(life.scores)
-        detected.extend(life.detected)
-        sizes.extend(float((b[2] - b[0]) * (b[3] - b[1])) for b in life.boxes)
-    best = detected[int(np.argmax(np.array(scores) * np.sqrt(sizes)))]
-    name = f"person_{number:02d}"
-    return Identity(
-        number, name, frozenset(tracklet_ids), frames, float(np.mean(scores)), int(best)
-    )
+    """Return a person.
+
+    Args:
+        number: The `track_id`.
+        name: What the person is called.
+        tracklet_ids: As the cast counts them.
+        parts: Each one's stored number, and the frames in which it counts; not empty.
+        sightings: Detections by stored number and frame.
+    """
+    frames = frozenset[int]().union(*(counting for _, counting in parts))
+    seen = {
+        (frame, stored): sighting
+        for stored, counting in parts
+        for frame, sighting in sightings.get(stored, {}).items()
+        if frame in counting
+    }
+    # A part may be made of moved masks alone: then no frame is better than another.
+    best = min(frames)
+    if seen:
+        best = max(sorted(seen), key=lambda at: seen[at].score * seen[at].size_px ** 0.5)[0]
+    mean_score = float(np.mean([sighting.score for sighting in seen.values()])) if seen else 0.0
+    return Identity(number, name, tracklet_ids, np.array(sorted(frames), np.intp), mean_score, best)

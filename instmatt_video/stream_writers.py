@@ -50,9 +50,9 @@ class FrameAlphas:
 
     def __init__(self, record: FrameRecord, cast: Cast) -> None:
         self._frames = {
-            stored.track_id: stored
+            part: stored
             for stored in record.alphas
-            if record.index in cast.visible_tracklets.get(stored.track_id, ())
+            if (part := cast.counting_part(stored.track_id, record.index)) is not None
         }
         self._unpacked: dict[int, AlphaFrame] = {}
         self._lock = threading.Lock()
