@@ -1,0 +1,102 @@
+"""`instmatt-video compose`: finished streams over a background, or on a sheet."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from ..errors import OptionError
+from .options import COLORS, CONTAINERS, ComposeOptions, parse_background, parse_place
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="output of a run, as tracks/in")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=".mp4 (H.264) or .mov (ProRes 422 HQ)",
+    )
+    parser.add_argument(
+        "--background",
+        default="source",
+        metavar="WHAT",
+        help=f"source, blur, blur:SIGMA, {', '.join(COLORS)}, #rrggbb, a picture or a video, which "
+        "is looped (default: source)",
+    )
+    parser.add_argument(
+        "--source", type=Path, metavar="FILE", help="the clip, if it has been moved"
+    )
+    parser.add_argument(
+        "--without", type=_numbers, default=(), metavar="2,4", help="people to leave out"
+    )
+    parser.add_argument(
+        "--order",
+        type=_numbers,
+        default=(),
+        metavar="3,1,2",
+        help="people from back to front; others stand behind them",
+    )
+    parser.add_argument(
+        "--place",
+        action="append",
+        default=[],
+        metavar="1:scale=0.8,x=40,y=0",
+        help="scale a person's layer, and put its top left corner at x, y; may be repeated",
+    )
+    parser.add_argument(
+        "--sheet", action="store_true", help="everybody alone, side by side, with names"
+    )
+    defaults = ", ".join(f"{name} {values[2]}" for name, values in CONTAINERS.items())
+    parser.add_argument(
+        "--quality", type=int, metavar="N", help=f"lower is better (default: {defaults})"
+    )
+    parser.add_argument("--no-audio", dest="has_audio", action="store_false")
+    parser.add_argument("--json", dest="is_json", action="store_true", help="result on stdout")
+    parser.add_argument("--quiet", dest="is_quiet", action="store_true")
+    parser.add_argument("--verbose", dest="is_verbose", action="store_true")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compose and return the exit status."""
+    from ..console import ProgressView, make_console, set_up_logging
+    from .composition import compose_streams
+
+    places = [parse_place(text) for text in args.place]
+    if len(dict(places)) < len(places):
+        raise OptionError("place: a track is placed twice")
+    options = ComposeOptions(
+        background=parse_background(args.background),
+        source=args.source,
+        without=args.without,
+        order=args.order,
+        places=dict(places),
+        is_sheet=args.sheet,
+        quality=args.quality,
+        has_audio=args.has_audio,
+    )
+    console = make_console()
+    set_up_logging(console, args.is_verbose, args.is_quiet)
+    with ProgressView(console, args.is_quiet) as view:
+        made = compose_streams(args.folder, args.out, options, view.show)
+    if args.is_json:
+        facts = {"path": str(made.path), "width": made.width, "height": made.height}
+        print(json.dumps(facts | {"frame_count": made.frame_count, "people": made.people}))
+    elif not args.is_quiet:
+        print(
+            f"{len(made.people)} people, {made.frame_count} frames, "
+            f"{made.width}x{made.height}: {made.path}",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of track numbers") from None

@@ -1,0 +1,199 @@
+"""`compose_streams`: an output folder in, one finished video out."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import ffmpeg
+
+from ..errors import AlphaWriteError, OptionError
+from ..media.source import describe_av_error
+from ..media.timetable import read_timetable
+from ..media.video_file import decode_pictures, first_video_stream, open_container
+from ..progress import Progress, Report, ignore
+from .ffmpeg_run import require_ffmpeg, run_ffmpeg
+from .graph import build_composition, build_sheet
+from .layers import Node, finished
+from .material import Clip, Material, gather
+from .options import CONTAINERS, ComposeOptions
+
+_log = logging.getLogger(__name__)
+
+_PRORES_QUALITY_UNIT = 118  # FFmpeg's FF_QP2LAMBDA
+_COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
+"""Sound that both containers hold as it is; other sound is encoded."""
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A video that was composed and verified."""
+
+    path: Path
+    width: int
+    height: int
+    frame_count: int
+    people: tuple[int, ...]
+    """Tracks, back to front."""
+
+
+def compose_streams(
+    folder: str | Path,
+    out: str | Path,
+    options: ComposeOptions | None = None,
+    progress: Report | None = None,
+) -> Composition:
+    """Put the finished streams of an output folder over a background.
+
+    Args:
+        folder: With a `manifest.json`.
+        out: `.mp4` is H.264, `.mov` ProRes 422 HQ. A file of that name is replaced.
+        options: Every choice; everybody over the source unless given.
+        progress: Told of every few frames.
+
+    Raises:
+        VideoOpenError: The folder, a stream or the background cannot be read.
+        OptionError: There is no ffmpeg program, or choices that cannot be.
+        AlphaWriteError: The video could not be written, or failed its verification.
+    """
+    options, report, out = options or ComposeOptions(), progress or ignore, Path(out)
+    quality = _quality(out, options)
+    program = require_ffmpeg()
+    material = gather(Path(folder), options)
+    clip = material.clip
+    _warn(material, options)
+    if out.exists() and any(out.samefile(path) for path in _inputs(material)):
+        raise OptionError(f"{out} is one of the files that it would be made from")
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="instmatt-compose-") as scratch:
+            if options.is_sheet:
+                layer, size = build_sheet(material, Path(scratch))
+            else:
+                layer, size = build_composition(material, options, Path(scratch))
+            video = finished(layer, size, clip, out.suffix)
+            output = _output(video, partial, clip, out.suffix, quality)
+            run_ffmpeg(
+                ffmpeg.compile(output, cmd=program, overwrite_output=True),
+                lambda done: report(
+                    Progress("compose", done, clip.frame_count, len(material.people))
+                ),
+            )
+        size = _with_even_sides(size) if out.suffix == ".mp4" else size
+        _verify(partial, out, clip, size)
+        partial.replace(out)
+    except OSError as error:
+        raise AlphaWriteError(f"{out} cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return Composition(
+        out, *size, clip.frame_count, tuple(person.track_id for person in material.people)
+    )
+
+
+def _quality(out: Path, options: ComposeOptions) -> int:
+    if out.suffix not in CONTAINERS:
+        raise OptionError(f"{out}: a composition is written to {' or '.join(CONTAINERS)}")
+    low, high, default = CONTAINERS[out.suffix]
+    quality = default if options.quality is None else options.quality
+    if not low <= quality <= high:
+        raise OptionError(f"quality of {out.suffix} must be {low}..{high}, not {quality}")
+    return quality
+
+
+def _warn(material: Material, options: ComposeOptions) -> None:
+    if options.is_sheet and not material.people:
+        raise OptionError("a sheet needs at least one person")
+    is_changed = options.without or any(not p.is_in_place for p in options.places.values())
+    if material.background.kind == "source" and is_changed and not options.is_sheet:
+        _log.warning(
+            "the background is the source itself: who is taken out or moved still stands in it"
+        )
+
+
+def _inputs(material: Material) -> list[Path]:
+    clip = material.clip
+    paths = [clip.source, clip.audio_from, material.background.path]
+    return [path for path in paths if path is not None] + [p.path for p in material.people]
+
+
+def _output(video: Node, path: Path, clip: Clip, container: str, quality: int) -> Node:
+    words: dict[str, Any] = {
+        "f": container[1:],
+        "fps_mode": "passthrough",
+        "color_primaries": clip.color.primaries,
+        "color_trc": clip.color.transfer,
+        "colorspace": clip.color.matrix,
+        "color_range": "tv",
+        "map_metadata": -1,
+    }
+    if clip.is_variable_rate:
+        words["enc_time_base"] = str(clip.time_base)
+        words["video_track_timescale"] = clip.time_base.denominator
+    if container == ".mp4":
+        words |= {"vcodec": "libx264", "crf": quality, "preset": "medium"}
+        words |= {"movflags": "+faststart"}
+    else:
+        words |= {"vcodec": "prores_ks", "profile:v": "hq", "vendor": "apl0"}
+        words |= {"flags:v": "+qscale", "global_quality:v": quality * _PRORES_QUALITY_UNIT}
+    streams = [video]
+    if clip.audio_from is not None:
+        streams.append(_sound(clip, clip.audio_from))
+        words |= _sound_words(clip, clip.audio_from, container)
+    return ffmpeg.output(*streams, f"file:{path}", **words)
+
+
+def _sound(clip: Clip, path: Path) -> Node:
+    """Return the clip's sound, from the first picture on."""
+    words = {"itsoffset": f"{-float(clip.lead_s):.6f}"} if clip.lead_s else {}
+    return ffmpeg.input(f"file:{path}", **words).audio
+
+
+def _sound_words(clip: Clip, path: Path, container: str) -> dict[str, Any]:
+    with open_container(path) as opened:
+        codec = opened.streams.audio[0].codec_context.codec.canonical_name
+    if codec in _COPIED_SOUND or (container == ".mov" and codec.startswith("pcm_")):
+        # Sound from before the first picture is left out.
+        return {"acodec": "copy"} | ({"copypriorss": 0} if clip.lead_s else {})
+    if container == ".mov":
+        return {"acodec": "pcm_s24le"}
+    return {"acodec": "aac", "audio_bitrate": "192k"}
+
+
+def _with_even_sides(size: tuple[int, int]) -> tuple[int, int]:
+    return size[0] + size[0] % 2, size[1] + size[1] % 2
+
+
+def _verify(partial: Path, out: Path, clip: Clip, size: tuple[int, int]) -> None:
+    """Compare frames, rate and size with what was asked for, and decode the last pictures."""
+    try:
+        with open_container(partial) as container:
+            stream = first_video_stream(container, out)
+            timetable = read_timetable(container, stream)
+            found = (stream.width, stream.height)
+            container.seek(timetable.ticks[-1] if timetable.ticks else 0, stream=stream)
+            pictures = [p for p in decode_pictures(container, stream, _raise) if p is not None]
+    except av.FFmpegError as error:
+        raise AlphaWriteError(f"{out}: does not read back: {describe_av_error(error)}") from error
+    complaints = {
+        f"{len(timetable.ticks)} frames, not {clip.frame_count}": len(timetable.ticks)
+        != clip.frame_count,
+        f"{found[0]}x{found[1]} px, not {size[0]}x{size[1]}": found != size,
+        f"{timetable.frame_rate} frames/s, not {clip.frame_rate}": not clip.is_variable_rate
+        and clip.frame_count > 1
+        and timetable.frame_rate != clip.frame_rate,
+        "the last picture cannot be decoded": not pictures
+        or pictures[-1].pts != timetable.ticks[-1],
+    }
+    for complaint, is_so in complaints.items():
+        if is_so:
+            raise AlphaWriteError(f"{out}: failed its verification: {complaint}")
+
+
+def _raise(error: av.FFmpegError) -> None:
+    raise error

@@ -1,0 +1,280 @@
+"""Layers on the clip's clock: inputs of a filter graph, and what makes them fit one another.
+
+Everything is 10-bit Y'CbCr 4:2:2 in the source's own matrix and video range, with straight alpha,
+and is blended in code values. That is the equation which the mattes and the foreground colours were
+solved in: blending in linear light would not give the source back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+import numpy as np
+
+from ..media.color import rgb_to_yuv
+from ..media.formats import FORMATS
+from ..media.frame import ColorTags
+from ..media.image_sequence import list_numbered_frames
+from .material import Clip, Material, PersonStream
+
+Node = Any
+"""A stream of ffmpeg-python, which bears no types."""
+
+PIXEL_FORMAT = "yuv422p10le"
+ALPHA_FORMAT = "gray10le"
+_SCALER = "bicubic+accurate_rnd+full_chroma_int"
+_ROUNDED_CLOCK = Fraction(1, 1000)
+"""Seconds per tick of Matroska and WebM."""
+
+_SCALE_MATRICES = {
+    "bt709": "bt709",
+    "fcc": "fcc",
+    "bt470bg": "bt601",
+    "smpte170m": "bt601",
+    "smpte240m": "smpte240m",
+    "bt2020nc": "bt2020",
+}
+"""FFmpeg's scale filter has names of its own."""
+
+
+class LayerMaker:
+    """Makes the layers of one composition.
+
+    Args:
+        material: The clip and its streams.
+        folder: Takes the lists of pictures that FFmpeg is to read.
+    """
+
+    def __init__(self, material: Material, folder: Path) -> None:
+        self._material, self._folder = material, folder
+        self._clip = material.clip
+        self._lists = 0
+        self._clock: Node | None = None
+
+    def source(self, copies: int) -> list[Node]:
+        """Return the clip itself, several times; to be called once, before the canvas is made."""
+        clip = self._clip
+        is_clock = clip.is_variable_rate  # no other input has such times
+        if not copies and not is_clock:
+            return []
+        layers = split(self._converted(self._source_frames(), clip.color), copies + is_clock)
+        if is_clock:
+            self._clock = layers.pop()
+        return layers
+
+    def canvas(self, rgb: tuple[int, int, int], size: tuple[int, int]) -> Node:
+        """Return a plain layer, opaque, that has exactly the clip's frames and times.
+
+        Args:
+            rgb: Its colour, 0..255.
+            size: Width and height.
+        """
+        clip, (width, height) = self._clip, size
+        if self._clock is None:
+            ticking = ffmpeg.input(
+                f"color=c=black:s={width}x{height}:r={clip.frame_rate},"
+                f"trim=end_frame={clip.frame_count}",
+                f="lavfi",
+            )
+        else:
+            ticking = self._clock.filter("scale", width, height)
+        tags = ColorTags(matrix=clip.color.matrix)
+        codes = rgb_to_yuv(np.array([[rgb]], np.uint8), tags, 10)[0, 0]
+        y, u, v = (int(code) for code in codes)
+        return ticking.filter("format", PIXEL_FORMAT).filter("lutyuv", y=y, u=u, v=v)
+
+    def background_file(self) -> Node:
+        """Return a picture or video that covers the frame, cut where it is too wide or high."""
+        clip, material = self._clip, self._material
+        path = material.background.path
+        assert path is not None
+        if material.is_moving:
+            layer = ffmpeg.input(_url(path), stream_loop=-1).video.filter(
+                "setpts", "PTS-STARTPTS"
+            )
+        else:
+            layer = ffmpeg.input(_url(path)).video
+        covering = {"force_original_aspect_ratio": "increase"}
+        layer = self._converted(
+            layer, material.background_color, f"{clip.width}:{clip.height}", **covering
+        )
+        return layer.filter("crop", clip.width, clip.height, exact=1).filter("setsar", 1)
+
+    def person(self, person: PersonStream, source: Node | None) -> tuple[Node, Node]:
+        """Return a person's colour and alpha, each on the clip's clock.
+
+        Args:
+            person: Their stream.
+            source: A copy of the clip, whose colour a stream without colour takes.
+        """
+        frames = self._on_clock(self._stream_input(person), person.first)
+        if FORMATS[self._material.format].has_color:
+            color, alpha = split(frames, 2)
+            if self._material.format == "png":
+                alpha = _as_alpha(alpha.filter("alphaextract"))
+                return self._converted(color, None), alpha
+            tags = ColorTags(matrix=self._clip.color.matrix)
+            return self._converted(color, tags), _as_alpha(alpha.filter("extractplanes", "a"))
+        assert source is not None
+        span = {"start_frame": person.first, "end_frame": person.last + 1}
+        return source.filter("trim", **span), self._matte(frames)
+
+    def _matte(self, frames: Node) -> Node:
+        """Return the alpha of a stream that is a luma matte."""
+        if self._material.format == "matte-ffv1":
+            return _as_alpha(frames)
+        luma = frames.filter("extractplanes", "y")
+        # From video range to full range, in the samples' own depth.
+        if self._material.format == "matte-prores":
+            luma = luma.filter("lut", c0="clip((val-64)*1023/876,0,1023)")
+        else:
+            luma = luma.filter("lut", c0="clip((val-16)*255/219,0,255)")
+        return _as_alpha(luma)
+
+    def _stream_input(self, person: PersonStream) -> Node:
+        if person.path.is_dir():
+            return self._pictures(list_numbered_frames(person.path))
+        # FFmpeg's own VP9 decoder drops the alpha.
+        words = {"vcodec": "libvpx-vp9"} if self._material.format == "webm" else {}
+        return ffmpeg.input(_url(person.path), **words).video
+
+    def _source_frames(self) -> Node:
+        source = self._clip.source
+        assert source is not None  # `gather` has seen to it
+        frames = (
+            self._pictures(list_numbered_frames(source))
+            if source.is_dir()
+            else ffmpeg.input(_url(source)).video
+        )
+        return self._on_clock(frames, 0)
+
+    def _on_clock(self, frames: Node, first: int) -> Node:
+        """Return frames whose first is the clip's frame `first`, at exactly the clip's times."""
+        clip = self._clip
+        if not clip.is_variable_rate:
+            return frames.filter("settb", f"1/({clip.frame_rate})").filter(
+                "setpts", f"PTS-STARTPTS+{first}"
+            )
+        is_rounded = self._material.format in ("matte-ffv1", "webm")
+        tick = _ROUNDED_CLOCK if is_rounded else clip.time_base
+        # FFmpeg would cut the fraction of a tick off.
+        start = f"+round({float(self._time_of(first))}/TB)" if first else ""
+        return frames.filter("setpts", f"PTS-STARTPTS{start}").filter("settb", str(tick))
+
+    def _time_of(self, index: int) -> Fraction:
+        """Return the seconds from the clip's first frame to frame `index`."""
+        from ..media.timetable import read_timetable
+        from ..media.video_file import first_video_stream, open_container
+
+        assert self._clip.source is not None
+        with open_container(self._clip.source) as container:
+            stream = first_video_stream(container, self._clip.source)
+            timetable = read_timetable(container, stream)
+        return timetable.time_s(index) - timetable.time_s(0)
+
+    def _pictures(self, paths: Sequence[Path]) -> Node:
+        """Return pictures as one video, a frame each."""
+        self._lists += 1
+        listing = self._folder / f"pictures_{self._lists}.ffconcat"
+        lines = ["ffconcat version 1.0"]
+        for path in paths:
+            quoted = str(path.resolve()).replace("'", r"'\''")
+            lines += [f"file 'file:{quoted}'", f"duration {1 / 25}"]
+        listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        frames = ffmpeg.input(str(listing), f="concat", safe=0).video
+        # Whatever time FFmpeg gives them: the n-th is the n-th.
+        return frames.filter("settb", f"1/({self._clip.frame_rate})").filter("setpts", "N")
+
+    def _converted(
+        self, layer: Node, tags: ColorTags | None, size: str = "iw:ih", **words: Any
+    ) -> Node:
+        """Return a layer in the composition's samples.
+
+        Args:
+            layer: Any.
+            tags: Its matrix and range; `None` leaves these to each frame's own tags.
+            size: Width and height, as the scale filter takes them.
+            words: Further options of the scale filter.
+        """
+        width, height = size.split(":")
+        words |= {
+            "flags": _SCALER,
+            "out_color_matrix": _SCALE_MATRICES[self._clip.color.matrix],
+            "out_range": "tv",
+        }
+        if tags is not None:
+            words["in_color_matrix"] = _SCALE_MATRICES[tags.matrix]
+            words["in_range"] = "pc" if tags.is_full_range else "tv"
+        return layer.filter("scale", width, height, **words).filter("format", PIXEL_FORMAT)
+
+
+def split(layer: Node, copies: int) -> list[Node]:
+    """Return a stream several times: one pad of a graph feeds one filter."""
+    if copies < 2:
+        return [layer] * copies
+    outputs = layer.filter_multi_output("split", copies)
+    return [outputs[index] for index in range(copies)]
+
+
+def blank_alpha(layer: Node) -> Node:
+    """Return an alpha of 0 everywhere, at a layer's times."""
+    return layer.filter("format", ALPHA_FORMAT).filter("lut", c0=0)
+
+
+def scaled(layer: Node, width: int, height: int) -> Node:
+    """Return a layer, with its alpha if it has one, at another size."""
+    return layer.filter("scale", width, height, flags=_SCALER)
+
+
+def blurred(layer: Node, sigma_px: float) -> Node:
+    """Return a layer blurred alike in luma and chroma."""
+    return (
+        layer.filter("format", "yuv444p10le")
+        .filter("gblur", sigma=sigma_px, steps=2)
+        .filter("format", PIXEL_FORMAT)
+    )
+
+
+def finished(layer: Node, size: tuple[int, int], clip: Clip, container: str) -> Node:
+    """Return the composition in the samples of its container, tagged.
+
+    Args:
+        layer: The composition.
+        size: Its width and height.
+        clip: Gives the tags.
+        container: `.mp4` is 8-bit 4:2:0, whose chroma needs even sides: an odd row or column is
+            repeated once. `.mov` stays as it is.
+    """
+    if container == ".mp4":
+        matrix = _SCALE_MATRICES[clip.color.matrix]
+        odd_column, odd_row = size[0] % 2, size[1] % 2
+        if odd_column or odd_row:
+            layer = layer.filter("pad", size[0] + odd_column, size[1] + odd_row)
+            layer = layer.filter("fillborders", right=odd_column, bottom=odd_row, mode="smear")
+        matrices = {"in_color_matrix": matrix, "out_color_matrix": matrix}
+        ranges = {"in_range": "tv", "out_range": "tv"}
+        layer = layer.filter("scale", "iw", "ih", flags=_SCALER, **matrices, **ranges)
+        layer = layer.filter("format", "yuv420p")
+    return layer.filter("setsar", str(clip.pixel_aspect)).filter(
+        "setparams",
+        range="tv",
+        color_primaries=clip.color.primaries,
+        color_trc=clip.color.transfer,
+        colorspace=clip.color.matrix,
+    )
+
+
+def _as_alpha(gray: Node) -> Node:
+    # Grey is full range whatever its tags say.
+    return gray.filter("scale", "iw", "ih", in_range="pc", out_range="pc").filter(
+        "format", ALPHA_FORMAT
+    )
+
+
+def _url(path: Path) -> str:
+    # The protocol spelled out: a name such as `concat:…` or `-` stays a name.
+    return f"file:{path}"

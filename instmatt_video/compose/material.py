@@ -1,0 +1,258 @@
+"""What a composition is made from: the clip, its people's streams, the background's file.
+
+Reads the manifest and headers of files; builds no graph.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from ..errors import OptionError, VideoOpenError
+from ..manifest import Manifest, load_manifest
+from ..media.color import MATRICES
+from ..media.formats import FORMATS
+from ..media.frame import ClipInfo, ColorTags
+from ..media.image_sequence import IMAGE_SUFFIXES
+from ..media.source import FrameSource, open_source
+from ..media.video_file import first_video_stream, open_container
+from ..render import REST
+from ..stream_ledger import sha256_of
+from .options import Background, ComposeOptions
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PersonStream:
+    """A finished stream."""
+
+    track_id: int
+    """0 is the rest."""
+    name: str
+    path: Path
+    first: int
+    """Frame of the clip, from 0, at which the stream begins."""
+    last: int
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The clip that the streams were made from, as far as a composition must know it."""
+
+    name: str
+    width: int
+    """Pixels, upright."""
+    height: int
+    frame_rate: Fraction
+    time_base: Fraction
+    frame_count: int
+    color: ColorTags
+    """Of the source; compositions have its primaries, transfer and matrix, in video range."""
+    is_variable_rate: bool
+    pixel_aspect: Fraction
+    source: Path | None
+    """Its file, or folder of frames; `None` where it is not to be found."""
+    lead_s: Fraction
+    """Seconds from the beginning of the source's file to its first picture."""
+    audio_from: Path | None
+    """A file with the clip's sound."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that is put together."""
+
+    clip: Clip
+    format: str
+    """Of the streams, a name in `FORMATS`."""
+    people: tuple[PersonStream, ...]
+    """Back to front."""
+    background: Background
+    background_color: ColorTags | None = None
+    """Tags of a background video; `None`: a picture's own, or no file."""
+    is_moving: bool = False
+    """The background's file is a video."""
+
+
+def gather(folder: Path, options: ComposeOptions) -> Material:
+    """Return what a composition of an output folder is made from.
+
+    Raises:
+        VideoOpenError: The folder, a stream or the background cannot be read.
+        OptionError: Tracks that are not there, or a source that is needed and missing or changed.
+    """
+    manifest = load_manifest(folder)
+    if manifest.format == "exr":
+        raise OptionError(
+            "compose reads no exr streams: render them again in another format, "
+            f"`instmatt-video tracks {folder} render --format prores4444`"
+        )
+    source = _open_clip(manifest, options)
+    people = _people(folder, manifest, options, source.info if source else None)
+    clip = _clip(manifest, source, people, options)
+    _refuse_impossible(manifest, clip, options)
+    background = options.background
+    if background.path is None:
+        return Material(clip, manifest.format, people, background)
+    is_moving = background.path.suffix.lower() not in IMAGE_SUFFIXES
+    info = _open_file(background.path).info
+    color = info.color if is_moving else None
+    return Material(clip, manifest.format, people, background, color, is_moving)
+
+
+def _open_file(path: Path) -> FrameSource:
+    if not path.is_file():
+        raise VideoOpenError(f"background {path}: no such file, and no colour of such a name")
+    # A picture is a folder of one; its rate means nothing.
+    return open_source(str(path)) if path.suffix.lower() not in IMAGE_SUFFIXES else _picture(path)
+
+
+def _picture(path: Path) -> FrameSource:
+    from ..media.image_sequence import ImageSequenceSource
+
+    return ImageSequenceSource(path.stem, [path], Fraction(1))
+
+
+def _open_clip(manifest: Manifest, options: ComposeOptions) -> FrameSource | None:
+    """Return the clip where it is to be found, unchanged."""
+    record = manifest.source
+    named = options.source or (Path(record.path) if record.path else None)
+    is_here = named is not None and (named.is_dir() or named.is_file())
+    if named is None or not is_here:
+        if options.source is not None:
+            raise VideoOpenError(f"source {named}: no such file or folder")
+        return None
+    if record.sha256 is not None and sha256_of(named) != record.sha256:
+        if options.source is None:
+            _log.warning("%s has changed since it was matted, and is not used", named)
+            return None
+        raise OptionError(f"source {named} is not the file that was matted: its checksum differs")
+    rate = Fraction(record.frame_rate) if named.is_dir() else None
+    return open_source(str(named), frame_rate=rate)
+
+
+def _people(
+    folder: Path, manifest: Manifest, options: ComposeOptions, info: ClipInfo | None
+) -> tuple[PersonStream, ...]:
+    first_number = info.first_frame_number if info else 1
+    output = manifest.settings.get("output", {})
+    last_frame = manifest.source.frame_count - 1
+    found = []
+    if output.get("has_rest"):
+        file = f"{REST}{FORMATS[manifest.format].extension}"
+        found.append(PersonStream(0, REST, folder / file, 0, last_frame))
+    for track in manifest.tracks:
+        if track.file is None:
+            _log.warning("person %d has no stream and is left out", track.id)
+            continue
+        span = (0, last_frame)
+        if output.get("is_trimmed"):
+            span = (track.first_frame - first_number, track.last_frame - first_number)
+        found.append(PersonStream(track.id, track.name, folder / track.file, *span))
+    known = {person.track_id for person in found}
+    for name, wanted in (
+        ("without", options.without),
+        ("order", options.order),
+        ("place", tuple(options.places)),
+    ):
+        unknown = sorted(set(wanted) - known)
+        if unknown:
+            raise OptionError(
+                f"{name}: there is no stream of track {unknown[0]}; "
+                f"the folder has {', '.join(map(str, sorted(known))) or 'none'}"
+            )
+    chosen = [person for person in found if person.track_id not in options.without]
+    for person in chosen:
+        if not person.path.exists():
+            raise VideoOpenError(f"{person.path}: the manifest names this stream, but it is gone")
+    ranks = {track: rank for rank, track in enumerate(options.order)}
+    return tuple(sorted(chosen, key=lambda p: (ranks.get(p.track_id, -1), p.track_id)))
+
+
+def _clip(
+    manifest: Manifest,
+    source: FrameSource | None,
+    people: tuple[PersonStream, ...],
+    options: ComposeOptions,
+) -> Clip:
+    record = manifest.source
+    color = ColorTags(
+        record.color_primaries, record.color_transfer, record.color_matrix, record.is_full_range
+    )
+    if color.matrix not in MATRICES:
+        raise OptionError(f"manifest: {color.matrix} is no matrix that can be composed in")
+    rate = Fraction(record.frame_rate)
+    info = source.info if source else None
+    lead_s, audio_from = Fraction(0), None
+    path = _named_path(manifest, options) if source else None
+    if path is not None and path.is_file():
+        lead_s = _lead_of(path)
+    if record.has_audio and options.has_audio:
+        audio_from = path or _stream_with_sound(manifest, people)
+        if audio_from is None:
+            _log.warning("no sound: the source is not to be found, and no stream bears a copy")
+    return Clip(
+        name=record.name,
+        width=record.width,
+        height=record.height,
+        frame_rate=rate,
+        time_base=info.time_base if info else 1 / rate,
+        frame_count=record.frame_count,
+        color=color,
+        is_variable_rate=record.is_variable_rate,
+        pixel_aspect=info.pixel_aspect if info else Fraction(1),
+        source=path,
+        lead_s=lead_s,
+        audio_from=audio_from,
+    )
+
+
+def _named_path(manifest: Manifest, options: ComposeOptions) -> Path:
+    path = options.source or manifest.source.path
+    assert path is not None  # it was opened
+    return Path(path)
+
+
+def _lead_of(path: Path) -> Fraction:
+    """Return the seconds between a file's beginning, which may be sound, and its first picture."""
+    with open_container(path) as container:
+        stream = first_video_stream(container, path)
+        if stream.start_time is None or container.start_time is None or not stream.time_base:
+            return Fraction(0)
+        began = Fraction(container.start_time, 1_000_000)
+        lead_s = stream.start_time * stream.time_base - began
+        # The container's beginning is rounded to microseconds.
+        return lead_s if lead_s > stream.time_base else Fraction(0)
+
+
+def _stream_with_sound(manifest: Manifest, people: tuple[PersonStream, ...]) -> Path | None:
+    if not FORMATS[manifest.format].has_audio or not people:
+        return None
+    whole = [p for p in people if (p.first, p.last) == (0, manifest.source.frame_count - 1)]
+    return whole[0].path if whole else None
+
+
+def _refuse_impossible(manifest: Manifest, clip: Clip, options: ComposeOptions) -> None:
+    """Refuse what needs the source where that is missing, and pictures without times."""
+    kind = options.background.kind
+    spec = FORMATS[manifest.format]
+    needs = {
+        f"background {kind}": kind in ("source", "blur"),
+        f"streams of format {spec.name}, which hold no colour": not spec.has_color,
+        "a clip of variable frame rate": clip.is_variable_rate,
+    }
+    if clip.source is None:
+        for what, is_needed in needs.items():
+            if is_needed:
+                raise OptionError(
+                    f"{what}: the source ({manifest.source.path}) is needed and is not to be "
+                    "found unchanged; --source FILE says where it is"
+                )
+    if clip.is_variable_rate and spec.is_folder:
+        raise OptionError(
+            "pictures have no times, and the clip's frame rate varies: "
+            "render the streams again as prores4444"
+        )
