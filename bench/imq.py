@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, label
 
-from instmatt_video.eval.alpha import find_box, find_support, to_unit
+from instmatt_video.eval.alpha import find_common_box, find_support, to_unit
 from instmatt_video.eval.connectivity import DEAD_ZONE, THRESHOLDS, connectivity_error_sum
 from instmatt_video.eval.imq import ImageMatches, match_image, summarise
 
@@ -95,11 +95,10 @@ def time_ours(
     start = time.perf_counter()
     errors = []
     for prediction, target in zip(predictions, targets, strict=True):
-        union = find_support(prediction, "strict") | find_support(target, "strict")
-        left, top, right, bottom = find_box(union)
-        crop = np.s_[top:bottom, left:right]
-        total = connectivity_error_sum(prediction[crop], target[crop], union[crop])
-        errors.append(total / np.count_nonzero(union))
+        left, top, right, bottom = find_common_box(prediction, target, "strict")
+        p, g = prediction[top:bottom, left:right], target[top:bottom, left:right]
+        union = find_support(p, "strict") | find_support(g, "strict")
+        errors.append(connectivity_error_sum(p, g, union) / np.count_nonzero(union))
     return time.perf_counter() - start, errors
 
 

@@ -76,15 +76,31 @@ def find_box(mask: Mask, margin_px: int = 0) -> tuple[int, int, int, int]:
 
     An empty mask gives `(0, 0, 0, 0)`.
     """
-    rows = np.flatnonzero(mask.any(axis=1))
+    return _bound(mask.any(axis=1), mask.any(axis=0), margin_px)
+
+
+def find_common_box(
+    first: Alpha, second: Alpha, protocol: Protocol, margin_px: int = 0
+) -> tuple[int, int, int, int]:
+    """Return the box of `find_box` around the supports of two alphas of one size.
+
+    The largest value of a row tells whether it has support: no mask of the frame is made.
+    """
+    rows, columns = (
+        find_support(first.max(axis=axis, initial=0), protocol)
+        | find_support(second.max(axis=axis, initial=0), protocol)
+        for axis in (1, 0)
+    )
+    return _bound(rows, columns, margin_px)
+
+
+def _bound(is_in_row: Mask, is_in_column: Mask, margin_px: int) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(is_in_row), np.flatnonzero(is_in_column)
     if not rows.size:
         return (0, 0, 0, 0)
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    columns = np.flatnonzero(mask[top:bottom].any(axis=0))
-    height, width = mask.shape
     return (
         max(0, int(columns[0]) - margin_px),
-        max(0, top - margin_px),
-        min(width, int(columns[-1]) + 1 + margin_px),
-        min(height, bottom + margin_px),
+        max(0, int(rows[0]) - margin_px),
+        min(is_in_column.size, int(columns[-1]) + 1 + margin_px),
+        min(is_in_row.size, int(rows[-1]) + 1 + margin_px),
     )

@@ -34,29 +34,46 @@ def _find_runs(steps: _Bytes) -> list[_Indices]:
         Of each step flat starts and ends (half-open), `(R, 2)`, row by row.
     """
     flat = steps.reshape(-1)
-    edges = (np.flatnonzero(flat[1:] != flat[:-1]) + 1).astype(np.int32)
-    before, after = flat[edges - 1], flat[edges]
+    before = np.flatnonzero(flat[1:] != flat[:-1]).astype(np.int32)
+    sides = flat[before], flat[before + 1]
+    edges = before + np.int32(1)
+    low, high = np.minimum(*sides), np.maximum(*sides)
     if flat[0]:
         edges = np.concatenate((np.zeros(1, dtype=edges.dtype), edges))
-        before = np.concatenate((np.zeros(1, dtype=before.dtype), before))
-        after = np.concatenate((flat[:1], after))
-    low, high = np.minimum(before, after), np.maximum(before, after)
-    highest = int(high.max(initial=0))
-    return [edges[(low < i) & (high >= i)].reshape(-1, 2) for i in range(1, highest + 1)]
+        low = np.concatenate((np.zeros(1, dtype=low.dtype), low))
+        high = np.concatenate((flat[:1], high))
+    if not edges.size:
+        return []
+    # An edge stands for as many ends of runs as steps that it crosses: all are listed, then sorted
+    # by step. Sorting bytes takes no comparisons.
+    crossed = high - low
+    listed = np.cumsum(crossed, dtype=np.int32)
+    step = np.arange(listed[-1], dtype=np.int32)
+    step -= np.repeat(listed - crossed - low, crossed)
+    step = step.astype(np.uint8)
+    ends = np.repeat(edges, crossed)[np.argsort(step, kind="stable")].reshape(-1, 2)
+    return np.split(ends, np.cumsum(np.bincount(step) // 2)[:-1])
 
 
 def _label_runs(runs: _Indices, stride: int) -> _Indices:
     """Return each run's 4-connected component, numbered in the order of their first pixels."""
-    starts, ends = np.ascontiguousarray(runs.T)
-    # The runs of the next row that share a column with this one are neighbours in the list.
-    first = np.searchsorted(ends, starts + stride, side="right").astype(np.int32)
-    last = np.searchsorted(starts, ends + stride, side="left").astype(np.int32)
+    count = len(runs)
+    ends = runs.reshape(-1)
+    # The runs of the next row that share a column with a run are neighbours in the list: those from
+    # the first that ends behind its start to the last that starts before its end. Starts and ends
+    # alternate, so half the number of both before a pixel is the number of runs.
+    sought = ends + np.int32(stride)
+    sought[::2] += 1
+    order = np.argsort(np.concatenate((sought, ends)), kind="stable")
+    rank = np.empty(order.size, dtype=np.int32)
+    rank[order] = np.arange(order.size, dtype=np.int32)
+    passed = rank[: 2 * count] - np.arange(2 * count, dtype=np.int32)
+    first, last = passed[::2] // 2, (passed[1::2] + 1) // 2
     counts = last - first
-    rows = np.zeros(counts.size + 1, dtype=np.int32)
+    rows = np.zeros(count + 1, dtype=np.int32)
     np.cumsum(counts, out=rows[1:])
     below = np.arange(rows[-1], dtype=np.int32) + np.repeat(first - rows[:-1], counts)
-    links = np.ones(below.size)
-    graph = csr_array((links, below, rows), shape=(starts.size, starts.size))
+    graph = csr_array((np.ones(below.size), below, rows), shape=(count, count))
     labels: _Indices = connected_components(graph, directed=False)[1]
     return labels
 

@@ -12,6 +12,8 @@ from .alpha import Float, Mask
 SIGMA_PX = 1.4
 RADIUS_PX = 4
 """Half-size of the 9 x 9 kernel: where a Gaussian of `SIGMA_PX` has fallen below 0.01."""
+_STRIP_PIXELS = 32_000
+"""A matte is worked through in strips of rows whose few arrays stay in a core's cache."""
 
 
 def derivative_kernels(
@@ -77,13 +79,18 @@ def gradient_magnitude(alpha: Float, border: Literal["edge", "zero"] = "edge") -
         padded = np.pad(alpha, RADIUS_PX, mode="edge")
     else:
         padded = np.pad(alpha, RADIUS_PX)
-    horizontal = _differentiate(_smooth(padded, axis=0), axis=1)
-    vertical = _smooth(_differentiate(padded, axis=0), axis=1)
-    np.square(horizontal, out=horizontal)
-    np.square(vertical, out=vertical)
-    horizontal += vertical
-    np.sqrt(horizontal, out=horizontal)
-    return horizontal
+    height, width = alpha.shape
+    rows = max(1, _STRIP_PIXELS // max(width, 1))
+    lengths = np.empty_like(alpha)
+    for top in range(0, height, rows):
+        strip = padded[top : top + rows + 2 * RADIUS_PX]
+        horizontal = _differentiate(_smooth(strip, axis=0), axis=1)
+        vertical = _smooth(_differentiate(strip, axis=0), axis=1)
+        np.square(horizontal, out=horizontal)
+        np.square(vertical, out=vertical)
+        horizontal += vertical
+        np.sqrt(horizontal, out=lengths[top : top + rows])
+    return lengths
 
 
 def gradient_error_sum(prediction: Float, target: Float, region: Mask) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .alpha import Alpha, Protocol, find_box, find_support, to_unit
+from .alpha import Alpha, Protocol, find_common_box, find_support, to_unit
 from .connectivity import connectivity_error_sum
 from .gradient import RADIUS_PX, gradient_error_sum
 
@@ -41,14 +41,14 @@ def measure_errors(prediction: Alpha, target: Alpha, protocol: Protocol = "stric
     """
     if prediction.shape != target.shape:
         raise ValueError(f"sizes differ: prediction {prediction.shape}, target {target.shape}")
-    union = find_support(prediction, protocol) | find_support(target, protocol)
     # Everything happens around the person: beyond the gradient's reach nothing can count.
-    left, top, right, bottom = find_box(union, RADIUS_PX)
+    left, top, right, bottom = find_common_box(prediction, target, protocol, RADIUS_PX)
     if right == left:
         return MatteErrors(0.0, 0.0, 0.0, 0.0)
     crop = np.s_[top:bottom, left:right]
-    region = union[crop]
-    p, g = to_unit(prediction[crop]), to_unit(target[crop])
+    prediction, target = prediction[crop], target[crop]
+    region = find_support(prediction, protocol) | find_support(target, protocol)
+    p, g = to_unit(prediction), to_unit(target)
     area = int(np.count_nonzero(region)) + (protocol == "official")
     difference = np.abs(p - g)
     mad = np.sum(difference, where=region, dtype=np.float64)
@@ -58,5 +58,5 @@ def measure_errors(prediction: Alpha, target: Alpha, protocol: Protocol = "stric
         mad=float(mad) / area,
         mse=float(mse) / area,
         grad=gradient_error_sum(p, g, region) / area,
-        conn=connectivity_error_sum(prediction[crop], target[crop], region) / area,
+        conn=connectivity_error_sum(prediction, target, region) / area,
     )
