@@ -44,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(args)
     except KeyboardInterrupt:
-        print("stopped; finished chunks are kept: --resume goes on", file=sys.stderr)
+        kept = "nothing is kept of an online run"
+        if not getattr(args, "run.is_online", False):
+            kept = "finished chunks are kept: --resume goes on"
+        print(f"stopped; {kept}", file=sys.stderr)
         return INTERRUPTED
     except InstMattVideoError as error:
         _complain(error, args)
@@ -152,6 +155,13 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave out the multi-instance refinement",
     )
     group.add_argument(
+        "--no-solved-edges",
+        dest="matting.has_solved_edges",
+        action="store_false",
+        default=None,
+        help="leave edges as the network drew them: faster, softer",
+    )
+    group.add_argument(
         "--device", dest="matting.device", metavar="NAME", help=f"{', '.join(DEVICES)}"
     )
     group.add_argument("--precision", dest="matting.precision", choices=PRECISIONS)
@@ -204,6 +214,13 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         default=None,
         help="go on after the last whole chunk",
+    )
+    group.add_argument(
+        "--online",
+        dest="run.is_online",
+        action="store_true",
+        default=None,
+        help="write streams while the clip is read: no alpha store, no stitching, no --resume",
     )
     group.add_argument(
         "--overwrite",
@@ -262,10 +279,12 @@ def run_job(clip: str | Path, args: argparse.Namespace) -> int:
         people = len(manifest.tracks)
         noun = "person" if people == 1 else "people"
         speed = manifest.source.frame_count / max(manifest.wall_s, 1e-9)
+        store = f"alpha store {manifest.alpha_store_bytes / 1e6:.1f} MB"
+        store = "online" if config.run.is_online else store
         print(
             f"{people} {noun} in {manifest.source.frame_count} frames, "
             f"{manifest.wall_s:.1f} s ({speed:.2f} frames/s), "
-            f"alpha store {manifest.alpha_store_bytes / 1e6:.1f} MB: {folder}",
+            f"{store}: {folder}",
             file=sys.stderr,
         )
     return 0
@@ -275,7 +294,7 @@ def _commands() -> dict[str, Command]:
     return {
         "demo": Command("matte a clip made from a photograph", add_job_arguments, _run_demo),
         "live": Command("matte a camera or stream as it comes", _lazily("live"), _runner("live")),
-        "batch": Command("matte many clips", _lazily("batch"), _runner("batch")),
+        "batch": Command("matte many clips", _add_batch_arguments, _runner("batch")),
         "tracks": Command(
             "list, merge, split, drop, rename, swap people; render again",
             _lazily("review"),
@@ -321,6 +340,11 @@ def _lazily(package: str, module: str = ".command") -> Callable[[argparse.Argume
         _import(package, module).add_arguments(parser)
 
     return add_arguments
+
+
+def _add_batch_arguments(parser: argparse.ArgumentParser) -> None:
+    add_job_arguments(parser)
+    _lazily("batch")(parser)
 
 
 def _runner(package: str, module: str = ".command") -> Callable[[argparse.Namespace], int]:

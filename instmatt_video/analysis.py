@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 
 import torch
 
 from .alpha_store import AlphaStore, FrameRecord, pack_alpha
 from .matter import AlphaFrame, Matter
+from .media.frame import Frame
 from .media.source import FrameSource
 from .people_finder import WARM_UP_FRAMES, FoundPeople, PeopleFinder
 from .progress import Progress, Report
@@ -44,33 +46,11 @@ def analyse(
         AlphaWriteError: The store cannot be written; whole chunks are kept.
     """
     _catch_up(source, finder, store)
-
-    def matte(found: FoundPeople) -> tuple[FoundPeople, list[AlphaFrame]]:
-        return found, matter.matte(found.frame.image, found.people)
-
-    def pack(matted: tuple[FoundPeople, list[AlphaFrame]]) -> FrameRecord:
-        found, alphas = matted
-        packed = tuple(
-            pack_alpha(track_id, alpha, is_coasted)
-            for track_id, alpha, is_coasted in zip(
-                found.track_ids, alphas, found.is_coasted, strict=True
-            )
-        )
-        return replace(found.record, alphas=packed)
-
     pending: list[FrameRecord] = []
     seen: set[int] = set()
-    records = run_stages(
-        source.frames(store.frame_count),
-        (
-            Stage("detect", finder.find),
-            Stage("matte", matte, workers=_matting_workers(matter)),
-            Stage("store", pack),
-        ),
-        clock,
-        prepare_thread=_take_one_core if str(matter.device) == "cpu" else None,
-    )
-    for record in records:
+    frames = source.frames(store.frame_count)
+    for found in matted_frames(frames, finder, matter, clock):
+        record = found.record
         pending.append(record)
         seen.update(track.track_id for track in record.tracks)
         report(Progress("analyse", record.index + 1, source.info.frame_count, len(seen)))
@@ -81,6 +61,49 @@ def analyse(
     if pending:
         store.append(pending)
     store.complete()
+
+
+def matted_frames(
+    frames: Iterable[Frame], finder: PeopleFinder, matter: Matter, clock: StageClock
+) -> Generator[FoundPeople, None, None]:
+    """Yield every frame's people with their alphas in the record, all stages at work at once.
+
+    Args:
+        frames: In order.
+        finder: Detection and tracking, brought to where the frames begin.
+        matter: Masks to alphas.
+        clock: Counts the stages' work.
+    """
+
+    def matte(found: FoundPeople) -> tuple[FoundPeople, list[AlphaFrame]]:
+        return found, matter.matte(found.frame.image, found.people)
+
+    yield from run_stages(
+        frames,
+        (
+            Stage("detect", finder.find),
+            Stage("matte", matte, workers=_matting_workers(matter)),
+            Stage("store", lambda matted: with_alphas(*matted)),
+        ),
+        clock,
+        prepare_thread=_take_one_core if str(matter.device) == "cpu" else None,
+    )
+
+
+def with_alphas(found: FoundPeople, alphas: Sequence[AlphaFrame]) -> FoundPeople:
+    """Return a frame's people with their alphas packed into the record.
+
+    Args:
+        found: The people.
+        alphas: One for each of its `track_ids`.
+    """
+    packed = tuple(
+        pack_alpha(track_id, alpha, is_coasted)
+        for track_id, alpha, is_coasted in zip(
+            found.track_ids, alphas, found.is_coasted, strict=True
+        )
+    )
+    return replace(found, record=replace(found.record, alphas=packed))
 
 
 def _matting_workers(matter: Matter) -> int:

@@ -43,6 +43,8 @@ class MattingConfig:
     """`auto` is bf16 or fp16 on a GPU, fp32 on a CPU."""
     has_refinement: bool = True
     """Run the multi-instance refinement where people share a crop."""
+    has_solved_edges: bool = True
+    """Solve edges and hair from the picture's colours, after the network (closed-form matting)."""
 
     def __post_init__(self) -> None:
         if not 64 <= self.matte_size <= 4096:
@@ -104,12 +106,18 @@ class RunConfig:
     """Replace an earlier output of the same clip."""
     is_cleaned: bool = False
     """Remove the alpha store once every stream is written."""
+    is_online: bool = False
+    """Write the streams while the clip is read: no alpha store, no stitching, nothing to resume."""
     chunk_frames: int = 32
     """Frames a chunk of the alpha store: what a crash costs at most."""
 
     def __post_init__(self) -> None:
         if self.is_resumed and self.is_overwriting:
             raise ValueError("is_resumed and is_overwriting contradict each other")
+        if self.is_resumed and self.is_online:
+            raise ValueError(
+                "an online run keeps nothing to resume from: leave out --resume, or --online"
+            )
         if self.chunk_frames < 1:
             raise ValueError(f"chunk_frames must be 1 or more, not {self.chunk_frames}")
 

@@ -43,6 +43,8 @@ class FoundPeople:
     track_ids: tuple[int, ...]
     is_coasted: tuple[bool, ...]
     """Not detected in this frame: the mask is the last one, moved along."""
+    confirmed_ids: frozenset[int]
+    """Everybody whom the tracker believes in, up to this frame."""
 
 
 @dataclass
@@ -152,7 +154,12 @@ class PeopleFinder:
             else Detections.empty()
         )
         return FoundPeople(
-            frame, replace(record, tracks=tuple(tracked)), people, tuple(ids), tuple(coasted)
+            frame,
+            replace(record, tracks=tuple(tracked)),
+            people,
+            tuple(ids),
+            tuple(coasted),
+            self.tracker.confirmed_ids,
         )
 
     def _track(self, record: FrameRecord) -> list[Track]:

@@ -7,12 +7,12 @@ render    alpha store + source → verified streams, manifest, report
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,7 @@ from . import __version__
 from .alpha_store import FOLDER_NAME, AlphaStore
 from .analysis import analyse
 from .config import MatteConfig
-from .detection.detector import Detector, create_detector
-from .device import choose_device
+from .detection.detector import Detector
 from .errors import AlphaWriteError, OptionError
 from .identities import Cast, cast_of
 from .manifest import FILE_NAME as MANIFEST_FILE
@@ -30,22 +29,23 @@ from .manifest import (
     SourceRecord,
     StageRecord,
     TrackRecord,
-    WeightsRecord,
     load_manifest,
 )
 from .matter import Matter
 from .media.formats import FORMATS, check_format
 from .media.source import FrameSource, open_source
+from .networks import NetworkProvider, Networks, load_networks
+from .online import stream_online
+from .online_streams import OnlineStreams
 from .people_finder import PeopleFinder
 from .progress import Report, ignore
-from .render import PREVIEW_FILE, RenderResult, plan_streams, render
+from .render import PREVIEW_FILE, RenderResult, check_output, plan_streams, render
 from .report import render_report
+from .settings import plain_settings
 from .stages import StageClock
 from .stream_ledger import sha256_of
 from .stream_writers import StreamPlan
 from .tracks_file import write_tracks
-from .weights.loading import resolve_weights
-from .weights.registry import ENTRIES
 from .whole_file import write_whole
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ def matte_video(
     *,
     detector: Detector | None = None,
     matter: Matter | None = None,
+    provide_networks: NetworkProvider | None = None,
 ) -> Manifest:
     """Write one alpha stream for each person of a clip to `out_dir/<clip>/`.
 
@@ -72,6 +73,7 @@ def matte_video(
         progress: Told of every frame.
         detector: A detector of one's own instead of the config's.
         matter: A matter of one's own instead of the config's.
+        provide_networks: Where both come from, unless from the config's weights.
 
     Returns:
         What was made, as it stands in `manifest.json`.
@@ -89,62 +91,59 @@ def matte_video(
     check_format(config.output.format, quality=config.output.quality)
     with open_source(source, frame_rate=config.frame_rate) as clip:
         folder = Path(out_dir) / clip.info.name
-        _make_room(folder, config)
-        check_format(config.output.format, clip.info, quality=config.output.quality)
-        device = choose_device(config.matting.device)
-        weights: list[str] = []
-        reason = "A detector was handed in."
-        if detector is None:
-            shape = (clip.info.height, clip.info.width)
-            choice = create_detector(config.detection.detector, device, shape)
-            detector, reason = choice.detector, choice.reason
-            weights += [detector.name] if detector.name in ENTRIES else []
-        if matter is None:
-            matter = Matter.from_config(config.matting)
-            weights.append(config.matting.model)
-        logger.info("%s", reason)
-        networks = tuple(
-            WeightsRecord(name=n, sha256=sha256_of(resolve_weights(n))) for n in weights
-        )
+        refuse_earlier(folder, config)
+        check_output(config.output, clip.info)
+        provide = provide_networks or partial(load_networks, detector=detector, matter=matter)
+        networks = provide(config, clip.info)
+        logger.info("%s", networks.reason)
+        make_room(folder, config)
 
-        finder = PeopleFinder(detector, config.detection.detect_every)
+        finder = PeopleFinder(networks.detector, config.detection.detect_every)
         checksum = sha256_of(Path(source))
         origin = checksum or str(source)
-        fingerprint = _fingerprint(clip, origin, config, detector, networks)
-        store = AlphaStore(folder / FOLDER_NAME, fingerprint)
-        if not (config.run.is_resumed and store.resume()):
-            store.create()
-        if not store.is_complete:
-            analyse(clip, finder, matter, store, clock, config.run.chunk_frames, report)
-        else:
-            for record in store.records():
-                finder.replay(record)
-        if not store.frame_count:
-            raise AlphaWriteError(f"{clip.info.name} has no frame that could be read")
-
-        cast = cast_of(store.records(), finder.tracker.confirmed_ids)
-        plans = plan_streams(cast, clip.info, store.frame_count, config.output)
         sound = Path(source) if clip.info.has_audio and config.output.has_audio else None
-        rendered = render(
-            clip, store, cast, plans, config.output, folder, clock, report, audio_from=sound
-        )
+        store = AlphaStore(folder / FOLDER_NAME, fingerprint_of(clip, origin, config, networks))
+        if config.run.is_online:
+            tracks_file = folder / TRACKS_FILE
+            streams = OnlineStreams(clip.info, config.output, folder, clock, sound, tracks_file)
+            online = stream_online(clip, finder, networks.matter, streams, clock, report)
+            cast, plans, rendered = online.cast, list(online.plans), online.rendered
+            frame_count = online.frame_count
+        else:
+            if not (config.run.is_resumed and store.resume()):
+                store.create()
+            if not store.is_complete:
+                analyse(
+                    clip, finder, networks.matter, store, clock, config.run.chunk_frames, report
+                )
+            else:
+                for record in store.records():
+                    finder.replay(record)
+            frame_count = store.frame_count
+            if not frame_count:
+                raise AlphaWriteError(f"{clip.info.name} has no frame that could be read")
+
+            cast = cast_of(store.records(), finder.tracker.finish())
+            plans = plan_streams(cast, clip.info, frame_count, config.output)
+            rendered = render(
+                clip, store, cast, plans, config.output, folder, clock, report, audio_from=sound
+            )
+            write_tracks(folder / TRACKS_FILE, store.records(), cast)
 
         manifest = _describe(
             clip,
             source,
             checksum,
             config,
-            (detector.name, reason),
             networks,
-            matter,
-            store,
+            frame_count,
+            store.size_bytes,
             cast,
             plans,
             rendered,
             clock,
         )
         manifest = manifest.model_copy(update={"wall_s": round(time.monotonic() - started, 3)})
-        write_tracks(folder / TRACKS_FILE, store.records(), cast)
         _write_report(folder, manifest, config, clip)
         manifest.save(folder)
         if config.run.is_cleaned:
@@ -152,15 +151,23 @@ def matte_video(
     return manifest
 
 
-def _make_room(folder: Path, config: MatteConfig) -> None:
-    """Refuse, keep or remove an earlier output of the clip; make the folder."""
+def refuse_earlier(folder: Path, config: MatteConfig) -> None:
+    """Raise where an earlier output of the clip is neither to be gone on with nor replaced."""
+    is_wanted = config.run.is_resumed or config.run.is_overwriting
+    if not is_wanted and folder.is_dir() and any(folder.iterdir()):
+        raise OptionError(
+            f"{folder} is there already: --resume goes on with it, --overwrite replaces it"
+        )
+
+
+def make_room(folder: Path, config: MatteConfig) -> None:
+    """Remove an earlier output that is to be replaced; make the folder.
+
+    Called when nothing else can refuse the run: an earlier output is not lost to a typing error.
+    """
     try:
         if config.run.is_overwriting and folder.is_dir():
             _remove_earlier(folder)
-        elif folder.is_dir() and any(folder.iterdir()) and not config.run.is_resumed:
-            raise OptionError(
-                f"{folder} is there already: --resume goes on with it, --overwrite replaces it"
-            )
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AlphaWriteError(f"{folder} cannot be written: {error.strerror}") from error
@@ -180,12 +187,8 @@ def _remove_earlier(folder: Path) -> None:
             path.unlink()
 
 
-def _fingerprint(
-    clip: FrameSource,
-    origin: str,
-    config: MatteConfig,
-    detector: Detector,
-    networks: tuple[WeightsRecord, ...],
+def fingerprint_of(
+    clip: FrameSource, origin: str, config: MatteConfig, networks: Networks
 ) -> dict[str, Any]:
     """Return what the records of a store depend on; a run resumes only what has the same."""
     matting = asdict(config.matting)
@@ -193,8 +196,8 @@ def _fingerprint(
         "version of this program": __version__,
         "source": origin,
         "size": [clip.info.width, clip.info.height],
-        "detector": detector.name,
-        **{f"set of weights ({network.name})": network.sha256 for network in networks},
+        "detector": networks.detector.name,
+        **{f"set of weights ({w.name})": w.sha256 for w in networks.weights},
         "interval of detection": config.detection.detect_every,
         **{f"setting of matting ({key})": value for key, value in matting.items()},
     }
@@ -205,10 +208,9 @@ def _describe(
     source: str | Path,
     checksum: str | None,
     config: MatteConfig,
-    detector: tuple[str, str],
-    networks: tuple[WeightsRecord, ...],
-    matter: Matter,
-    store: AlphaStore,
+    networks: Networks,
+    frame_count: int,
+    store_bytes: int,
     cast: Cast,
     plans: list[StreamPlan],
     rendered: RenderResult,
@@ -233,8 +235,8 @@ def _describe(
             width=info.width,
             height=info.height,
             frame_rate=str(info.frame_rate),
-            frame_count=store.frame_count,
-            duration_s=float(info.duration_s or store.frame_count / info.frame_rate),
+            frame_count=frame_count,
+            duration_s=float(info.duration_s or frame_count / info.frame_rate),
             color_primaries=info.color.primaries,
             color_transfer=info.color.transfer,
             color_matrix=info.color.matrix,
@@ -245,12 +247,12 @@ def _describe(
             has_audio=info.has_audio,
             is_variable_rate=info.is_variable_rate,
         ),
-        settings=json.loads(json.dumps(asdict(config), default=str)),
-        detector=detector[0],
-        detector_reason=detector[1],
-        weights=networks,
-        device=str(matter.device),
-        precision=str(matter.precision).removeprefix("torch."),
+        settings=plain_settings(config),
+        detector=networks.detector.name,
+        detector_reason=networks.reason,
+        weights=networks.weights,
+        device=str(networks.matter.device),
+        precision=str(networks.matter.precision).removeprefix("torch."),
         format=config.output.format,
         audio=audio,
         stages=tuple(
@@ -258,7 +260,7 @@ def _describe(
             for name, busy in clock.busy_s.items()
         ),
         wall_s=0.0,
-        alpha_store_bytes=store.size_bytes,
+        alpha_store_bytes=store_bytes,
         warnings=(*clip.warnings, *rendered.warnings),
         cuts=tuple(cut + first_number for cut in cast.cuts),
         tracks=tuple(

@@ -16,9 +16,10 @@ from pathlib import Path
 from .alpha_store import AlphaStore, FrameRecord
 from .config import OutputConfig
 from .errors import AlphaWriteError, OptionError
+from .foreground import require_pymatting
 from .identities import Cast, Identity
 from .media.alpha_stream import AlphaStream
-from .media.file_name import render_filenames
+from .media.file_name import render_filename, render_filenames
 from .media.formats import check_format, open_alpha_stream
 from .media.frame import ClipInfo, Frame
 from .media.source import FrameSource
@@ -44,6 +45,18 @@ class RenderResult:
     thumbnails: dict[int, str]
     """JPEG as a data URL, by track."""
     warnings: tuple[str, ...]
+
+
+def check_output(config: OutputConfig, info: ClipInfo) -> None:
+    """Refuse streams that cannot be, whoever will be found in the clip.
+
+    Raises:
+        OptionError: Format, quality, file name template or method of colour cannot be.
+    """
+    spec = check_format(config.format, info, quality=config.quality)
+    render_filename(config.filename, clip=info.name, track=1, name=REST, ext=spec.extension)
+    if config.foreground == "pymatting" and spec.has_color:
+        require_pymatting()
 
 
 def plan_streams(
@@ -105,17 +118,24 @@ def render(
     Raises:
         AlphaWriteError: A stream cannot be written or fails its verification; others are kept.
     """
-    ledger = StreamLedger(store.folder / _LEDGER, folder)
+    ledger = stream_ledger(store)
     keys = {plan.file: _key_of(plan, cast, config) for plan in plans}
-    due = [plan for plan in plans if not ledger.has(plan.file, keys[plan.file])]
+    if config.has_preview:
+        keys[PREVIEW_FILE] = _preview_key(cast)
+    for file, key in keys.items():
+        ledger.take_over(file, key, keys)
+    due_files = [file for file, key in keys.items() if not ledger.has(file, key)]
+    due = [plan for plan in plans if plan.file in due_files]
+    ledger.begin(due_files)
     stop = threading.Event()
     workers: list[Worker] = []
     portraits = _Portraits(cast)
     try:
         for plan in due:
-            stream = _open_stream(plan, source.info, config, folder, audio_from, store)
+            start = _start_of(plan, store) if config.is_trimmed else Fraction(0)
+            stream = open_stream(plan, source.info, config, folder, audio_from, start)
             workers.append(Worker(StreamWriter(plan, stream, config, clock), stop))
-        if config.has_preview:
+        if PREVIEW_FILE in due_files:
             workers.append(
                 Worker(PreviewWriter(folder / PREVIEW_FILE, source.info, cast, clock), stop)
             )
@@ -139,10 +159,16 @@ def render(
     for worker in workers:
         if isinstance(worker.writer, StreamWriter):
             plan, stream = worker.writer.plan, worker.writer.stream
-            ledger.add(plan.file, keys[plan.file])
             warnings.extend(f"{plan.file}: {text}" for text in stream.warnings)
+    for file in due_files:
+        ledger.add(file, keys[file])
     checksums = {plan.file: ledger.checksum(plan.file) for plan in plans}
     return RenderResult(checksums, portraits.pictures, tuple(dict.fromkeys(warnings)))
+
+
+def stream_ledger(store: AlphaStore) -> StreamLedger:
+    """Return which streams were written from a store."""
+    return StreamLedger(store.folder / _LEDGER, store.folder.parent)
 
 
 class _Portraits:
@@ -186,30 +212,58 @@ def _refuse_taken_names(plans: Sequence[StreamPlan], config: OutputConfig) -> No
 
 def _key_of(plan: StreamPlan, cast: Cast, config: OutputConfig) -> str:
     """Return what a stream's content depends on beside the store, as a checksum."""
+    shares = _shares(plan.tracklet_ids, cast)
     settings = [
-        sorted(plan.tracklet_ids),
+        [tracklet for tracklet, _ in shares],
         plan.first,
         plan.last,
         config.format,
         config.quality,
         config.foreground,
         config.has_audio,
-        [sorted(cast.visible_tracklets.get(t, ())) for t in sorted(plan.tracklet_ids)],
+        [frames for _, frames in shares],
     ]
+    return _checksum(settings)
+
+
+def _preview_key(cast: Cast) -> str:
+    """Return what the preview's content depends on beside the store, as a checksum."""
+    return _checksum([(i.track_id, i.name, _shares(i.tracklet_ids, cast)) for i in cast.identities])
+
+
+def _shares(tracklet_ids: frozenset[int], cast: Cast) -> list[tuple[int, list[int]]]:
+    """Return the frames by stored tracklet, in one order however a tracklet was divided."""
+    return sorted((cast.origin_of(t), sorted(cast.visible_tracklets[t])) for t in tracklet_ids)
+
+
+def _checksum(settings: object) -> str:
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
 
 
-def _open_stream(
+def _start_of(plan: StreamPlan, store: AlphaStore) -> Fraction:
+    """Return the time of a stream's first frame."""
+    return next(r.time for r in store.records() if r.index == plan.first)
+
+
+def open_stream(
     plan: StreamPlan,
     info: ClipInfo,
     config: OutputConfig,
     folder: Path,
     audio_from: Path | None,
-    store: AlphaStore,
+    start: Fraction,
 ) -> AlphaStream:
-    start = Fraction(0)
+    """Return the writer of a planned stream.
+
+    Args:
+        plan: What is to be written.
+        info: The clip.
+        config: Format and quality.
+        folder: The clip's output folder.
+        audio_from: File whose sound is copied, where the config wants it.
+        start: Time of the stream's first frame, in the clip's seconds.
+    """
     if config.is_trimmed and plan.first > 0:
-        start = next(r.time for r in store.records() if r.index == plan.first)
         timecode = info.timecode and shift_timecode(info.timecode, plan.first, info.frame_rate)
         info = replace(
             info, timecode=timecode, first_frame_number=info.first_frame_number + plan.first

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def resolve_config(
         OptionError: A field that does not exist, or a value out of its range.
     """
     values = _read_toml(config_file) if config_file else {}
-    for (section, name), default in _leaves().items():
+    for (section, name), default in setting_defaults().items():
         text = environment.get(ENVIRONMENT_PREFIX + name.upper())
         if text is not None:
             _set(values, section, name, text.split(",") if isinstance(default, tuple) else text)
@@ -53,6 +54,12 @@ def resolve_config(
         raise OptionError(f"{place}: {message}" if place else message) from error
 
 
+def plain_settings(config: MatteConfig) -> dict[str, Any]:
+    """Return a config as JSON holds it, for a manifest."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(config), default=str))
+    return plain
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())
@@ -62,7 +69,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise OptionError(f"config file {path} is no TOML: {error}") from error
 
 
-def _leaves() -> dict[tuple[str, str], Any]:
+def setting_defaults() -> dict[tuple[str, str], Any]:
     """Return the default of every (section, field); the section of a top-level one is empty."""
     default = MatteConfig()
     leaves: dict[tuple[str, str], Any] = {}
@@ -83,7 +90,7 @@ def _set(values: dict[str, Any], section: str, name: str, value: Any) -> None:
 
 
 def _unknown_field(values: Mapping[str, Any]) -> str | None:
-    known = _leaves()
+    known = setting_defaults()
     for key, value in values.items():
         names = value.keys() if isinstance(value, dict) else [None]
         for name in names:

@@ -1,0 +1,49 @@
+"""A clip straight to its streams: detection, tracking, matting and writing in one pass.
+
+Nothing is kept but the streams: no later frame corrects who is who, and nothing can be resumed.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from .analysis import matted_frames
+from .errors import AlphaWriteError
+from .matter import Matter
+from .media.source import FrameSource
+from .online_streams import OnlineResult, OnlineStreams
+from .people_finder import PeopleFinder
+from .progress import Progress, Report
+from .stages import StageClock
+
+
+def stream_online(
+    source: FrameSource,
+    finder: PeopleFinder,
+    matter: Matter,
+    streams: OnlineStreams,
+    clock: StageClock,
+    report: Report,
+) -> OnlineResult:
+    """Write a clip's streams while it is read.
+
+    Args:
+        source: The clip; read once.
+        finder: Detection and tracking, fresh.
+        matter: Masks to alphas.
+        streams: Fresh; finished and verified afterwards, or removed.
+        clock: Counts the stages' work.
+        report: Told of every frame.
+
+    Raises:
+        FrameDecodeError: The clip cannot be read on; nothing is kept.
+        AlphaWriteError: A stream cannot be written, or no frame could be read.
+    """
+    with streams, closing(matted_frames(source.frames(), finder, matter, clock)) as frames:
+        for found in frames:
+            streams.write(found)
+            count = streams.frame_count
+            report(Progress("stream", count, source.info.frame_count, streams.people))
+        if not streams.frame_count:
+            raise AlphaWriteError(f"{source.info.name} has no frame that could be read")
+        return streams.close(finder.tracker.finish())
