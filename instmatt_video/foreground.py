@@ -5,6 +5,7 @@ Knows one crop and its alpha; knows no files. The colour is straight: not multip
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Literal, cast, get_args
 
 import cv2
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import OptionError
+from .media.layer import Layer
 
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 FloatImage = npt.NDArray[np.float32]
@@ -21,6 +23,8 @@ Method = Literal["blur-fusion", "pymatting", "source"]
 EXTENSION_PX = 16
 """How far past the matte's edge colour reaches: editors filter colour and alpha apart."""
 
+_CONTEXT_PX = 2 * EXTENSION_PX
+"""Margin of a crop for the estimate of colour beyond the matte's edge."""
 _WIDE_PX = 90  # windows of the passes, from the paper
 _NARROW_PX = 6
 _WIDE_PASSES = 3
@@ -29,6 +33,18 @@ _WIDE_SCALE = 4
 # Weight of the last estimate in the next: it decides only where a window sees almost no alpha.
 _PRIOR_WEIGHT = np.float32(1e-3)
 _TINY = np.float32(1e-8)
+
+
+def require_pymatting() -> None:
+    """Raise where the PyMatting package is absent.
+
+    Raises:
+        OptionError: It is; the message says how to install it.
+    """
+    if importlib.util.find_spec("pymatting") is None:
+        raise OptionError(
+            "foreground pymatting needs the PyMatting package: pip install 'instmatt-video[fg]'"
+        )
 
 
 def estimate_foreground(image: Image, alpha: FloatImage, method: Method = "blur-fusion") -> Image:
@@ -66,6 +82,26 @@ def estimate_foreground(image: Image, alpha: FloatImage, method: Method = "blur-
     reach = cv2.dilate(visible, np.ones((reach_px, reach_px), np.uint8))
     extended: Image = cv2.copyTo(foreground, reach)
     return extended
+
+
+def colour_layer(
+    image: Image, left: int, top: int, alpha: FloatImage, method: Method = "blur-fusion"
+) -> Layer:
+    """Return one person's alpha with their colour, in a crop that holds the colour's extension too.
+
+    Args:
+        image: The whole frame, `(H, W, 3)` RGB, uint8 or full-range uint16.
+        left: Column of the alpha's first pixel in the frame.
+        top: Row of the alpha's first pixel in the frame.
+        alpha: `(h, w)` coverage, 0..1, inside the frame.
+        method: As in `estimate_foreground`.
+    """
+    (height, width), (h, w) = image.shape[:2], alpha.shape
+    x, y = max(0, left - _CONTEXT_PX), max(0, top - _CONTEXT_PX)
+    right, bottom = min(width, left + w + _CONTEXT_PX), min(height, top + h + _CONTEXT_PX)
+    wide = np.zeros((bottom - y, right - x), np.float32)
+    wide[top - y : top - y + h, left - x : left - x + w] = alpha
+    return Layer(x, y, wide, estimate_foreground(image[y:bottom, x:right], wide, method))
 
 
 def _blur_fusion(image: Image, alpha: FloatImage) -> Image:
@@ -147,12 +183,9 @@ def _resized(values: FloatImage, size: tuple[int, int]) -> FloatImage:
 
 def _multi_level(image: Image, alpha: FloatImage) -> Image:
     """Estimate by PyMatting's multi-level method (Germer et al. 2020)."""
-    try:
-        from pymatting import estimate_foreground_ml
-    except ImportError as error:
-        raise OptionError(
-            "foreground 'pymatting' needs PyMatting: pip install 'instmatt-video[fg]'"
-        ) from error
+    require_pymatting()
+    from pymatting import estimate_foreground_ml
+
     largest = np.iinfo(image.dtype).max
     estimate = estimate_foreground_ml(image / largest, alpha.astype(np.float64))
     rounded: Image = np.rint(np.clip(estimate, 0.0, 1.0) * largest).astype(image.dtype)

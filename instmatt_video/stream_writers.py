@@ -15,7 +15,7 @@ import numpy as np
 
 from .alpha_store import FrameRecord
 from .config import OutputConfig
-from .foreground import EXTENSION_PX, estimate_foreground
+from .foreground import colour_layer
 from .identities import Cast
 from .matter import AlphaFrame
 from .media.alpha_stream import AlphaStream
@@ -25,9 +25,6 @@ from .media.layer import Layer
 from .media.video_writer import VideoWriter
 from .preview import PreviewPerson, tint_people
 from .stages import Cancelled, Mailbox, StageClock
-
-_CONTEXT_PX = 2 * EXTENSION_PX
-"""Margin of a crop for the estimate of colour beyond the matte's edge."""
 
 
 @dataclass(frozen=True)
@@ -112,22 +109,13 @@ class StreamWriter:
     def _layer(self, frame: Frame, alpha: AlphaFrame) -> Layer:
         if not self._has_color:
             return Layer(alpha.left, alpha.top, alpha.alpha)
-        height, width = frame.image.shape[:2]
-        h, w = alpha.alpha.shape
-        left, top = max(0, alpha.left - _CONTEXT_PX), max(0, alpha.top - _CONTEXT_PX)
-        right = min(width, alpha.left + w + _CONTEXT_PX)
-        bottom = min(height, alpha.top + h + _CONTEXT_PX)
-        wide = np.zeros((bottom - top, right - left), np.float32)
-        wide[alpha.top - top : alpha.top - top + h, alpha.left - left : alpha.left - left + w] = (
-            alpha.alpha
+        return colour_layer(
+            frame.image,
+            alpha.left,
+            alpha.top,
+            alpha.alpha,
+            self.config.foreground,  # type: ignore[arg-type]  # checked by OutputConfig
         )
-        method = self.config.foreground
-        colour = estimate_foreground(
-            frame.image[top:bottom, left:right],
-            wide,
-            method,  # type: ignore[arg-type]  # checked by OutputConfig
-        )
-        return Layer(left, top, wide, colour)
 
     def close(self) -> None:
         """Finish, verify and publish the stream."""
