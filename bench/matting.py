@@ -116,6 +116,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--matte-size", type=int, default=MattingConfig().matte_size)
     parser.add_argument("--no-refinement", action="store_true")
+    parser.add_argument("--no-solved-edges", action="store_true")
     args = parser.parse_args()
     pictures = held_out_pictures(args.data, args.pictures, args.side)
     people = sum(len(p.alphas) for p in pictures)
@@ -126,6 +127,7 @@ def main() -> None:
         load_matting_network(args.weights),
         matte_size=args.matte_size,
         has_refinement=not args.no_refinement,
+        has_solved_edges=not args.no_solved_edges,
     )
     torch.set_num_threads(2)
     counts = sorted({min(args.peers, args.pictures), args.pictures} - {0})

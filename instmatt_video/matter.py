@@ -26,7 +26,7 @@ from .crops import GRID_PX, Cluster, Rectangle, plan_clusters
 from .detection.detections import Detections
 from .detection.paste import resample_mask
 from .device import choose_device, choose_precision
-from .edge_refinement import refine_edges
+from .source_resolution import enlarge_to_source, solve_at_source
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class Matter:
         matte_size: Longest side of a person's crop as the network sees it, in pixels.
         context: Margin of a crop, as a share of the person's longer side.
         has_refinement: Run the multi-instance refinement where people share a crop.
+        has_solved_edges: Solve the uncertain band from the picture's colours (closed form).
         batch_size: People that go through the network at once; halved when memory runs out.
     """
 
@@ -74,6 +75,7 @@ class Matter:
         matte_size: int = 320,
         context: float = 0.3,
         has_refinement: bool = True,
+        has_solved_edges: bool = True,
         batch_size: int = 8,
     ) -> None:
         self.device = device or torch.device("cpu")
@@ -82,6 +84,7 @@ class Matter:
         self.matte_size = matte_size
         self.context = context
         self.has_refinement = has_refinement
+        self.has_solved_edges = has_solved_edges
         self.batch_size = batch_size
 
     @classmethod
@@ -108,6 +111,7 @@ class Matter:
             matte_size=config.matte_size,
             context=config.context,
             has_refinement=config.has_refinement,
+            has_solved_edges=config.has_solved_edges,
         )
 
     def matte(self, image: Image, people: Detections) -> list[AlphaFrame]:
@@ -171,10 +175,15 @@ class Matter:
         mattes = self._run_network(canvas, masks, cluster)
         mattes *= _near_masks(mattes, masks)
         height, width = image.shape[:2]
-        frames = [
-            _to_source(mattes[k], canvas, image, cluster, crop, width, height)
-            for k, crop in enumerate(cluster.crops)
-        ]
+        frames = []
+        for k, crop in enumerate(cluster.crops):
+            area = cluster.in_frame(crop, width, height)
+            part = _as_float(image[area.slices])
+            to_matte = _map_to_crop(area, cluster, crop)
+            matte = np.ascontiguousarray(mattes[k][crop.slices])
+            guide = np.ascontiguousarray(canvas[crop.slices])
+            enlarge = solve_at_source if self.has_solved_edges else enlarge_to_source
+            frames.append((area, enlarge(matte, guide, part, to_matte)))
         return [_trimmed(rect, alpha) for rect, alpha in _share_pixels(frames)]
 
     @torch.no_grad()
@@ -338,29 +347,15 @@ def _near_masks(mattes: FloatImage, masks: FloatImage) -> npt.NDArray[np.bool_]:
     return kept
 
 
-def _to_source(
-    matte: FloatImage,
-    canvas: FloatImage,
-    image: Image,
-    cluster: Cluster,
-    crop: Rectangle,
-    frame_width: int,
-    frame_height: int,
-) -> tuple[Rectangle, FloatImage]:
-    """Return a crop's matte at the frame's resolution, and where it lies in the frame."""
-    area = cluster.in_frame(crop, frame_width, frame_height)
-    matte_part, guide = np.ascontiguousarray(matte[crop.slices]), canvas[crop.slices]
+def _map_to_crop(area: Rectangle, cluster: Cluster, crop: Rectangle) -> npt.NDArray[np.float64]:
+    """Return the affine map from the pixels of a part of the frame to those of a crop, `(2, 3)`."""
     x, y = cluster.scale
-    if (x, y) == (1.0, 1.0):
-        return area, matte_part[: area.height, : area.width].copy()
-    to_matte = np.array(
+    return np.array(
         [
             [x, 0, (area.left - cluster.source.left + 0.5) * x - 0.5 - crop.left],
             [0, y, (area.top - cluster.source.top + 0.5) * y - 0.5 - crop.top],
         ]
     )
-    part = _as_float(image[area.slices])
-    return area, refine_edges(matte_part, np.ascontiguousarray(guide), part, to_matte)
 
 
 def _share_pixels(

@@ -1,0 +1,142 @@
+"""Closed-form matting in the narrow band that the network leaves uncertain.
+
+The network knows who is who and where the edge is, within a pixel or two; how much of each pixel is
+the person, colour tells better: around an edge every colour is a mix of two nearby ones, and alpha
+the share. Knows one matte and its picture at one size; knows no people.
+
+Source: Levin, Lischinski and Weiss 2008, A Closed-Form Solution to Natural Image Matting.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array, diags_array
+from scipy.sparse.linalg import LinearOperator, cg
+
+FloatImage = npt.NDArray[np.float32]
+
+CERTAIN = 0.05
+"""Alpha this close to 0 or 1 is believed, unless it borders on less certain pixels."""
+BAND_PX = 2
+"""How far past the uncertain pixels the edge may move."""
+EPSILON = 1e-6
+"""Variance of colour, of 0..1, below which a window says nothing of alpha."""
+PRIOR = 1e-4
+"""Pull towards the matte as it was: it decides where colour cannot, and keeps video steady."""
+SNAP = 0.02
+"""Solved alpha this close to 0 or 1 is 0 or 1."""
+TOLERANCE = 3e-4
+MAX_ITERATIONS = 200
+
+_WINDOW = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+_NEIGHBOURS = [(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3)]
+_PLACE = np.array(
+    [[_NEIGHBOURS.index((jy - iy, jx - ix)) for jy, jx in _WINDOW] for iy, ix in _WINDOW]
+)
+"""Which of the 25 neighbours of a window's pixel i its pixel j is, `(9, 9)`."""
+
+
+def solve_uncertain(matte: FloatImage, image: FloatImage) -> FloatImage:
+    """Return the matte, its uncertain band solved from the picture's colours.
+
+    Pixels that are surely the person's or surely not are set to 1 and 0 and hold the solution.
+
+    Args:
+        matte: `(h, w)`, 0..1.
+        image: The picture, `(h, w, 3)`, 0..1.
+
+    Returns:
+        `(h, w)`, 0..1; the matte itself where nothing is uncertain, or nothing surely the person.
+    """
+    known = _known(matte)
+    rows, columns = np.nonzero(np.isnan(known))
+    if not len(rows) or not (known == 1).any():
+        return matte
+    margin = 3  # a window's and its neighbours' reach
+    part = np.s_[
+        max(0, int(rows.min()) - margin) : int(rows.max()) + margin + 1,
+        max(0, int(columns.min()) - margin) : int(columns.max()) + margin + 1,
+    ]
+    solved = known.copy()
+    solved[part] = _solve(known[part], matte[part], image[part])
+    return solved
+
+
+def _known(matte: FloatImage) -> FloatImage:
+    """Return 1 and 0 where the matte is certain, and not-a-number in the band, `(h, w)`."""
+    side = 2 * BAND_PX + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    inside = np.asarray(matte > 1 - CERTAIN, np.uint8)
+    maybe = np.asarray(matte > CERTAIN, np.uint8)
+    known = np.full(matte.shape, np.nan, np.float32)
+    known[cv2.erode(inside, kernel, borderValue=1) == 1] = 1
+    known[cv2.dilate(maybe, kernel) == 0] = 0
+    return known
+
+
+def _solve(known: FloatImage, matte: FloatImage, image: FloatImage) -> FloatImage:
+    """Return α that minimises αᵀLα + PRIOR·|α - matte|² with the known values kept, eq. (13)."""
+    height, width = known.shape
+    is_unknown = np.isnan(known)
+    pixels = np.flatnonzero(is_unknown)
+    number = np.full(height * width, -1)
+    number[pixels] = np.arange(len(pixels))
+    coefficients = _laplacian_rows(image, is_unknown, number, len(pixels))
+
+    # Neighbours beyond the picture have no coefficient: any valid index will do for them.
+    steps = np.array([dy * width + dx for dy, dx in _NEIGHBOURS])
+    neighbours = np.clip(pixels[:, None] + steps, 0, height * width - 1)
+    columns = number[neighbours]
+    is_free = columns >= 0
+    held = np.where(is_free, 0, coefficients * np.nan_to_num(known).ravel()[neighbours])
+    starts = np.concatenate(([0], np.cumsum(is_free.sum(1))))
+    laplacian = csr_array((coefficients[is_free], columns[is_free], starts), (len(pixels),) * 2)
+    system = laplacian + diags_array(np.full(len(pixels), PRIOR), dtype=np.float64)
+    before = matte.ravel()[pixels].astype(np.float64)
+    diagonal = system.diagonal()
+    solution, _ = cg(
+        system,
+        PRIOR * before - held.sum(1),
+        x0=before,
+        rtol=TOLERANCE,
+        maxiter=MAX_ITERATIONS,
+        M=LinearOperator(system.shape, lambda residual: residual / diagonal, dtype=np.float64),
+    )
+    solution = np.clip(solution, 0, 1)
+    solution[solution < SNAP] = 0
+    solution[solution > 1 - SNAP] = 1
+    result = known.copy()
+    result.flat[pixels] = solution
+    return result
+
+
+def _laplacian_rows(
+    image: FloatImage,
+    is_unknown: npt.NDArray[np.bool_],
+    number: npt.NDArray[np.int64],
+    count: int,
+) -> npt.NDArray[np.float64]:
+    """Return the rows of the matting Laplacian of the unknown pixels, `(count, 25)`.
+
+    Every window of 3 x 3 pixels with an unknown one gives each pair of its pixels
+    δ_ij - (1 + (I_i - μ)ᵀ(Σ + ε/9 U)⁻¹(I_j - μ)) / 9, eq. (12).
+    """
+    width = is_unknown.shape[1]
+    centres = cv2.dilate(is_unknown.astype(np.uint8), np.ones((3, 3), np.uint8))
+    centres[[0, -1]] = 0
+    centres[:, [0, -1]] = 0
+    members = np.flatnonzero(centres)[:, None] + np.array([y * width + x for y, x in _WINDOW])
+    colors = image.reshape(-1, 3)[members].astype(np.float64)  # (n, 9, 3)
+    colors -= colors.mean(1, keepdims=True)
+    spread = colors.transpose(0, 2, 1) @ colors / 9 + EPSILON / 9 * np.eye(3)
+    affinity = colors @ np.linalg.inv(spread) @ colors.transpose(0, 2, 1)
+    values = np.eye(9) - (1 + affinity) / 9  # (n, 9, 9)
+    rows = number[members]  # (n, 9); those of known pixels are not wanted
+    wanted = rows >= 0
+    places = rows[..., None] * len(_NEIGHBOURS) + _PLACE
+    totals = np.bincount(
+        places[wanted].ravel(), values[wanted].ravel(), minlength=count * len(_NEIGHBOURS)
+    )
+    return np.asarray(totals.reshape(count, len(_NEIGHBOURS)))
