@@ -104,20 +104,16 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
         rate = snap_to_broadcast_rate(rate.limit_denominator(1000))  # 29.97 means 30000/1001
     text = str(spec)
     path = Path(text)
-    if text == "-" or _NETWORK.match(text) or text.startswith("/dev/video"):
+    if is_stream(text):
         return LiveSource(text, rate)
     if path.is_dir():
-        return ImageSequenceSource(
-            path.name or path.resolve().name, list_numbered_frames(path), rate
-        )
+        return ImageSequenceSource(clip_name(text), list_numbered_frames(path), rate)
     if path.exists():
         return VideoFileSource(path, rate)
-    if text.isdigit():
-        return LiveSource(text, rate)
     if _PRINTF.search(path.name):
-        return ImageSequenceSource(_pattern_name(path), list_printf_frames(path), rate)
+        return ImageSequenceSource(clip_name(text), list_printf_frames(path), rate)
     if glob.has_magic(text):
-        return ImageSequenceSource(_pattern_name(path), list_globbed_frames(text), rate)
+        return ImageSequenceSource(clip_name(text), list_globbed_frames(text), rate)
     raise VideoOpenError(f"{text}: no such file or folder")
 
 
@@ -127,7 +123,26 @@ def describe_av_error(error: Exception) -> str:
     return " ".join((words or str(error)).split())
 
 
-def _pattern_name(path: Path) -> str:
-    """Return a clip's name for a pattern: what stands still in it, or its folder's name."""
+def is_stream(spec: str) -> bool:
+    """Return whether a name means frames that come once: standard input, a network, a camera."""
+    is_camera = spec.startswith("/dev/video") or (spec.isdigit() and not Path(spec).exists())
+    return spec == "-" or is_camera or bool(_NETWORK.match(spec))
+
+
+def is_pattern(spec: str) -> bool:
+    """Return whether a name that is no file stands for several: printf or glob."""
+    return bool(_PRINTF.search(Path(spec).name)) or glob.has_magic(spec)
+
+
+def clip_name(spec: str | Path) -> str:
+    """Return the name of a video file, a folder of frames or a pattern, without opening it.
+
+    A pattern is called after what stands still in it, or after its folder.
+    """
+    path = Path(spec)
+    if path.is_dir():
+        return path.name or path.resolve().name
+    if path.exists():
+        return path.stem
     stem = re.sub(r"%0?\d*d|[*?]|\[[^]]*\]", "", path.stem).strip("._- ")
     return stem or path.resolve().parent.name

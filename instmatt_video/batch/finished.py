@@ -1,0 +1,60 @@
+"""Whether a clip's output is whole and what is wanted: only then is the clip skipped.
+
+Knows manifests and checksums; opens no clip.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import VideoOpenError
+from ..manifest import Manifest, load_manifest
+from ..media.formats import FORMATS
+from ..publication import TRACKS_FILE
+from ..render import PREVIEW_FILE, REST
+from ..report import FILE_NAME as REPORT_FILE
+from ..report import FILE_NAME as REPORT_FILE
+from ..settings import plain_settings
+from ..stream_ledger import sha256_of
+from .job import ClipJob
+
+_NO_INFLUENCE = ("is_resumed", "is_overwriting", "is_cleaned", "chunk_frames")
+"""Settings of a run that change no output."""
+
+
+def finished_manifest(job: ClipJob) -> Manifest | None:
+    """Return the manifest of a clip that is done: same source, same settings, every stream whole.
+
+    `None` where anything of that is not so.
+    """
+    try:
+        manifest = load_manifest(job.folder)
+    except VideoOpenError:
+        return None
+    is_same_source = manifest.source.sha256 == sha256_of(Path(job.clip)) and (
+        # A folder of pictures has no checksum.
+        manifest.source.sha256 is not None or manifest.source.path == job.clip
+    )
+    is_same = is_same_source and _relevant(manifest.settings) == _relevant(
+        plain_settings(job.config)
+    )
+    return manifest if is_same and _is_whole(job, manifest) else None
+
+
+def _relevant(settings: dict[str, Any]) -> dict[str, Any]:
+    run = {k: v for k, v in settings.get("run", {}).items() if k not in _NO_INFLUENCE}
+    return {**settings, "run": run}
+
+
+def _is_whole(job: ClipJob, manifest: Manifest) -> bool:
+    output = job.config.output
+    wanted = [TRACKS_FILE]
+    wanted += [PREVIEW_FILE] if output.has_preview else []
+    wanted += [REPORT_FILE] if output.has_report else []
+    wanted += [f"{REST}{FORMATS[output.format].extension}"] if output.has_rest else []
+    return all((job.folder / name).exists() for name in wanted) and all(
+        (job.folder / track.file).exists() and sha256_of(job.folder / track.file) == track.sha256
+        for track in manifest.tracks
+        if track.file
+    )
