@@ -76,7 +76,7 @@ def find_box(mask: Mask, margin_px: int = 0) -> tuple[int, int, int, int]:
 
     An empty mask gives `(0, 0, 0, 0)`.
     """
-    return _bound(mask.any(axis=1), mask.any(axis=0), margin_px)
+    return _bound(np.asarray(mask.any(axis=1)), np.asarray(mask.any(axis=0)), margin_px)
 
 
 def find_common_box(

@@ -46,11 +46,11 @@ def _find_runs(steps: _Bytes) -> list[_Indices]:
         return []
     # An edge stands for as many ends of runs as steps that it crosses: all are listed, then sorted
     # by step. Sorting bytes takes no comparisons.
-    crossed = high - low
-    listed = np.cumsum(crossed, dtype=np.int32)
-    step = np.arange(listed[-1], dtype=np.int32)
-    step -= np.repeat(listed - crossed - low, crossed)
-    step = step.astype(np.uint8)
+    crossed: _Bytes = high - low
+    listed: _Indices = np.cumsum(crossed, dtype=np.int32)
+    # Those listed for earlier edges, less the step below the first.
+    offset: _Indices = listed - high.astype(np.int32)
+    step = (np.arange(listed[-1], dtype=np.int32) - np.repeat(offset, crossed)).astype(np.uint8)
     ends = np.repeat(edges, crossed)[np.argsort(step, kind="stable")].reshape(-1, 2)
     return np.split(ends, np.cumsum(np.bincount(step) // 2)[:-1])
 
