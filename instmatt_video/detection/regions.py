@@ -48,15 +48,16 @@ def cut_region(
     """
     left, top, right, bottom = region
     inner = image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
-    if inner.shape[:2] != (bottom - top, right - left):
-        inner_left, inner_top = max(left, 0), max(top, 0)
-        canvas = np.empty((bottom - top, right - left, *image.shape[2:]), image.dtype)
-        canvas[:] = padding if image.ndim == 3 else padding[0]
-        canvas[
-            inner_top - top : inner_top - top + inner.shape[0],
-            inner_left - left : inner_left - left + inner.shape[1],
-        ] = inner
-        inner = canvas
+    fill = np.asarray(padding, image.dtype).tolist()
+    if not inner.size:  # the region misses the picture
+        inner = np.full((1, 1, *image.shape[2:]), fill if image.ndim == 3 else fill[0], image.dtype)
+    elif inner.shape[:2] != (bottom - top, right - left):
+        above, before = max(0, -top), max(0, -left)
+        below = bottom - top - inner.shape[0] - above
+        after = right - left - inner.shape[1] - before
+        inner = cv2.copyMakeBorder(
+            inner, above, below, before, after, cv2.BORDER_CONSTANT, value=fill
+        )
     is_shrunk = inner.shape[0] > size[0] or inner.shape[1] > size[1]
     interpolation = cv2.INTER_AREA if is_shrunk else cv2.INTER_LINEAR
     resized: npt.NDArray[Any] = cv2.resize(inner, size[::-1], interpolation=interpolation)
