@@ -293,7 +293,9 @@ def run_job(clip: str | Path, args: argparse.Namespace) -> int:
 def _commands() -> dict[str, Command]:
     return {
         "demo": Command("matte a clip made from a photograph", add_job_arguments, _run_demo),
-        "live": Command("matte a camera or stream as it comes", _lazily("live"), _runner("live")),
+        "live": Command(
+            "matte a camera or stream as it comes", _add_live_arguments, _runner("live")
+        ),
         "batch": Command("matte many clips", _add_batch_arguments, _runner("batch")),
         "tracks": Command(
             "list, merge, split, drop, rename, swap people; render again",
@@ -340,6 +342,11 @@ def _lazily(package: str, module: str = ".command") -> Callable[[argparse.Argume
         _import(package, module).add_arguments(parser)
 
     return add_arguments
+
+
+def _add_live_arguments(parser: argparse.ArgumentParser) -> None:
+    _lazily("live")(parser)
+    add_talk_arguments(parser)
 
 
 def _add_batch_arguments(parser: argparse.ArgumentParser) -> None:

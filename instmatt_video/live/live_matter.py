@@ -55,7 +55,7 @@ class LiveMatter:
 
     Args:
         finder: Detection and tracking, fresh; its interval is set frame by frame.
-        matter: Masks to alphas; its size and refinement are set frame by frame.
+        matter: Masks to alphas; its size and its refinements are set frame by frame.
         pace: Chooses the work of each frame.
         record: Takes every frame's people with their alphas, to be written.
         clock: Seconds, of any origin.
@@ -83,6 +83,7 @@ class LiveMatter:
         level = self.pace.level
         self._matter.matte_size = level.matte_size
         self._matter.has_refinement = level.has_refinement
+        self._matter.has_solved_edges = level.has_solved_edges
         every = min(level.detect_every, QUICK_LOOK) if self._has_newcomers else level.detect_every
         self._finder.detect_every = every
         # What was overtaken is no gap: frames count as they are matted.

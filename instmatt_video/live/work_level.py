@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MIN_MATTE_SIZE = 160
-"""Below this the network saves little: what remains is the cost of going through its layers."""
-
 _SETTLE_FRAMES = 12
 """Frames after a change whose mean is believed; more than the longest detection interval."""
 _CALM_FRAMES = 60
@@ -32,34 +29,44 @@ class WorkLevel:
     matte_size: int
     """Longest side, in pixels, of a person's crop as the network sees it."""
     has_refinement: bool
-    """Whether people who share a crop are refined together."""
+    """People who share a crop are refined together."""
+    has_solved_edges: bool
+    """The uncertain band is solved from the picture's colours."""
 
     def __str__(self) -> str:
-        refined = "refined" if self.has_refinement else "not refined"
-        return f"detect every {self.detect_every}, matte {self.matte_size} px, {refined}"
+        words = [f"detect every {self.detect_every}", f"matte {self.matte_size} px"]
+        words += ["refined"] if self.has_refinement else []
+        words += ["edges solved"] if self.has_solved_edges else []
+        return ", ".join(words)
+
+    def at_most(self, best: WorkLevel) -> WorkLevel:
+        """Return the level with no more work than `best` in any respect."""
+        return WorkLevel(
+            max(self.detect_every, best.detect_every),
+            min(self.matte_size, best.matte_size),
+            self.has_refinement and best.has_refinement,
+            self.has_solved_edges and best.has_solved_edges,
+        )
 
 
-def work_levels(detect_every: int = 1, matte_size: int = 320) -> tuple[WorkLevel, ...]:
-    """Return levels from best to cheapest; none does more than is asked for.
+STEPS = (
+    WorkLevel(1, 320, True, True),
+    WorkLevel(1, 320, True, False),
+    WorkLevel(2, 256, True, False),
+    WorkLevel(3, 224, True, False),
+    WorkLevel(3, 192, False, False),
+    WorkLevel(4, 160, False, False),
+    WorkLevel(6, 160, False, False),
+    WorkLevel(8, 160, False, False),
+)
+"""From best to cheapest."""
+MODEST_STEP = 3
+"""Where a CPU begins: better a plain picture at once than a fine one late."""
 
-    Args:
-        detect_every: Of the best level.
-        matte_size: Of the best level, in pixels.
-    """
-    steps = (
-        (1, 320, True),
-        (2, 320, True),
-        (2, 256, True),
-        (3, 224, True),
-        (3, 192, False),
-        (4, 160, False),
-        (6, 160, False),
-        (8, 160, False),
-    )
-    levels = (
-        WorkLevel(max(detect_every, every), min(matte_size, size), has_refinement)
-        for every, size, has_refinement in steps
-    )
+
+def work_levels(best: WorkLevel = STEPS[0]) -> tuple[WorkLevel, ...]:
+    """Return levels from `best` to the cheapest; none does more than `best`."""
+    levels = (best, *(step.at_most(best) for step in STEPS))
     return tuple(dict.fromkeys(levels))
 
 

@@ -1,0 +1,268 @@
+"""`instmatt-video live`: a camera, a stream or a clip at its own pace, matted and shown."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..config import DEVICES, PRECISIONS, MatteConfig
+from ..errors import OptionError
+from .address import DEFAULT_ADDRESS, parse_address
+from .view_choice import KEYS, VIEWS, ViewChoice, ViewControl
+
+if TYPE_CHECKING:
+    from .backgrounds import Backgrounds
+    from .capture import Capture
+    from .session import Output
+    from .work_level import PaceKeeper
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_GOAL_FPS = 12.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options; those of detection and matting are the main job's."""
+    default = MatteConfig()
+    parser.epilog = f"keys in the window: {KEYS}"
+    group = parser.add_argument_group("what comes in")
+    group.add_argument(
+        "--source",
+        required=True,
+        metavar="SOURCE",
+        help="camera number, /dev/videoN, rtsp://… or another address, or a file at its own pace",
+    )
+    group.add_argument(
+        "--loop", dest="is_looped", action="store_true", help="a file begins again at its end"
+    )
+    group.add_argument(
+        "--max-side",
+        type=int,
+        default=1280,
+        metavar="PX",
+        help="larger pictures are scaled down as they come (default: 1280)",
+    )
+    group.add_argument("--frames", type=int, metavar="N", help="stop after N frames were shown")
+    group.add_argument("--seconds", type=float, metavar="S", help="stop after S seconds")
+
+    group = parser.add_argument_group("what is shown")
+    group.add_argument("--view", choices=VIEWS, default=VIEWS[0], help=f"default: {VIEWS[0]}")
+    group.add_argument(
+        "--background",
+        dest="backgrounds",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        help="of the cut-out: blur, a colour (#rrggbb, green), an image or a video; "
+        "several can be switched between",
+    )
+    group.add_argument("--solo", type=int, metavar="N", help="show this person alone")
+
+    group = parser.add_argument_group("where it is shown (default: a window)")
+    group.add_argument(
+        "--window", dest="has_window", action="store_true", help="a window beside the others"
+    )
+    group.add_argument(
+        "--serve",
+        nargs="?",
+        const=DEFAULT_ADDRESS,
+        metavar="[HOST:]PORT",
+        help=f"a web page (default: {DEFAULT_ADDRESS}; extra web)",
+    )
+    group.add_argument(
+        "--virtual-camera",
+        dest="has_virtual_camera",
+        action="store_true",
+        help="a camera for other programs (extra vcam)",
+    )
+    group.add_argument(
+        "--record", type=Path, metavar="DIR", help="write the main job's alpha streams"
+    )
+    group.add_argument("--format", dest="output.format", metavar="NAME", help="of the recording")
+    group.add_argument(
+        "--overwrite",
+        dest="run.is_overwriting",
+        action="store_true",
+        default=None,
+        help="replace an earlier recording",
+    )
+
+    group = parser.add_argument_group("work")
+    group.add_argument(
+        "--goal-fps",
+        type=float,
+        default=DEFAULT_GOAL_FPS,
+        metavar="FPS",
+        help=f"do less work a frame where this is missed (default: {DEFAULT_GOAL_FPS:g})",
+    )
+    group.add_argument(
+        "--no-adapt",
+        dest="is_adapting",
+        action="store_false",
+        help="always do all the work that is asked for",
+    )
+    group.add_argument("--detector", dest="detection.detector", metavar="NAME")
+    group.add_argument(
+        "--detect-every",
+        dest="detection.detect_every",
+        type=int,
+        metavar="N",
+        help="detect in every N-th frame at most",
+    )
+    group.add_argument("--model", dest="matting.model", metavar="NAME")
+    group.add_argument(
+        "--matte-size",
+        dest="matting.matte_size",
+        type=int,
+        metavar="PX",
+        help=f"longest side of a person at most (default: {default.matting.matte_size})",
+    )
+    group.add_argument(
+        "--device", dest="matting.device", metavar="NAME", help=f"{', '.join(DEVICES)}"
+    )
+    group.add_argument("--precision", dest="matting.precision", choices=PRECISIONS)
+    group.add_argument("--config", type=Path, metavar="TOML", help="file with settings")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the source live until it ends, somebody quits, or enough was shown.
+
+    Raises:
+        VideoOpenError: The source cannot be opened.
+        OptionError: Something asked for cannot be.
+        DeviceError: There is no virtual camera, or not the device that was asked for.
+        AlphaWriteError: The recording cannot be written.
+    """
+    from ..console import make_console, set_up_logging
+    from ..settings import resolve_config
+
+    _check(args)
+    set_up_logging(make_console(), args.is_verbose, args.is_quiet)
+    flags = {name: value for name, value in vars(args).items() if "." in name}
+    flags |= {"run.is_online": True, "output.has_preview": False}
+    config = resolve_config(flags, args.config)
+    address = None if args.serve is None else parse_address(args.serve)
+
+    from ..networks import load_networks
+    from ..people_finder import PeopleFinder
+    from .backgrounds import Backgrounds
+    from .capture import Capture
+    from .live_matter import LiveMatter
+    from .recording import Recording
+    from .session import LiveSession
+
+    with ExitStack() as stack:
+        capture = Capture(args.source, is_looped=args.is_looped, max_side_px=args.max_side)
+        stack.callback(capture.stop)
+        info = capture.info
+        backgrounds = Backgrounds(args.backgrounds, info.width, info.height)
+        stack.callback(backgrounds.close)
+        choice = ViewChoice(args.view, backgrounds.names[0], args.solo)
+        control = ViewControl(choice, backgrounds.names)
+        outputs = _open_outputs(args, address, capture, control, backgrounds, stack)
+        networks = load_networks(config, info)
+        logger.info("%s", networks.reason)
+        finder = PeopleFinder(networks.detector)
+        recording = None
+        if args.record is not None:
+            recording = Recording(args.record, info, args.source, config, networks)
+        pace = _pace(args, config, float(info.frame_rate), str(networks.matter.device))
+        write = None if recording is None else recording.write
+        session = LiveSession(
+            capture,
+            LiveMatter(finder, networks.matter, pace, write),
+            control,
+            backgrounds,
+            outputs,
+        )
+        try:
+            session.run(args.frames, args.seconds)
+        except KeyboardInterrupt:
+            pass  # how a live run ends where there is no window
+        finally:
+            if recording is not None:
+                recording.close(finder.tracker.finish())
+    _report(args, session.shown, asdict(session.figures))
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raise where a number is out of its range."""
+    if args.goal_fps <= 0:
+        raise OptionError(f"--goal-fps must be above 0, not {args.goal_fps:g}")
+    if args.max_side < 16:
+        raise OptionError(f"--max-side must be 16 pixels or more, not {args.max_side}")
+    for name in ("frames", "seconds", "solo"):
+        value = getattr(args, name)
+        if value is not None and value <= 0:
+            raise OptionError(f"--{name} must be above 0, not {value:g}")
+
+
+def _open_outputs(
+    args: argparse.Namespace,
+    address: tuple[str, int] | None,
+    capture: Capture,
+    control: ViewControl,
+    backgrounds: Backgrounds,
+    stack: ExitStack,
+) -> list[Output]:
+    """Return the outputs that were asked for; the stack closes them."""
+    info = capture.info
+    outputs: list[Output] = []
+
+    def add(output: Output) -> None:
+        outputs.append(output)
+        stack.callback(output.close)
+
+    has_others = address or args.has_virtual_camera or args.record
+    if args.has_window or not has_others:
+        from .window import Window
+
+        add(Window(control, info.width, info.height))
+    if address is not None:
+        from .page import LivePage
+
+        page = LivePage(control, backgrounds, *address)
+        add(page)
+        print(f"open {page.url} (Ctrl-C ends)", file=sys.stderr, flush=True)
+    if args.has_virtual_camera:
+        from .virtual_camera import VirtualCamera
+
+        camera = VirtualCamera(info.width, info.height, args.goal_fps)
+        add(camera)
+        print(f"virtual camera: {camera.device}", file=sys.stderr, flush=True)
+    return outputs
+
+
+def _pace(
+    args: argparse.Namespace, config: MatteConfig, source_fps: float, device: str
+) -> PaceKeeper:
+    """Return who chooses the work of each frame."""
+    from .work_level import MODEST_STEP, PaceKeeper, WorkLevel, work_levels
+
+    best = WorkLevel(
+        config.detection.detect_every,
+        config.matting.matte_size,
+        config.matting.has_refinement,
+        config.matting.has_solved_edges,
+    )
+    levels = work_levels(best) if args.is_adapting else (best,)
+    goal_fps = min(args.goal_fps, source_fps)
+    return PaceKeeper(levels, 1 / goal_fps, MODEST_STEP if device == "cpu" else 0)
+
+
+def _report(args: argparse.Namespace, shown: int, figures: dict[str, object]) -> None:
+    if args.is_json:
+        print(json.dumps({"frames": shown, **figures}, indent=2))
+    elif not args.is_quiet:
+        print(
+            f"{shown} frames shown, {figures['fps']:.1f} frames/s, "
+            f"{figures['latency_ms']:.0f} ms from capture to showing",
+            file=sys.stderr,
+        )

@@ -1,0 +1,91 @@
+"use strict";
+
+const VIEW_NAMES = { tinted: "Tinted", cutout: "Cut-out", mattes: "Mattes", source: "Source" };
+const POLL_MS = 500;
+const RETRY_MS = 2000;
+const at = (id) => document.getElementById(id);
+let state = null;
+
+async function send(change) {
+  const answer = await fetch("state", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(change),
+  });
+  if (answer.ok) show(await answer.json());
+}
+
+function button(label, isPressed, onClick, key) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = label;
+  made.dataset.key = key;
+  made.setAttribute("aria-pressed", String(isPressed));
+  made.addEventListener("click", onClick);
+  return made;
+}
+
+function replaceKeepingFocus(list, children) {
+  const key = list.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  list.replaceChildren(...children);
+  if (key) list.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+}
+
+function personRow(person) {
+  const row = document.createElement("li");
+  row.className = person.is_present ? "" : "away";
+  const swatch = document.createElement("span");
+  swatch.className = "swatch";
+  swatch.style.background = person.color;
+  const name = document.createElement("span");
+  name.className = "name";
+  name.textContent = `Person ${person.number}` + (person.is_present ? "" : " (away)");
+  const others = state.people.filter((p) => p.is_hidden && p.number !== person.number);
+  const hidden = others.map((p) => p.number);
+  const visibility = button(person.is_hidden ? "Show" : "Hide", person.is_hidden, () =>
+    send({ hidden: person.is_hidden ? hidden : [...hidden, person.number] }), `hide-${person.number}`);
+  const solo = button("Solo", person.is_solo, () =>
+    send({ solo: person.is_solo ? null : person.number }), `solo-${person.number}`);
+  row.append(swatch, name, visibility, solo);
+  return row;
+}
+
+function show(next) {
+  const before = state;
+  state = next;
+  const figures = state.figures;
+  at("fps").textContent = figures.fps.toFixed(1);
+  at("latency").textContent = `${Math.round(figures.latency_ms)} ms`;
+  at("count").textContent = figures.people;
+  at("work").textContent = `${figures.level} of ${figures.level_count}: ${figures.work}`;
+  at("trouble").hidden = !figures.trouble;
+  at("trouble").textContent = figures.trouble;
+  const controls = ({ figures: _, ...rest }) => JSON.stringify(rest);
+  if (before && controls(before) === controls(state)) return;
+  replaceKeepingFocus(at("views"), state.views.map((view) =>
+    button(VIEW_NAMES[view], view === state.view, () => send({ view }), view)));
+  replaceKeepingFocus(at("backgrounds"), state.backgrounds.map((background) =>
+    button(background.label, background.name === state.background,
+      () => send({ view: "cutout", background: background.name }), background.name)));
+  replaceKeepingFocus(at("people"), state.people.map(personRow));
+  at("nobody").hidden = state.people.length > 0;
+  at("everybody").disabled = !state.people.some((p) => p.is_hidden || p.is_solo);
+}
+
+async function poll() {
+  try {
+    const answer = await fetch("state");
+    if (answer.ok) show(await answer.json());
+  } catch {
+    at("trouble").hidden = false;
+    at("trouble").textContent = "The program does not answer: it may have ended.";
+  }
+  setTimeout(poll, POLL_MS);
+}
+
+at("everybody").addEventListener("click", () => send({ solo: null, hidden: [] }));
+at("color").addEventListener("input", (event) =>
+  send({ view: "cutout", background: event.target.value }));
+at("picture").addEventListener("error", () =>
+  setTimeout(() => { at("picture").src = `stream.mjpg?${Date.now()}`; }, RETRY_MS));
+poll();

@@ -1,0 +1,225 @@
+"""The live picture as a web page: moving JPEGs, a control for each person, figures.
+
+Knows HTTP; knows nothing of mattes. Who may ask is the business of `web_guard`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from socket import socket
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..preview import color_of_track
+from ..web_guard import guard, page_url
+from ..web_server import bind, require_web
+from .backgrounds import Backgrounds
+from .live_matter import LiveFrame
+from .meter import Figures
+from .view_choice import VIEWS, ViewChoice, ViewControl
+
+Picture = npt.NDArray[np.uint8]
+
+JPEG_QUALITY = 85
+_BOUNDARY = b"frame"
+_WAIT_S = 0.5
+_FILES = {
+    "/": ("page.html", "text/html; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+}
+
+
+class Change(BaseModel):
+    """What a page asks for; what is not named stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    view: Literal["tinted", "cutout", "mattes", "source"] = "tinted"
+    background: str = Field("blur", max_length=4096)
+    solo: int | None = Field(None, ge=1)
+    hidden: list[int] = Field([], max_length=1000)
+
+    def apply(self, choice: ViewChoice) -> ViewChoice:
+        """Return the choice with what was named replaced."""
+        named = {name: getattr(self, name) for name in self.model_fields_set}
+        if "hidden" in named:
+            named["hidden"] = frozenset(named["hidden"])
+        return replace(choice, **named)
+
+
+class LivePage:
+    """Serves the page in a thread of its own until it is closed.
+
+    Args:
+        control: What is shown; the page changes it.
+        backgrounds: What the page may choose from, and colours.
+        host: Address to bind.
+        port: 0 takes a free one.
+
+    Raises:
+        OptionError: The extra `web` is missing, or the port is taken.
+    """
+
+    def __init__(
+        self, control: ViewControl, backgrounds: Backgrounds, host: str, port: int
+    ) -> None:
+        require_web()
+        import uvicorn
+
+        self._control, self._backgrounds = control, backgrounds
+        self._pictures = _JpegSlot()
+        self._live: LiveFrame | None = None
+        self._figures = Figures()
+        self._socket: socket = bind(host, port)
+        port = self._socket.getsockname()[1]
+        app = self._app()
+        self.url = page_url(host, port, guard(app, host, port))
+        """To open in a browser; a token is in it."""
+        settings = uvicorn.Config(
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(settings)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="page", daemon=True
+        )
+        self._thread.start()
+
+    def show(self, picture: Picture, live: LiveFrame, figures: Figures) -> None:
+        """Show a picture on every open page."""
+        self._live, self._figures = live, figures
+        self._pictures.put(picture)
+
+    def is_open(self) -> bool:
+        """Return `True`: visitors come and go."""
+        return True
+
+    def close(self) -> None:
+        """Serve no more."""
+        self._pictures.close()
+        self._server.should_exit = True
+        self._thread.join(timeout=5.0)
+        self._socket.close()
+
+    def state(self) -> dict[str, Any]:
+        """Return what the page shows beside the picture."""
+        choice, live = self._control.choice, self._live
+        present = set() if live is None else {person.number for person in live.people}
+        known = present | choice.hidden | ({choice.solo} if choice.solo else set())
+        return {
+            "views": VIEWS,
+            "view": choice.view,
+            "backgrounds": [
+                {"name": name, "label": Path(name).name} for name in self._backgrounds.names
+            ],
+            "background": choice.background,
+            "people": [
+                {
+                    "number": number,
+                    "color": "#{:02x}{:02x}{:02x}".format(*color_of_track(number)),
+                    "is_present": number in present,
+                    "is_hidden": number in choice.hidden,
+                    "is_solo": number == choice.solo,
+                }
+                for number in sorted(known)
+            ],
+            "figures": asdict(self._figures),
+            "has_picture": live is not None,
+        }
+
+    def _app(self) -> Any:
+        from fastapi import FastAPI, HTTPException
+        from fastapi.responses import FileResponse, StreamingResponse
+
+        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        for path, (name, media_type) in _FILES.items():
+            answer = partial(FileResponse, Path(__file__).with_name(name), media_type=media_type)
+            app.add_route(path, _answering(answer))
+
+        async def stream() -> StreamingResponse:
+            kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY.decode()}"
+            headers = {"cache-control": "no-store"}
+            return StreamingResponse(self._parts(), media_type=kind, headers=headers)
+
+        async def state() -> dict[str, Any]:
+            return self.state()
+
+        async def change(change: Change) -> dict[str, Any]:
+            if not self._backgrounds.knows(change.background):
+                raise HTTPException(400, "there is no such background")
+            self._control.change(change.apply)
+            return self.state()
+
+        app.add_api_route("/stream.mjpg", stream)
+        app.add_api_route("/state", state)
+        app.add_api_route("/state", change, methods=["POST"])
+        return app
+
+    async def _parts(self) -> AsyncIterator[bytes]:
+        """Yield the parts of an endless answer, a JPEG each, the newest first."""
+        # A browser shows a part when it sees the next boundary, so that follows at once.
+        yield b"--" + _BOUNDARY + b"\r\n"
+        seen = 0
+        while not self._pictures.is_closed:
+            seen, data = await asyncio.to_thread(self._pictures.newer_than, seen)
+            if data:
+                head = f"Content-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+                yield head.encode() + data + b"\r\n--" + _BOUNDARY + b"\r\n"
+
+
+def _answering(answer: Callable[[], Any]) -> Callable[[Any], Awaitable[Any]]:
+    """Return a handler that gives every request the same answer."""
+
+    async def handle(_request: Any) -> Any:
+        return answer()
+
+    return handle
+
+
+class _JpegSlot:
+    """The newest picture, made a JPEG once, when the first of its viewers asks for it."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._picture: Picture | None = None
+        self._jpeg = b""
+        self._count = 0
+        self.is_closed = False
+
+    def put(self, picture: Picture) -> None:
+        """Replace the picture."""
+        with self._condition:
+            self._picture, self._jpeg = picture, b""
+            self._count += 1
+            self._condition.notify_all()
+
+    def newer_than(self, seen: int) -> tuple[int, bytes]:
+        """Return a newer picture's count and JPEG; nothing new in time gives no bytes.
+
+        Args:
+            seen: Count of the last picture that was taken, 0 at first.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self._count > seen or self.is_closed, _WAIT_S)
+            if self._picture is None or self._count <= seen:
+                return seen, b""
+            if not self._jpeg:
+                options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+                _, data = cv2.imencode(".jpg", self._picture[..., ::-1], options)
+                self._jpeg = data.tobytes()
+            return self._count, self._jpeg
+
+    def close(self) -> None:
+        """Let everybody who waits go."""
+        with self._condition:
+            self.is_closed = True
+            self._condition.notify_all()

@@ -1,0 +1,107 @@
+"""What was matted live, as the main job's streams: one verified file a person, and the manifest.
+
+Knows the pipeline's objects for an online run; knows nothing of what is shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..config import MatteConfig
+from ..manifest import Manifest
+from ..media.frame import ClipInfo, Frame
+from ..media.source import FrameSource
+from ..networks import Networks
+from ..online_streams import OnlineStreams
+from ..people_finder import FoundPeople
+from ..pipeline import make_room, refuse_earlier
+from ..publication import TRACKS_FILE, describe_run, publish
+from ..render import check_output
+from ..stages import StageClock
+
+
+class Recording:
+    """Writes streams while frames are matted.
+
+    Args:
+        out_dir: Gets a folder named after the source.
+        info: The source as it is captured.
+        spec: The source as it was given.
+        config: Format, names and whether an earlier recording may be replaced.
+        networks: What is computed with, for the manifest.
+
+    Raises:
+        OptionError: An earlier recording is there, or the format cannot be.
+        AlphaWriteError: The folder cannot be written.
+    """
+
+    def __init__(
+        self, out_dir: Path, info: ClipInfo, spec: str, config: MatteConfig, networks: Networks
+    ) -> None:
+        self.folder = out_dir / info.name
+        refuse_earlier(self.folder, config)
+        check_output(config.output, info)
+        make_room(self.folder, config)
+        self._clip, self._spec = _CapturedClip(info), spec
+        self._config, self._networks = config, networks
+        self._clock, self._began_s = StageClock(), time.monotonic()
+        self._streams = OnlineStreams(
+            info, config.output, self.folder, self._clock, tracks_file=self.folder / TRACKS_FILE
+        )
+        self._has_failed = False
+
+    def write(self, found: FoundPeople) -> None:
+        """Take the next frame's people, with their alphas in the record.
+
+        Raises:
+            AlphaWriteError: A stream cannot be written; nothing is kept.
+        """
+        try:
+            self._streams.write(found)
+        except BaseException:
+            self._has_failed = True
+            raise
+
+    def close(self, confirmed_ids: frozenset[int]) -> Manifest | None:
+        """Finish, verify and name all files; `None` where there is nothing to keep.
+
+        Args:
+            confirmed_ids: Whom the tracker believes in at the end.
+
+        Raises:
+            AlphaWriteError: A stream cannot be finished or fails its verification.
+        """
+        if self._has_failed:
+            return None
+        if not self._streams.frame_count:
+            self._streams.abort()
+            return None
+        online = self._streams.close(confirmed_ids)
+        manifest = describe_run(
+            self._clip,
+            self._spec,
+            None,
+            self._config,
+            self._networks,
+            online.frame_count,
+            0,
+            online.cast.cuts,
+            self._clock,
+            time.monotonic() - self._began_s,
+        )
+        return publish(
+            self.folder, manifest, online.cast, online.plans, online.rendered, self._config.output
+        )
+
+
+class _CapturedClip(FrameSource):
+    """The clip as it was captured: its frames are gone."""
+
+    def __init__(self, info: ClipInfo) -> None:
+        super().__init__()
+        self.info = info
+
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        raise ValueError(f"{self.info.name}: what was captured live cannot be read again")
