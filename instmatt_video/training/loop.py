@@ -71,7 +71,9 @@ class LoopConfig:
     """As Fabric names it: `32-true`, `bf16-mixed`, `16-mixed`."""
     accelerator: str = "auto"
     devices: int = 1
+    """Processes on each node, a device each; torchrun's `--nproc-per-node` goes before."""
     nodes: int = 1
+    """Machines; torchrun's `--nnodes` goes before."""
 
     def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of a step: linear warm-up, then half a cosine."""
@@ -114,13 +116,25 @@ class AveragedWeights:
             torch._foreach_lerp_(floats, news, 1 - decay)
 
 
+def count_devices_and_nodes(config: LoopConfig) -> tuple[int, int]:
+    """Return how many processes train on each node, and on how many nodes.
+
+    Who is started by torchrun asks it, and otherwise the config.
+    """
+    if "LOCAL_WORLD_SIZE" not in os.environ:
+        return config.devices, config.nodes
+    devices = int(os.environ["LOCAL_WORLD_SIZE"])
+    return devices, int(os.environ["WORLD_SIZE"]) // devices
+
+
 def train(
     task: TrainingTask, config: LoopConfig, out_dir: Path, progress: Progress | None = None
 ) -> dict[str, float]:
     """Train to the last step, resuming from `out_dir/last.ckpt` where there is one.
 
     Leaves in `out_dir`: `last.ckpt`, `best.safetensors` and `last.safetensors` (averaged weights),
-    `log.csv`, and TensorBoard events.
+    `log.csv`, and TensorBoard events. Of several processes (torchrun) each makes its own batches;
+    the first alone validates and writes.
 
     Args:
         task: What is learned.
@@ -131,12 +145,13 @@ def train(
     Returns:
         The figures of the best validation.
     """
+    devices, nodes = count_devices_and_nodes(config)
     fabric = Fabric(
         accelerator=config.accelerator,
-        devices=config.devices,
-        num_nodes=config.nodes,
+        devices=devices,
+        num_nodes=nodes,
         precision=config.precision,
-        strategy="ddp" if config.devices * config.nodes > 1 else "auto",
+        strategy="ddp" if devices * nodes > 1 else "auto",
     )
     fabric.launch()
     fabric.seed_everything(config.seed, workers=True, verbose=False)
@@ -181,7 +196,7 @@ def train(
                 progress(done, config.steps, figures)
         is_last = done == config.steps
         if done % config.validate_steps == 0 or is_last:
-            figures = _validate(task, average)
+            figures = fabric.broadcast({} if log is None else _validate(task, average))
             if log is not None:
                 log.write(done, {f"val_{k}": v for k, v in figures.items()})
                 with _averaged(task.network, average):
