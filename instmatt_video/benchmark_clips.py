@@ -14,17 +14,16 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
-from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
 from .errors import AlphaWriteError
+from .media.made_sound import SAMPLE_RATE_HZ, add_sound_stream, encode_sound
 from .training.composites import Layer, composite
 from .training.cutouts import Cutout
 from .training.scene import SceneConfig, place_background, place_cutout
 
 FloatArray = npt.NDArray[np.float32]
 
-SOUND_RATE_HZ = 48_000
 _CUT_AT = 0.62
 """Share of the clip after which the second shot begins."""
 _PATHS = ((0.25, 0.75), (1.35, 0.3), (0.5, 0.55), (0.8, 0.2), (-0.35, 0.6))
@@ -162,10 +161,10 @@ def _start_walker(
 
 def make_sound(num_frames: int, frame_rate: Fraction, cut_frame: int) -> FloatArray:
     """Return stereo sound `(2, samples)`, -1..1: a hum that wanders, and a click at the cut."""
-    time_s = np.arange(int(num_frames / frame_rate * SOUND_RATE_HZ)) / SOUND_RATE_HZ
+    time_s = np.arange(int(num_frames / frame_rate * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     place = 0.5 + 0.4 * np.sin(2 * np.pi * time_s / 3)
     sound = 0.15 * np.sin(2 * np.pi * 220 * time_s) * np.sqrt(np.stack([1 - place, place]))
-    click = int(cut_frame / frame_rate * SOUND_RATE_HZ)
+    click = int(cut_frame / frame_rate * SAMPLE_RATE_HZ)
     sound[:, click : click + 96] += 0.5
     return sound.astype(np.float32)
 
@@ -191,16 +190,12 @@ def write_clip(
             video = container.add_stream("libx264", rate=frame_rate, options=options)
             video.width, video.height = plan.size
             video.pix_fmt = "yuv420p"
-            audio = container.add_stream("aac", rate=SOUND_RATE_HZ, layout="stereo")
+            audio = add_sound_stream(container)
             for image in images:
                 container.mux(video.encode(_to_video_frame(image)))
             container.mux(video.encode(None))
             sound = make_sound(plan.num_frames, frame_rate, plan.cut_frame)
-            samples = AudioFrame.from_ndarray(sound, format="fltp", layout="stereo")
-            samples.sample_rate, samples.pts = SOUND_RATE_HZ, 0
-            samples.time_base = Fraction(1, SOUND_RATE_HZ)
-            container.mux(audio.encode(samples))
-            container.mux(audio.encode(None))
+            encode_sound(container, audio, sound)
     except (av.FFmpegError, OSError) as error:
         raise AlphaWriteError(f"{path}: cannot be written: {error}") from error
 

@@ -19,12 +19,10 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
-from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
-from av.container import OutputContainer
 
 from .errors import AlphaWriteError, OptionError
 from .foreground import estimate_foreground
+from .media.made_sound import SAMPLE_RATE_HZ, add_sound_stream, encode_sound
 from .media.source import describe_av_error
 from .media.video_writer import VideoWriter
 
@@ -34,7 +32,6 @@ FloatImage = npt.NDArray[np.float32]
 WIDTH, HEIGHT = 640, 360
 FRAME_RATE = 25
 NUM_FRAMES = 75
-SOUND_RATE_HZ = 48_000
 LOWER_EDGE_PX = HEIGHT + 135
 """Of the cut-outs: the helmet she holds stays below the frame, for detectors take it for a head."""
 
@@ -254,8 +251,8 @@ def _warped(image: EightBit | FloatImage, to_image: npt.NDArray[np.float64]) -> 
 
 def _sound(actors: tuple[_Actor, ...]) -> FloatImage:
     """Return stereo sound `(2, samples)` in -1..1: each hums where she stands."""
-    num_samples = NUM_FRAMES * SOUND_RATE_HZ // FRAME_RATE
-    time_s = np.arange(num_samples) / SOUND_RATE_HZ
+    num_samples = NUM_FRAMES * SAMPLE_RATE_HZ // FRAME_RATE
+    time_s = np.arange(num_samples) / SAMPLE_RATE_HZ
     t = time_s / time_s[-1]
     fade = np.clip(np.minimum(t, 1 - t) * 12, 0, 1)
     sound = np.zeros((2, num_samples))
@@ -271,18 +268,9 @@ def _add_sound(silent: Path, path: Path, sound: FloatImage) -> None:
     with av.open(silent) as source, av.open(path, "w", format="mp4") as target:
         pictures = source.streams.video[0]
         video = target.add_stream_from_template(pictures)
-        audio = target.add_stream("aac", rate=SOUND_RATE_HZ, layout="stereo")
+        audio = add_sound_stream(target)
         for packet in source.demux(pictures):
             if packet.size:
                 packet.stream = video
                 target.mux(packet)
-        _encode_sound(target, audio, sound)
-
-
-def _encode_sound(target: OutputContainer, audio: AudioStream, sound: FloatImage) -> None:
-    frame = AudioFrame.from_ndarray(sound, format="fltp", layout="stereo")
-    frame.sample_rate = SOUND_RATE_HZ
-    frame.pts = 0
-    frame.time_base = Fraction(1, SOUND_RATE_HZ)
-    target.mux(audio.encode(frame))
-    target.mux(audio.encode(None))
+        encode_sound(target, audio, sound)

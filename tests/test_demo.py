@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from instmatt_video.demo import SOUND_RATE_HZ, make_demo_clip
+from instmatt_video.demo import make_demo_clip
 from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.media import open_source
+from instmatt_video.media.made_sound import SAMPLE_RATE_HZ
 
 pytest.importorskip("skimage", reason="the demo needs the extra `demo`")
 
@@ -80,8 +81,8 @@ def test_each_hums_on_her_side(clip: Path) -> None:
         parts = [frame.to_ndarray() for frame in container.decode(audio=0)]
     sound = np.concatenate(parts, axis=1)
     assert sound.shape[0] == 2
-    assert abs(sound.shape[1] / SOUND_RATE_HZ - 3) < 0.05
-    part = sound[:, : SOUND_RATE_HZ // 2]  # half a second: one bin of the spectrum is 2 Hz
+    assert abs(sound.shape[1] / SAMPLE_RATE_HZ - 3) < 0.05
+    part = sound[:, : SAMPLE_RATE_HZ // 2]  # half a second: one bin of the spectrum is 2 Hz
     spectrum = np.abs(np.fft.rfft(part, axis=1))
     low, high = spectrum[:, round(220 / 2)], spectrum[:, round(277.18 / 2)]
     assert low[0] > 1.4 * low[1] and high[1] > 1.4 * high[0]

@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
+from rich.table import Table
 
 from instmatt_video.eval.imq import WEIGHT as IMQ_WEIGHT
 from instmatt_video.eval.video_quality import WEIGHT as VMQ_WEIGHT
@@ -35,6 +36,8 @@ from .reports import write_image_report, write_track_report, write_video_report
 from .tables import format_table1, image_table, track_table, video_tables
 from .tracks import evaluate_tracks
 from .videos import evaluate_video
+
+EvaluationT = TypeVar("EvaluationT")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,11 +126,41 @@ def _progress_bar(unit: str) -> Iterator[Progress]:
         yield show
 
 
-def _finish(args: argparse.Namespace, document: dict[str, Any], rows: list[Row]) -> None:
+class _Outputs(NamedTuple, Generic[EvaluationT]):
+    """How an evaluation is shown and written."""
+
+    tables: Callable[[EvaluationT], Iterable[Table]]
+    document: Callable[[EvaluationT], dict[str, Any]]
+    rows: Callable[[EvaluationT], list[Row]]
+    write_report: Callable[[Path, EvaluationT], None]
+
+
+_IMAGE_OUTPUTS = _Outputs(
+    lambda evaluation: [image_table(evaluation)], image_document, image_rows, write_image_report
+)
+_VIDEO_OUTPUTS = _Outputs(video_tables, video_document, video_rows, write_video_report)
+_TRACK_OUTPUTS = _Outputs(
+    lambda evaluation: [track_table(evaluation)], track_document, track_rows, write_track_report
+)
+
+
+def _finish(
+    args: argparse.Namespace,
+    console: Console,
+    evaluation: EvaluationT,
+    outputs: _Outputs[EvaluationT],
+) -> None:
+    """Write and print what was asked for."""
+    if args.html is not None:
+        outputs.write_report(args.html, evaluation)
     if args.csv is not None:
-        write_csv(args.csv, rows)
+        write_csv(args.csv, outputs.rows(evaluation))
     if args.json:
+        document = outputs.document(evaluation)
         sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+        return
+    for table in outputs.tables(evaluation):
+        console.print(table)
 
 
 def _run_images(args: argparse.Namespace, console: Console) -> None:
@@ -136,20 +169,14 @@ def _run_images(args: argparse.Namespace, console: Console) -> None:
             args.pred,
             args.gt,
             args.protocol,
-            iou_threshold=args.iou,
-            weight=args.weight,
             pictures=args.images,
-            jobs=args.jobs,
             progress=progress,
+            **_matching(args),
         )
-    if args.html is not None:
-        write_image_report(args.html, evaluation)
-    _finish(args, image_document(evaluation), image_rows(evaluation))
-    if not args.json:
-        console.print(image_table(evaluation))
-        if args.table1 is not None:
-            row = format_table1(args.table1, evaluation, args.gt.resolve().name)
-            console.print(row, markup=False, highlight=False, soft_wrap=True)
+    _finish(args, console, evaluation, _IMAGE_OUTPUTS)
+    if args.table1 is not None and not args.json:
+        row = format_table1(args.table1, evaluation, args.gt.resolve().name)
+        console.print(row, markup=False, highlight=False, soft_wrap=True)
 
 
 def _run_video(args: argparse.Namespace, console: Console) -> None:
@@ -159,28 +186,21 @@ def _run_video(args: argparse.Namespace, console: Console) -> None:
             args.gt,
             args.protocol,
             error=args.error,
-            weight=args.weight,
-            iou_threshold=args.iou,
             layout=args.layout,
             target_layout=args.gt_layout,
-            jobs=args.jobs,
             progress=progress,
+            **_matching(args),
         )
-    if args.html is not None:
-        write_video_report(args.html, evaluation)
-    _finish(args, video_document(evaluation), video_rows(evaluation))
-    if not args.json:
-        for table in video_tables(evaluation):
-            console.print(table)
+    _finish(args, console, evaluation, _VIDEO_OUTPUTS)
+
+
+def _matching(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what images and clips are both told."""
+    return {"iou_threshold": args.iou, "weight": args.weight, "jobs": args.jobs}
 
 
 def _run_tracks(args: argparse.Namespace, console: Console) -> None:
-    evaluation = evaluate_tracks(args.pred, args.gt)
-    if args.html is not None:
-        write_track_report(args.html, evaluation)
-    _finish(args, track_document(evaluation), track_rows(evaluation))
-    if not args.json:
-        console.print(track_table(evaluation))
+    _finish(args, console, evaluate_tracks(args.pred, args.gt), _TRACK_OUTPUTS)
 
 
 _COMMANDS = {"images": _run_images, "video": _run_video, "tracks": _run_tracks}

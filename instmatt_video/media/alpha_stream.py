@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import errno
 import logging
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 import numpy as np
@@ -24,6 +22,7 @@ from ..errors import AlphaWriteError
 from .frame import ClipInfo
 from .layer import FloatImage, Layer
 from .source import describe_av_error
+from .whole_output import WholeOutput
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ class Probe:
     """`None`: the person is absent there."""
 
 
-class AlphaStream(ABC):
+class AlphaStream(WholeOutput):
     """One person's alpha stream, written frame by frame.
 
     A context manager: leaving it closes, verifies and publishes the stream; leaving it by an
@@ -143,20 +142,6 @@ class AlphaStream(ABC):
     @abstractmethod
     def _discard(self) -> None:
         """Close and remove the unfinished stream, without raising."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self.close()
-        else:
-            self.abort()
 
     def _warn(self, message: str) -> None:
         self.warnings.append(message)

@@ -9,8 +9,6 @@ import contextlib
 import os
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 import cv2
@@ -23,9 +21,10 @@ from ..errors import AlphaWriteError
 from .color import plane_view, rgb_to_yuv, tag_codec, tag_frame
 from .frame import ColorTags
 from .source import describe_av_error
+from .whole_output import WholeOutput
 
 
-class VideoWriter:
+class VideoWriter(WholeOutput):
     """Writes RGB pictures to an MP4 that plays everywhere.
 
     Pictures larger than `max_side_px` are scaled down; an odd row or column is repeated once. The
@@ -117,20 +116,6 @@ class VideoWriter:
             self._container.close()
         with contextlib.suppress(OSError):
             self._partial_path.unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self.close()
-        else:
-            self.abort()
 
     def _named(self, error: Exception) -> AlphaWriteError:
         return AlphaWriteError(f"{self.path}: cannot be written: {describe_av_error(error)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -89,9 +90,9 @@ def run(args: argparse.Namespace) -> int:
             )
         except CheckpointError as error:
             raise WeightsError(str(error)) from error
-    console.print(
-        "best: " + "  ".join(f"{name} {value:.2f}" for name, value in best.items()), highlight=False
-    )
+    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes the first speaks
+        figures = "  ".join(f"{name} {value:.2f}" for name, value in best.items())
+        console.print(f"best: {figures}", highlight=False)
     return 0
 
 
