@@ -12,7 +12,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,14 +23,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .detection.detections import Detections
-from .errors import AlphaWriteError, OptionError
+from .errors import AlphaStoreError, AlphaWriteError, OptionError
 from .matter import AlphaFrame
 
 FOLDER_NAME = "alphas"
 ALPHA_LEVELS = 4095
 """Alpha is kept in 12 bits: finer than any format's 10, coarser than the network's noise."""
 _JOURNAL = "journal.jsonl"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ class FrameRecord:
 @dataclass(frozen=True)
 class _Chunk:
     first: int
-    count: int
+    """Index of its first frame."""
+    end: int
+    """One more than the index of its last frame."""
     sha256: str
 
 
@@ -117,8 +119,8 @@ class AlphaStore:
 
     @property
     def frame_count(self) -> int:
-        """Frames that are stored."""
-        return sum(chunk.count for chunk in self._chunks)
+        """Frames of the clip up to the last stored one, those that cannot be decoded included."""
+        return self._chunks[-1].end if self._chunks else 0
 
     @property
     def size_bytes(self) -> int:
@@ -142,48 +144,89 @@ class AlphaStore:
         lines = self._read_journal()
         if not lines:
             return False
-        if lines[0].get("fingerprint") != self.fingerprint:
+        is_ours = lines[0].get("version") == _VERSION
+        if not is_ours or lines[0].get("fingerprint") != self.fingerprint:
             changed = _first_difference(lines[0].get("fingerprint"), self.fingerprint)
             raise OptionError(
                 f"{self.folder} was made with another {changed}: "
                 "resume with the settings of the earlier run, or use --overwrite"
             )
-        for line in lines[1:]:
-            if line.get("is_complete"):
-                self.is_complete = True
-                continue
-            chunk = _Chunk(line["first"], line["count"], line["sha256"])
-            path = self._path(chunk.first)
-            if chunk.first != self.frame_count or not path.is_file():
-                break
-            if hashlib.sha256(path.read_bytes()).hexdigest() != chunk.sha256:
-                break
-            self._chunks.append(chunk)
+        self._take_up(lines[1:])
         # A torn last line goes: what is noted next must begin on a line of its own.
         self._rewrite_journal()
         return True
 
+    @classmethod
+    def open(cls, folder: Path) -> AlphaStore:
+        """Return the complete store of an earlier run, to be read only.
+
+        Raises:
+            AlphaStoreError: There is none, it is damaged, or its run broke off.
+        """
+        if not folder.is_dir():
+            raise AlphaStoreError(
+                f"{folder} is not there (--clean removes it): without the alphas nothing can be "
+                "corrected or rendered again; run the clip again"
+            )
+        store = cls(folder, {})
+        lines = store._read_journal()
+        if lines and lines[0].get("version") == _VERSION:
+            store._take_up(lines[1:])
+        if not store.is_complete:
+            raise AlphaStoreError(
+                f"{folder} is damaged, of another version, or its run broke off: "
+                "run the clip again with --resume"
+            )
+        return store
+
+    def _take_up(self, lines: Sequence[dict[str, Any]]) -> None:
+        """Take up chunks as far as they are whole."""
+        for line in lines:
+            if line.get("is_complete"):
+                self.is_complete = True
+                continue
+            chunk = _Chunk(line["first"], line["end"], line["sha256"])
+            path = self._path(chunk.first)
+            if not path.is_file():
+                break
+            if hashlib.sha256(path.read_bytes()).hexdigest() != chunk.sha256:
+                break
+            self._chunks.append(chunk)
+
     def append(self, records: Sequence[FrameRecord]) -> None:
         """Store the next frames as one chunk.
+
+        Frames that the source cannot decode are missing among them.
 
         Raises:
             AlphaWriteError: The disk is full or not writable.
         """
-        first = self.frame_count
-        if not records or records[0].index != first:
-            raise ValueError(f"the next chunk begins with frame {first}")
-        data = _pack(records)
-        path = self._path(first)
-        temporary = path.with_suffix(".partial")
-        with _disk_errors(path):
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-            chunk = _Chunk(first, len(records), hashlib.sha256(data).hexdigest())
+        if not records or records[0].index < self.frame_count:
+            raise ValueError(f"the next chunk begins with frame {self.frame_count} or a later one")
+        chunk = self._write_chunk(records)
+        with _disk_errors(self.folder):
             self._note(vars(chunk))
         self._chunks.append(chunk)
+
+    def amend(self, changed: Mapping[int, FrameRecord]) -> None:
+        """Replace stored frames.
+
+        A crash in between costs the chunks from the first changed one on, which then do not bear
+        out the journal and are analysed again.
+
+        Args:
+            changed: New records by frame.
+
+        Raises:
+            AlphaWriteError: The disk is full or not writable.
+        """
+        for position, chunk in enumerate(self._chunks):
+            if changed.keys() & range(chunk.first, chunk.end):
+                records = list(self.records_between(chunk.first, chunk.end - 1))
+                self._chunks[position] = self._write_chunk(
+                    [changed.get(r.index, r) for r in records]
+                )
+        self._rewrite_journal()
 
     def complete(self) -> None:
         """Note that the clip is analysed to its end."""
@@ -196,9 +239,30 @@ class AlphaStore:
         for chunk in self._chunks:
             yield from _unpack(self._path(chunk.first).read_bytes())
 
+    def records_between(self, first: int, last: int) -> Iterator[FrameRecord]:
+        """Yield the frames from `first` to `last`, reading no more chunks than hold them."""
+        for chunk in self._chunks:
+            if chunk.first <= last and first < chunk.end:
+                records = _unpack(self._path(chunk.first).read_bytes())
+                yield from (r for r in records if first <= r.index <= last)
+
     def remove(self) -> None:
         """Delete the store."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _write_chunk(self, records: Sequence[FrameRecord]) -> _Chunk:
+        """Write a chunk's file, whole or not at all."""
+        data = _pack(records)
+        path = self._path(records[0].index)
+        temporary = path.with_suffix(".partial")
+        with _disk_errors(path):
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        digest = hashlib.sha256(data).hexdigest()
+        return _Chunk(records[0].index, records[-1].index + 1, digest)
 
     def _path(self, first: int) -> Path:
         return self.folder / f"{first:08d}.chunk"

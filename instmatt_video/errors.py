@@ -36,6 +36,12 @@ class MaskReadError(InstMattVideoError):
     exit_status = 3
 
 
+class AlphaStoreError(InstMattVideoError):
+    """The alphas of an earlier run are gone or damaged."""
+
+    exit_status = 3
+
+
 class BatchError(InstMattVideoError):
     """Some clips of a batch failed; the others are done."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .errors import VideoOpenError
+from .review.correction import Correction
 from .whole_file import write_whole
 
 SCHEMA_VERSION = 1
@@ -42,6 +43,15 @@ class SourceRecord(_Model):
     timecode: str | None
     has_audio: bool
     is_variable_rate: bool
+    first_frame_number: int = 1
+    """Of the first frame; an image sequence keeps its own numbers."""
+    absolute_path: str | None = None
+    """Where it lay when it was read; `None` for what cannot be read again."""
+
+    @property
+    def frames(self) -> range:
+        """Numbers of all frames."""
+        return range(self.first_frame_number, self.first_frame_number + self.frame_count)
 
 
 class WeightsRecord(_Model):
@@ -81,6 +91,15 @@ class TrackRecord(_Model):
     """Of the stream's file; `None` for a folder."""
 
 
+class StitchRecord(_Model):
+    """Who was joined to whom before anybody corrected it."""
+
+    people: tuple[tuple[int, ...], ...]
+    """The tracklets of each person, from number 1 on."""
+    others: tuple[int, ...]
+    """Tracklets that count, but are nobody's."""
+
+
 class Manifest(_Model):
     """Everything about a run; alpha is always straight and linear."""
 
@@ -106,6 +125,13 @@ class Manifest(_Model):
     cuts: tuple[int, ...]
     """Frames that begin a new shot."""
     tracks: tuple[TrackRecord, ...]
+    """As they were written last."""
+    stitching: StitchRecord | None = None
+    """`None` for an online run, and for one of a version that could not correct."""
+    corrections: tuple[Correction, ...] = ()
+    """What people have changed since, in order."""
+    rendered_corrections: tuple[Correction, ...] = ()
+    """Those that the tracks show."""
 
     def save(self, folder: Path) -> None:
         """Write `manifest.json`, whole or not at all."""

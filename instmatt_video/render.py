@@ -45,6 +45,8 @@ class RenderResult:
     thumbnails: dict[int, str]
     """JPEG as a data URL, by track."""
     warnings: tuple[str, ...]
+    written: tuple[str, ...] = ()
+    """Files that were not there yet."""
 
 
 def check_output(config: OutputConfig, info: ClipInfo) -> None:
@@ -119,9 +121,7 @@ def render(
         AlphaWriteError: A stream cannot be written or fails its verification; others are kept.
     """
     ledger = stream_ledger(store)
-    keys = {plan.file: _key_of(plan, cast, config) for plan in plans}
-    if config.has_preview:
-        keys[PREVIEW_FILE] = _preview_key(cast)
+    keys = stream_keys(plans, cast, config)
     for file, key in keys.items():
         ledger.take_over(file, key, keys)
     due_files = [file for file, key in keys.items() if not ledger.has(file, key)]
@@ -163,7 +163,15 @@ def render(
     for file in due_files:
         ledger.add(file, keys[file])
     checksums = {plan.file: ledger.checksum(plan.file) for plan in plans}
-    return RenderResult(checksums, portraits.pictures, tuple(dict.fromkeys(warnings)))
+    return RenderResult(
+        checksums, portraits.pictures, tuple(dict.fromkeys(warnings)), tuple(due_files)
+    )
+
+
+def stream_keys(plans: Sequence[StreamPlan], cast: Cast, config: OutputConfig) -> dict[str, str]:
+    """Return, by file, what streams and preview depend on beside the store, as checksums."""
+    keys = {plan.file: _key_of(plan, cast, config) for plan in plans}
+    return keys | ({PREVIEW_FILE: _preview_key(cast)} if config.has_preview else {})
 
 
 def stream_ledger(store: AlphaStore) -> StreamLedger:
@@ -211,7 +219,6 @@ def _refuse_taken_names(plans: Sequence[StreamPlan], config: OutputConfig) -> No
 
 
 def _key_of(plan: StreamPlan, cast: Cast, config: OutputConfig) -> str:
-    """Return what a stream's content depends on beside the store, as a checksum."""
     shares = _shares(plan.tracklet_ids, cast)
     settings = [
         [tracklet for tracklet, _ in shares],
@@ -227,7 +234,6 @@ def _key_of(plan: StreamPlan, cast: Cast, config: OutputConfig) -> str:
 
 
 def _preview_key(cast: Cast) -> str:
-    """Return what the preview's content depends on beside the store, as a checksum."""
     return _checksum([(i.track_id, i.name, _shares(i.tracklet_ids, cast)) for i in cast.identities])
 
 

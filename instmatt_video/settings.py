@@ -45,6 +45,15 @@ def resolve_config(
     unknown = _unknown_field(values)
     if unknown:
         raise OptionError(f"{config_file}: there is no setting {unknown}")
+    return config_of(values)
+
+
+def config_of(values: Mapping[str, Any]) -> MatteConfig:
+    """Return the config of plain values, such as a manifest holds.
+
+    Raises:
+        OptionError: A value out of its range or of the wrong kind.
+    """
     try:
         return TypeAdapter(MatteConfig).validate_python(values)
     except ValidationError as error:

@@ -14,7 +14,6 @@ from ..media.formats import FORMATS
 from ..publication import TRACKS_FILE
 from ..render import PREVIEW_FILE, REST
 from ..report import FILE_NAME as REPORT_FILE
-from ..report import FILE_NAME as REPORT_FILE
 from ..settings import plain_settings
 from ..stream_ledger import sha256_of
 from .job import ClipJob

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from abc import abstractmethod
+from collections.abc import Collection
 from pathlib import Path
 
 from ..errors import AlphaWriteError
@@ -20,6 +21,8 @@ from .layer import Layer
 TIMES_FILE = "timecodes.txt"
 """Milliseconds of each picture, written where the clip's rate varies (mkvtoolnix's v2 format)."""
 
+PICTURE_SUFFIXES = (".png", ".exr")
+
 
 class FolderAlphaStream(AlphaStream):
     """A folder `%06d.<suffix>`, numbered from the clip's first frame number."""
@@ -30,25 +33,32 @@ class FolderAlphaStream(AlphaStream):
 
     def __init__(self, path: Path, info: ClipInfo) -> None:
         super().__init__(path, info)
+        self._names: list[str] = []
         self._blank_picture: bytes | None = None
         with self._named_errors():
             if self.partial_path.exists():
                 shutil.rmtree(self.partial_path)
             self.partial_path.mkdir()
 
-    def picture_name(self, index: int) -> str:
-        """Return the file name of the frame that was written as number `index`, from 0."""
+    def _name_at(self, tick: int) -> str:
+        """Return the file name of the picture at a time; a frame that is missing keeps its place.
+
+        Where the rate varies pictures are counted instead: `TIMES_FILE` tells their times.
+        """
+        index = len(self._names)
+        if self._ticks and not self.info.is_variable_rate:
+            index = round((tick - self._ticks[0]) * self.info.time_base * self.info.frame_rate)
         return f"{self.info.first_frame_number + index:06d}{self.suffix}"
 
     def verify(self) -> None:
         """Compare the pictures' count and two frames' alpha with what was written."""
         names = sorted(p.name for p in self.partial_path.iterdir() if p.suffix == self.suffix)
-        if names != sorted(self.picture_name(i) for i in range(len(self._ticks))):
+        if names != sorted(self._names):
             raise AlphaWriteError(
-                f"{self.path}: {len(names)} pictures read back, {len(self._ticks)} were written"
+                f"{self.path}: {len(names)} pictures read back, {len(self._names)} were written"
             )
         for probe in self._probes():
-            found = read_alpha_picture(self.partial_path / self.picture_name(probe.index))
+            found = read_alpha_picture(self.partial_path / self._names[probe.index])
             self._check_probe(probe, found, self.alpha_tolerance)
 
     @abstractmethod
@@ -62,7 +72,9 @@ class FolderAlphaStream(AlphaStream):
             picture = self._blank_picture
         else:
             picture = self._encode(layer)
-        (self.partial_path / self.picture_name(len(self._ticks))).write_bytes(picture)
+        name = self._name_at(tick)
+        (self.partial_path / name).write_bytes(picture)
+        self._names.append(name)
 
     def _finish(self) -> None:
         if not self._ticks:
@@ -74,11 +86,7 @@ class FolderAlphaStream(AlphaStream):
 
     def _publish(self) -> None:
         if self.path.is_dir():
-            strangers = [
-                p.name
-                for p in self.path.iterdir()
-                if p.suffix != self.suffix and p.name != TIMES_FILE
-            ]
+            strangers = _strangers(self.path, (self.suffix,))
             if strangers:
                 raise AlphaWriteError(
                     f"{self.path}: is not replaced, it holds other files ({strangers[0]})"
@@ -88,3 +96,12 @@ class FolderAlphaStream(AlphaStream):
 
     def _discard(self) -> None:
         shutil.rmtree(self.partial_path, ignore_errors=True)
+
+
+def holds_only_pictures(path: Path) -> bool:
+    """Say whether a folder holds nothing but what an alpha stream of pictures leaves."""
+    return not _strangers(path, PICTURE_SUFFIXES)
+
+
+def _strangers(path: Path, suffixes: Collection[str]) -> list[str]:
+    return [p.name for p in path.iterdir() if p.suffix not in suffixes and p.name != TIMES_FILE]

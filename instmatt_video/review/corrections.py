@@ -6,9 +6,10 @@ undoing is replaying without the last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from ..config import OutputConfig
 from ..errors import OptionError
 from ..identities import Cast, default_name, make_identity
 from .correction import Correction, Drop, Merge, Rename, Split, Swap
@@ -64,30 +65,38 @@ def corrected_cast(cast: Cast, corrections: Iterable[Correction], frames: range)
     return _to_cast(cast, people)
 
 
-def chosen_after(
-    chosen: Iterable[int], cast: Cast, corrections: Iterable[Correction]
-) -> tuple[int, ...]:
-    """Return the numbers of those people who were chosen before the corrections.
+def output_after(
+    config: OutputConfig, found: Cast, corrections: Sequence[Correction]
+) -> OutputConfig:
+    """Return the config of the same streams after corrections: `only` follows the people.
 
     Whoever was split off from a chosen person is chosen too; who was merged into another is not
     any more.
 
     Args:
-        chosen: Numbers as they were found.
-        cast: As it was found.
+        config: As it was asked for, by the numbers of the uncorrected cast.
+        found: The uncorrected cast.
         corrections: In order, valid.
+
+    Raises:
+        OptionError: Nobody is left of those who were chosen.
     """
-    numbers, next_number = set(chosen), _first_new_number(cast)
+    chosen, next_number = set(config.only), _first_new_number(found)
     for correction in corrections:
         if isinstance(correction, Split):
-            if correction.track in numbers:
-                numbers.add(next_number)
+            if correction.track in chosen:
+                chosen.add(next_number)
             next_number += 1
         elif isinstance(correction, Merge):
-            numbers.discard(correction.other)
+            chosen.discard(correction.other)
         elif isinstance(correction, Drop):
-            numbers.discard(correction.track)
-    return tuple(sorted(numbers))
+            chosen.discard(correction.track)
+    if config.only and not chosen:
+        raise OptionError(
+            f"the run was asked for {', '.join(map(str, config.only))} only, "
+            "and after the corrections nobody is left of them"
+        )
+    return replace(config, only=tuple(sorted(chosen)))
 
 
 def _first_new_number(cast: Cast) -> int:

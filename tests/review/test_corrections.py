@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from instmatt_video.config import OutputConfig
 from instmatt_video.errors import OptionError
 from instmatt_video.identities import Cast
 from instmatt_video.review.correction import Correction, Drop, Merge, Rename, Split, Swap
-from instmatt_video.review.corrections import chosen_after, corrected_cast
+from instmatt_video.review.corrections import corrected_cast, output_after
 from tests.review.made_casts import holdings, made_cast
 
 FRAMES = range(1, 41)
@@ -161,14 +162,23 @@ class TestErrors:
             TypeAdapter(Correction).validate_python(data)
 
 
-class TestChosen:
+class TestOnly:
+    def only(self, cast: Cast, only: tuple[int, ...], *corrections: Correction) -> tuple[int, ...]:
+        return output_after(OutputConfig(only=only), cast, corrections).only
+
     def test_who_is_split_off_is_chosen_too(self, cast: Cast) -> None:
-        corrections = [Split(track=1, frame=15), Split(track=2, frame=11), Drop(track=3)]
-        assert chosen_after([1, 3], cast, corrections) == (1, 4)
+        split = Split(track=1, frame=15), Split(track=2, frame=11)
+        assert self.only(cast, (1, 3), *split, Drop(track=3)) == (1, 4)
 
     def test_who_is_merged_away_is_not(self, cast: Cast) -> None:
-        assert chosen_after([2, 3], cast, [Merge(track=1, other=2)]) == (3,)
-        assert chosen_after([], cast, [Split(track=1, frame=15)]) == ()
+        assert self.only(cast, (2, 3), Merge(track=1, other=2)) == (3,)
+
+    def test_everybody_stays_everybody(self, cast: Cast) -> None:
+        assert self.only(cast, (), Split(track=1, frame=15), Drop(track=2)) == ()
+
+    def test_nobody_left_is_not_everybody(self, cast: Cast) -> None:
+        with pytest.raises(OptionError, match="asked for 2 only"):
+            self.only(cast, (2,), Drop(track=2))
 
 
 @st.composite

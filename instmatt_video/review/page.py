@@ -1,0 +1,175 @@
+"""The review page's application: questions and corrections over HTTP, all answered by `Review`.
+
+Knows addresses and JSON; knows nothing that the command line does not know too. What it serves are
+its own three files and the preview, under fixed names.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse, JSONResponse, Response
+from pydantic import BaseModel, ConfigDict
+
+from ..errors import InstMattVideoError, OptionError
+from ..preview import color_of_track, text_color_on
+from ..progress import Progress
+from ..render import PREVIEW_FILE
+from ..report_style import STYLE
+from ..settings import config_of
+from .correction import Correction
+from .session import Review
+
+_PAGE_FILES = {
+    "/": ("page.html", "text/html; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+}
+
+
+class RenderRequest(BaseModel):
+    """What is asked of a rendering."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    has_rest: bool | None = None
+
+
+@dataclass
+class RenderState:
+    """Where the rendering stands."""
+
+    is_running: bool = False
+    done: int = 0
+    total: int = 0
+    error: str | None = None
+    """What ended the last one before its time."""
+    written: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+class ReviewPage:
+    """Answers for one folder; one rendering at a time, and no correction during it.
+
+    Args:
+        review: The folder.
+    """
+
+    def __init__(self, review: Review) -> None:
+        self.review = review
+        self.render_state = RenderState()
+        self._lock = threading.Lock()
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the page shows."""
+        with self._lock:
+            document = self.review.document()
+            manifest = self.review.manifest
+            source = manifest.source
+            for person in document["people"]:
+                person["color"] = _css(color_of_track(person["id"]))
+                person["ink"] = _css(text_color_on(color_of_track(person["id"])))
+            times = self.review.times if source.is_variable_rate else None
+            preview = self.review.folder / PREVIEW_FILE
+            return document | {
+                "frame_rate": source.frame_rate,
+                "has_rest": config_of(manifest.settings).output.has_rest,
+                "width": source.width,
+                "height": source.height,
+                "frame_times_s": times and [float(time) for time in times],
+                # A new preview has a new address: the browser must not show the old one.
+                "preview": f"/{PREVIEW_FILE}?v={preview.stat().st_mtime_ns}"
+                if preview.is_file()
+                else None,
+                "render": asdict(self.render_state),
+            }
+
+    def correct(self, correction: Correction) -> dict[str, Any]:
+        """Add a correction; return the new state."""
+        return self._change(lambda: self.review.correct(correction))
+
+    def undo(self) -> dict[str, Any]:
+        """Take the last correction back; return the new state."""
+        return self._change(self.review.undo)
+
+    def render(self, wanted: RenderRequest) -> dict[str, Any]:
+        """Begin to render; return the state, in which progress is told from now on."""
+
+        def begin() -> None:
+            self.render_state = RenderState(is_running=True)
+            threading.Thread(target=self._render, args=(wanted.has_rest,), daemon=True).start()
+
+        return self._change(begin)
+
+    def progress(self) -> RenderState:
+        """Return where the rendering stands."""
+        return self.render_state
+
+    def preview(self) -> Response:
+        """Return the preview, or the part of it that is asked for."""
+        path = self.review.folder / PREVIEW_FILE
+        # A link could lead out of the folder.
+        if not path.is_file() or path.is_symlink():
+            return JSONResponse({"error": "there is no preview"}, status_code=404)
+        return FileResponse(path, media_type="video/mp4")
+
+    def _change(self, change: Callable[[], object]) -> dict[str, Any]:
+        with self._lock:
+            if self.render_state.is_running:
+                raise OptionError("the streams are being rendered: wait until that is done")
+            change()
+        return self.state()
+
+    def _render(self, has_rest: bool | None) -> None:
+        state = self.render_state
+
+        def report(progress: Progress) -> None:
+            state.done, state.total = progress.done, progress.total or 0
+
+        try:
+            rendered = self.review.render(report, has_rest=has_rest)
+            state.written, state.removed = rendered.written, rendered.removed
+        except InstMattVideoError as error:
+            state.error = str(error)
+        finally:
+            state.is_running = False
+
+
+def create_app(review: Review) -> FastAPI:
+    """Return the application of one folder, not guarded yet."""
+    page = ReviewPage(review)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(InstMattVideoError, _tell)
+    for address, (name, media_type) in _PAGE_FILES.items():
+        app.add_api_route(address, _file_server(name, media_type), methods=["GET"])
+    app.add_api_route("/style.css", lambda: Response(STYLE, media_type="text/css"), methods=["GET"])
+    app.add_api_route(f"/{PREVIEW_FILE}", page.preview, methods=["GET"])
+    app.add_api_route("/api/state", page.state, methods=["GET"])
+    app.add_api_route("/api/progress", page.progress, methods=["GET"])
+    app.add_api_route("/api/corrections", page.correct, methods=["POST"])
+    app.add_api_route("/api/undo", page.undo, methods=["POST"])
+    app.add_api_route("/api/render", page.render, methods=["POST"])
+    return app
+
+
+def _file_server(name: str, media_type: str) -> Callable[[], Response]:
+    content = files(__package__).joinpath(name).read_bytes()
+    headers = {"cache-control": "no-cache"}
+
+    def serve() -> Response:
+        return Response(content, media_type=media_type, headers=headers)
+
+    return serve
+
+
+def _tell(request: object, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, status_code=409)
+
+
+def _css(color: tuple[int, int, int]) -> str:
+    return "rgb({}, {}, {})".format(*color)

@@ -1,0 +1,237 @@
+"""An output folder under review: corrections come and go, and what changed is rendered again.
+
+Knows the manifest and the alpha store; runs no network. The command line and the page both work
+through this and nothing else.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..alpha_store import FOLDER_NAME, AlphaStore
+from ..errors import AlphaStoreError, AlphaWriteError, OptionError
+from ..identities import Cast, known_cast
+from ..manifest import Manifest, TrackRecord, load_manifest
+from ..progress import Report, ignore
+from ..publication import people_records, publish, write_people
+from ..render import PREVIEW_FILE, RenderResult, plan_streams, stream_keys, stream_ledger
+from ..settings import config_of, plain_settings
+from ..stages import StageClock
+from ..stream_ledger import StreamLedger
+from .correction import Correction
+from .corrections import corrected_cast, output_after
+from .lock import alone_in
+from .source import reopen_source
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What came of rendering again."""
+
+    manifest: Manifest
+    written: tuple[str, ...]
+    """Files that were encoded."""
+    removed: tuple[str, ...]
+    """Streams of nobody who is left."""
+
+
+class Review:
+    """An output folder under review.
+
+    The manifest is read anew for every question: page and command line may take turns.
+
+    Args:
+        folder: What a run has left.
+
+    Raises:
+        VideoOpenError: There is no manifest.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        load_manifest(folder)
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest as it stands now."""
+        return load_manifest(self.folder)
+
+    @cached_property
+    def found(self) -> Cast:
+        """Everybody before any correction.
+
+        Raises:
+            AlphaStoreError: The alphas are gone or damaged, or are of another run.
+        """
+        stitching = self.manifest.stitching
+        if stitching is None:
+            raise AlphaStoreError(
+                f"{self.folder}: its manifest does not say who was found (an online run, or an "
+                "older version): run the clip again, where there are alphas with --resume"
+            )
+        try:
+            return known_cast(self.store.records(), stitching.people, stitching.others)
+        except KeyError as error:
+            raise AlphaStoreError(
+                f"{self.folder}: manifest and alphas are of different runs: "
+                "run the clip again with --resume"
+            ) from error
+
+    @cached_property
+    def store(self) -> AlphaStore:
+        """The clip's alphas."""
+        return AlphaStore.open(self.folder / FOLDER_NAME)
+
+    @cached_property
+    def times(self) -> tuple[Fraction, ...]:
+        """When each frame is shown, in seconds."""
+        return tuple(record.time for record in self.store.records())
+
+    @property
+    def is_rendered(self) -> bool:
+        """Whether the streams show all corrections."""
+        manifest = self.manifest
+        return manifest.corrections == manifest.rendered_corrections
+
+    def cast(self) -> Cast:
+        """Return everybody after all corrections."""
+        manifest = self.manifest
+        return corrected_cast(self.found, manifest.corrections, manifest.source.frames)
+
+    def people(self) -> tuple[TrackRecord, ...]:
+        """Return everybody as they are now; files and pictures are those that were rendered."""
+        manifest = self.manifest
+        if self.is_rendered:
+            return manifest.tracks
+        rendered = {track.id: track for track in manifest.tracks}
+        bare = people_records(
+            self.cast(), manifest.source.first_frame_number, (), RenderResult({}, {}, ())
+        )
+        return tuple(
+            track.model_copy(
+                update={
+                    "file": rendered[track.id].file,
+                    "sha256": rendered[track.id].sha256,
+                    "thumbnail": rendered[track.id].thumbnail,
+                }
+            )
+            if track.id in rendered
+            else track
+            for track in bare
+        )
+
+    def correct(self, correction: Correction) -> Manifest:
+        """Add a correction; nothing is rendered yet.
+
+        Raises:
+            OptionError: It cannot be.
+            AlphaStoreError: The alphas that it needs are gone.
+        """
+        manifest = self.manifest
+        corrections = (*manifest.corrections, correction)
+        corrected_cast(self.found, corrections, manifest.source.frames)
+        return self._save(manifest, corrections)
+
+    def undo(self) -> Correction:
+        """Take the last correction back, and return it.
+
+        Raises:
+            OptionError: There is none.
+        """
+        manifest = self.manifest
+        if not manifest.corrections:
+            raise OptionError(f"{self.folder}: there is no correction to undo")
+        self._save(manifest, manifest.corrections[:-1])
+        return manifest.corrections[-1]
+
+    def render(
+        self, report: Report = ignore, source: Path | None = None, has_rest: bool | None = None
+    ) -> Rendered:
+        """Write the streams that changed, remove those of nobody, and tell of it everywhere.
+
+        A rendering that was stopped is finished by the next.
+
+        Args:
+            report: Told of every frame.
+            source: Where the clip lies, if not where it was.
+            has_rest: Write everybody else into one more stream, from now on; as before, unless
+                given.
+
+        Raises:
+            AlphaStoreError: The alphas are gone.
+            VideoOpenError: The source is gone, or is another.
+            AlphaWriteError: A stream cannot be written.
+        """
+        manifest, cast = self.manifest, self.cast()
+        config = config_of(manifest.settings)
+        if has_rest is not None:
+            config = replace(config, output=replace(config.output, has_rest=has_rest))
+        output = output_after(config.output, self.found, manifest.corrections)
+        clip, path = reopen_source(manifest.source, manifest.settings, source)
+        with clip, alone_in(self.store.folder):
+            ledger = stream_ledger(self.store)
+            plans = plan_streams(cast, clip.info, self.store.frame_count, output)
+            keys = stream_keys(plans, cast, output)
+            is_as_before = self.is_rendered and plain_settings(config) == manifest.settings
+            if is_as_before and all(ledger.has(file, key) for file, key in keys.items()):
+                return Rendered(manifest, (), ledger.prune(keys))
+            self._refuse_strangers(keys, ledger)
+            self._remove_torn()
+            sound = path if clip.info.has_audio and output.has_audio else None
+            plans, rendered = write_people(
+                clip, self.store, cast, output, self.folder, StageClock(), report, sound
+            )
+            update = {
+                # Corrections that came in the meantime stay, to be rendered next.
+                "corrections": self.manifest.corrections,
+                "rendered_corrections": manifest.corrections,
+                "settings": plain_settings(config),
+            }
+            manifest = manifest.model_copy(update=update)
+            manifest = publish(self.folder, manifest, cast, plans, rendered, output)
+            removed = stream_ledger(self.store).prune(keys)
+        return Rendered(manifest, rendered.written, removed)
+
+    def document(self) -> dict[str, Any]:
+        """Return everything that command line and page say, as JSON holds it."""
+        manifest = self.manifest
+        return {
+            "folder": str(self.folder),
+            "clip": manifest.source.name,
+            "first_frame": manifest.source.first_frame_number,
+            "frame_count": manifest.source.frame_count,
+            "cuts": list(manifest.cuts),
+            "people": [track.model_dump(mode="json") for track in self.people()],
+            "corrections": [c.model_dump(mode="json") for c in manifest.corrections],
+            "history": [str(correction) for correction in manifest.corrections],
+            "is_rendered": self.is_rendered,
+        }
+
+    def _save(self, manifest: Manifest, corrections: tuple[Correction, ...]) -> Manifest:
+        changed = manifest.model_copy(update={"corrections": corrections})
+        changed.save(self.folder)
+        return changed
+
+    def _remove_torn(self) -> None:
+        """Remove what a rendering that was killed left unfinished: nobody else is at work here."""
+        for path in self.folder.glob(".*.partial"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def _refuse_strangers(self, files: Iterable[str], ledger: StreamLedger) -> None:
+        """Raise rather than replace a file that no run of ours has made."""
+        ours = {PREVIEW_FILE, *(track.file for track in self.manifest.tracks)}
+        for file in files:
+            if file not in ours and not ledger.knows(file) and (self.folder / file).exists():
+                raise AlphaWriteError(
+                    f"{self.folder / file} is in the way, and is no stream of this clip: "
+                    "move it elsewhere"
+                )

@@ -1,0 +1,67 @@
+"""The clip of an output folder, opened again: it must be the one that was matted.
+
+Knows manifests and sources; knows nothing of people.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import VideoOpenError
+from ..manifest import SourceRecord
+from ..media.source import FrameSource, is_pattern, open_source
+from ..settings import config_of
+from ..stream_ledger import sha256_of
+
+
+def find_source(record: SourceRecord, moved_to: Path | None = None) -> Path:
+    """Return where a clip lies now.
+
+    Args:
+        record: The clip, as the manifest tells of it.
+        moved_to: Where it lies, if not where it was.
+
+    Raises:
+        VideoOpenError: It is gone, or was a stream that cannot be read again.
+    """
+    if moved_to is None and record.absolute_path is None and record.path in (None, "-"):
+        raise VideoOpenError(
+            f"{record.name} came as a stream, which cannot be read again: name a file with --source"
+        )
+    given = moved_to or Path(record.absolute_path or record.path or "")
+    if not (given.is_file() or given.is_dir() or is_pattern(str(given))):
+        raise VideoOpenError(
+            f"{given} is not there any more: name the clip's new place with --source"
+        )
+    return given
+
+
+def reopen_source(
+    record: SourceRecord, settings: dict[str, object], moved_to: Path | None = None
+) -> tuple[FrameSource, Path]:
+    """Return a clip opened again, and where it lies.
+
+    Args:
+        record: The clip, as the manifest tells of it.
+        settings: The run's settings: a folder of pictures has its rate from there.
+        moved_to: Where it lies, if not where it was.
+
+    Raises:
+        VideoOpenError: It is gone, unreadable, or another than was matted.
+    """
+    path = find_source(record, moved_to)
+    if record.sha256 is not None and sha256_of(path) != record.sha256:
+        raise VideoOpenError(
+            f"{path} has changed since it was matted (its SHA-256 is another): run the clip again"
+        )
+    clip = open_source(path, frame_rate=config_of(settings).frame_rate)
+    info = clip.info
+    found = (info.width, info.height, info.first_frame_number)
+    known = (record.width, record.height, record.first_frame_number)
+    is_short = record.sha256 is None and (info.frame_count or 0) < record.frame_count
+    if found != known or is_short:
+        clip.close()
+        raise VideoOpenError(
+            f"{path} has changed since it was matted (size, numbering or length): run it again"
+        )
+    return clip, path

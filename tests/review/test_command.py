@@ -1,0 +1,86 @@
+"""`instmatt-video tracks` from its arguments to its exit status."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from instmatt_video.cli import main
+
+
+def test_list_and_show(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tracks", str(folder), "list"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["No.", "name", "from", "to", "frames", "score", "stream"]
+    assert rows[2] == ["2", "person_02", "7", "20", "14", "0.90", "person_02_02.mkv"]
+    assert main(["tracks", str(folder), "show", "3"]) == 0
+    assert "seen     25–40" in capsys.readouterr().out
+    assert main(["tracks", str(folder), "show", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["spans"] == [[25, 40]]
+    shutil.rmtree(folder / "alphas")
+    assert main(["tracks", str(folder), "list"]) == 0
+
+
+def test_corrections_one_after_the_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ["split", "1@10"],
+        ["merge", "3", "2"],
+        ["swap", "1", "4@12", "--quiet"],
+        ["rename", "4", "Anna B."],
+        ["drop", "1"],
+    ):
+        assert main(["tracks", str(folder), *words]) == 0, words
+    spoken = capsys.readouterr()
+    assert spoken.out == "" and "split 1 at frame 10" in spoken.err
+    assert f"not rendered yet: instmatt-video tracks {folder} render" in spoken.err
+    assert main(["tracks", str(folder), "undo", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [c["kind"] for c in document["corrections"]] == ["split", "merge", "swap", "rename"]
+    assert document["history"][-1] == "rename 4 to Anna B."
+    assert [(p["id"], p["name"]) for p in document["people"]] == [
+        (1, "person_01"),
+        (3, "person_03"),
+        (4, "Anna B."),
+    ]
+    assert document["is_rendered"] is False
+    assert main(["tracks", str(folder), "render", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["is_rendered"] is True
+    assert "Anna B._04.mkv" in document["written"]
+    assert document["removed"] == ["person_02_02.mkv"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["merge", "1", "9"], 2, "there is no person 9; there is 1, 2, 3"),
+        (["show", "9"], 2, "there is no person 9"),
+        (["split", "1@99"], 2, "frame 99 is outside the clip, whose frames are 1 to 40"),
+        (["split", "1"], 2, "'1' is no person at a frame, as 2@120"),
+        (["drop", "anna"], 2, "'anna' is no number of a person"),
+        (["rename", "1", ""], 2, "name"),
+        (["undo"], 2, "there is no correction to undo"),
+        (["render", "--source", "nowhere.mp4"], 3, "nowhere.mp4 is not there any more"),
+        (["explode"], 2, "invalid choice"),
+    ],
+)
+def test_errors(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    status: int,
+    message: str,
+) -> None:
+    before = (folder / "manifest.json").read_bytes()
+    assert main(["tracks", str(folder), *words]) == status
+    spoken = capsys.readouterr()
+    assert message in spoken.err and "Traceback" not in spoken.err
+    assert (folder / "manifest.json").read_bytes() == before
+
+
+def test_a_folder_of_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tracks", str(tmp_path), "list"]) == 3
+    assert "it is no output of this program" in capsys.readouterr().err

@@ -1,0 +1,303 @@
+"""Corrections of a real output folder, and what is rendered of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from instmatt_video import matte_video
+from instmatt_video.config import MatteConfig, OutputConfig, RunConfig
+from instmatt_video.errors import AlphaStoreError, AlphaWriteError, OptionError, VideoOpenError
+from instmatt_video.manifest import load_manifest
+from instmatt_video.media.alpha_reader import read_alpha
+from instmatt_video.review.correction import Drop, Merge, Rename, Split, Swap
+from instmatt_video.review.lock import alone_in
+from instmatt_video.review.session import Review
+from tests.review.conftest import FRAMES, LIGHT
+from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, boxes_at, picture
+
+ONE, TWO, THREE = "person_01_01.mkv", "person_02_02.mkv", "person_03_03.mkv"
+
+
+def alphas(path: Path) -> np.ndarray:
+    return np.stack(list(read_alpha(path)))
+
+
+def truth(*people: tuple[int, range]) -> np.ndarray:
+    """Return the mattes of people of the made clip, each in some frames, from 0."""
+    found = np.zeros((FRAMES, SIZE[1], SIZE[0]), np.float32)
+    for person, frames in people:
+        for frame in frames:
+            if person in boxes_at(frame):
+                left, top, right, bottom = boxes_at(frame)[person]
+                found[frame, top:bottom, left:right] = 1
+    return found
+
+
+def close(one: np.ndarray, two: np.ndarray) -> bool:
+    return bool(np.abs(one - two).mean(axis=(1, 2)).max() < 0.002)
+
+
+def streams(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.mkv"))}
+
+
+def test_a_merge_writes_one_stream_and_removes_the_other(folder: Path) -> None:
+    before = streams(folder)
+    review = Review(folder)
+    review.correct(Merge(track=3, other=2))
+    assert streams(folder) == before and not review.is_rendered
+    rendered = review.render()
+    assert rendered.written == (THREE, "preview.mp4") and rendered.removed == (TWO,)
+    assert streams(folder).keys() == {ONE, THREE}
+    assert streams(folder)[ONE] == before[ONE]
+    everywhere = range(FRAMES)
+    assert close(alphas(folder / THREE), truth((1, everywhere), (2, everywhere)))
+    manifest = load_manifest(folder)
+    assert [(t.id, t.spans) for t in manifest.tracks] == [(1, ((1, 40),)), (3, ((7, 20), (25, 40)))]
+    assert manifest.rendered_corrections == manifest.corrections == (Merge(track=3, other=2),)
+    assert review.is_rendered
+    rows = np.loadtxt(folder / "tracks.txt", delimiter=",")
+    assert set(rows[:, 1]) == {1, 3} and (rows[:, 1] == 3).sum() == 30
+    page = (folder / "report.html").read_text()
+    assert THREE in page and TWO not in page
+    assert all(track.thumbnail for track in manifest.tracks)
+
+
+def test_undone_and_rendered_everything_is_as_before(folder: Path, matted: Path) -> None:
+    review = Review(folder)
+    review.correct(Split(track=1, frame=10))
+    review.correct(Swap(track=2, other=4, frame=12))
+    review.render()
+    assert streams(folder) != streams(matted / "out" / "walk")
+    assert review.undo() == Swap(track=2, other=4, frame=12)
+    assert [c.kind for c in review.manifest.corrections] == ["split"]
+    review.undo()
+    with pytest.raises(OptionError, match="no correction to undo"):
+        review.undo()
+    review.render()
+    assert streams(folder) == streams(matted / "out" / "walk")
+    name = "tracks.txt"
+    assert (folder / name).read_text() == (matted / "out" / "walk" / name).read_text()
+    first, again = load_manifest(matted / "out" / "walk"), load_manifest(folder)
+    assert again.tracks == first.tracks and again.settings == first.settings
+
+
+def test_a_tracklet_is_divided_at_the_frame(folder: Path) -> None:
+    review = Review(folder)
+    review.correct(Split(track=1, frame=11))
+    review.correct(Swap(track=2, other=4, frame=16))
+    assert [t.id for t in review.people()] == [1, 2, 3, 4]
+    review.render()
+    # Frame 11 is number 10 from 0, and frame 16 is number 15.
+    assert close(alphas(folder / ONE), truth((0, range(10))))
+    assert close(alphas(folder / TWO), truth((1, range(15)), (0, range(15, FRAMES))))
+    late = folder / "person_04_04.mkv"
+    assert close(alphas(late), truth((0, range(10, 15)), (1, range(15, FRAMES))))
+
+
+def test_a_renamed_stream_is_not_encoded_again(folder: Path) -> None:
+    content = (folder / TWO).read_bytes()
+    review = Review(folder)
+    review.correct(Rename(track=2, name="Anna"))
+    assert review.render().written == ("preview.mp4",), "names are drawn in the preview"
+    assert (folder / "Anna_02.mkv").read_bytes() == content
+    assert not (folder / TWO).exists()
+    assert load_manifest(folder).tracks[1].file == "Anna_02.mkv"
+
+
+def test_nothing_to_do_is_nothing_done(folder: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.is_file()}
+    rendered = Review(folder).render()
+    assert rendered.written == rendered.removed == ()
+    assert {p: p.stat().st_mtime_ns for p in folder.iterdir() if p.is_file()} == before
+
+
+def test_a_damaged_stream_is_written_again(folder: Path) -> None:
+    content = (folder / ONE).read_bytes()
+    (folder / ONE).write_bytes(b"torn")
+    assert Review(folder).render().written == (ONE,)
+    assert (folder / ONE).read_bytes() == content
+
+
+def test_who_is_dropped_is_in_the_rest_if_asked(folder: Path) -> None:
+    review = Review(folder)
+    review.correct(Drop(track=1))
+    rendered = review.render(has_rest=True)
+    assert rendered.removed == (ONE,) and rendered.written == ("rest.mkv", "preview.mp4")
+    assert close(alphas(folder / "rest.mkv"), truth((0, range(FRAMES))))
+    assert load_manifest(folder).settings["output"]["has_rest"] is True
+    assert review.render(has_rest=False).removed == ("rest.mkv",)
+
+
+def test_a_file_of_somebody_else_is_neither_removed_nor_replaced(folder: Path) -> None:
+    review = Review(folder)
+    (folder / "person_04_04.mkv").write_text("mine")
+    (folder / TWO).write_text("changed by hand")
+    review.correct(Split(track=1, frame=10))
+    with pytest.raises(AlphaWriteError, match=r"person_04_04\.mkv is in the way"):
+        review.render()
+    (folder / "person_04_04.mkv").rename(folder / "notes.txt")
+    review.undo()
+    review.correct(Drop(track=2))
+    assert review.render().removed == ()
+    assert (folder / TWO).read_text() == "changed by hand"
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_ledger_cannot_lead_out_of_the_folder(folder: Path) -> None:
+    outside = folder.parent / "precious.mkv"
+    outside.write_text("precious")
+    line = {"file": "../precious.mkv", "key": "", "sha256": None}
+    with (folder / "alphas" / "streams.jsonl").open("a") as ledger:
+        ledger.write(json.dumps(line) + "\n")
+    Review(folder).render()
+    assert outside.read_text() == "precious"
+
+
+def test_a_killed_rendering_is_finished_by_the_next(folder: Path) -> None:
+    review = Review(folder)
+    review.correct(Merge(track=3, other=2))
+    # The process dies without a word in the middle of the clip.
+    code = (
+        "import os, sys; from pathlib import Path; "
+        "from instmatt_video.review.session import Review; "
+        "Review(Path(sys.argv[1])).render(lambda p: os._exit(9) if p.done == 12 else None)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(folder)]).returncode == 9
+    assert list(folder.glob(".*.partial"))
+    assert not review.is_rendered and (folder / TWO).exists()
+    review.undo()
+    assert review.render().removed == ()
+    assert not list(folder.glob(".*.partial"))
+    everywhere = range(FRAMES)
+    assert close(alphas(folder / TWO), truth((1, everywhere)))
+    assert close(alphas(folder / THREE), truth((2, everywhere)))
+
+
+def test_one_rendering_at_a_time(folder: Path) -> None:
+    with (
+        alone_in(folder / "alphas"),
+        pytest.raises(OptionError, match="rendered by another process"),
+    ):
+        Review(folder).render()
+
+
+def test_a_run_that_goes_on_keeps_the_corrections(folder: Path, matted: Path) -> None:
+    Review(folder).correct(Merge(track=3, other=2))
+    resumed = replace(LIGHT, run=RunConfig(is_resumed=True))
+    clip = matted / "walk.mp4"
+    manifest = matte_video(
+        clip, folder.parent, resumed, detector=ColorDetector(), matter=BoxMatter()
+    )
+    assert [track.id for track in manifest.tracks] == [1, 3]
+    assert Review(folder).is_rendered
+
+
+def test_pictures_keep_their_numbers_and_their_rate(tmp_path: Path) -> None:
+    frames = tmp_path / "shot"
+    frames.mkdir()
+    for index in range(20):
+        cv2.imwrite(str(frames / f"shot.{1001 + index}.png"), picture(index)[..., ::-1])
+    config = MatteConfig(
+        output=OutputConfig(format="png", has_preview=False), frame_rate=Fraction(30000, 1001)
+    )
+    matte_video(frames, tmp_path / "out", config, detector=ColorDetector(), matter=BoxMatter())
+    review = Review(tmp_path / "out" / "shot")
+    assert review.manifest.source.frames == range(1001, 1021)
+    with pytest.raises(OptionError, match="outside the clip, whose frames are 1001 to 1020"):
+        review.correct(Split(track=1, frame=9))
+    review.correct(Split(track=1, frame=1009))
+    review.correct(Drop(track=2))
+    rendered = review.render()
+    assert rendered.written == ("person_01", "person_03") and rendered.removed == ("person_02",)
+    assert rendered.manifest.tracks[1].spans == ((1009, 1020),)
+    assert {p.name for p in (review.folder / "person_03").iterdir()} == {
+        f"{number:06d}.png" for number in range(1001, 1021)
+    }
+    assert not (review.folder / "person_02").exists()
+    (frames / "shot.1020.png").unlink()
+    review.correct(Drop(track=3))
+    with pytest.raises(VideoOpenError, match="has changed since it was matted"):
+        review.render()
+
+
+class TestErrors:
+    def test_the_store_is_gone(self, folder: Path) -> None:
+        shutil.rmtree(folder / "alphas")
+        assert [t.id for t in Review(folder).people()] == [1, 2, 3]
+        with pytest.raises(AlphaStoreError, match="--clean removes it"):
+            Review(folder).correct(Drop(track=1))
+
+    def test_the_store_is_damaged(self, folder: Path) -> None:
+        next((folder / "alphas").glob("*.chunk")).write_bytes(b"torn")
+        with pytest.raises(AlphaStoreError, match="again with --resume"):
+            Review(folder).correct(Drop(track=1))
+
+    def test_the_store_is_of_another_run(self, folder: Path) -> None:
+        manifest = load_manifest(folder)
+        assert manifest.stitching is not None
+        other = manifest.stitching.model_copy(update={"people": ((98,), (99,))})
+        manifest.model_copy(update={"stitching": other}).save(folder)
+        with pytest.raises(AlphaStoreError, match="of different runs"):
+            Review(folder).correct(Drop(track=1))
+
+    def test_the_source_is_gone_or_another(self, folder: Path, matted: Path) -> None:
+        manifest = load_manifest(folder)
+        moved = folder.parent / "moved.mp4"
+        source = manifest.source.model_copy(update={"absolute_path": str(moved)})
+        manifest.model_copy(update={"source": source}).save(folder)
+        review = Review(folder)
+        review.correct(Drop(track=2))
+        with pytest.raises(VideoOpenError, match=r"not there any more.*--source"):
+            review.render()
+        shutil.copy(matted / "walk.mp4", moved)
+        with moved.open("ab") as file:
+            file.write(b"x")
+        with pytest.raises(VideoOpenError, match="has changed since it was matted"):
+            review.render()
+        assert review.render(source=matted / "walk.mp4").removed == (TWO,)
+
+    def test_a_stream_cannot_be_read_again(self, folder: Path) -> None:
+        manifest = load_manifest(folder)
+        source = manifest.source.model_copy(update={"absolute_path": None, "path": "-"})
+        manifest.model_copy(update={"source": source}).save(folder)
+        with pytest.raises(VideoOpenError, match="came as a stream"):
+            Review(folder).render()
+
+    def test_no_output_of_ours(self, tmp_path: Path) -> None:
+        with pytest.raises(VideoOpenError, match=r"no manifest\.json"):
+            Review(tmp_path)
+
+    def test_an_older_manifest_can_be_read_but_not_corrected(self, folder: Path) -> None:
+        path = folder / "manifest.json"
+        data = json.loads(path.read_text())
+        for name in ("stitching", "corrections", "rendered_corrections"):
+            del data[name]
+        del data["source"]["first_frame_number"], data["source"]["absolute_path"]
+        path.write_text(json.dumps(data))
+        review = Review(folder)
+        assert [t.id for t in review.people()] == [1, 2, 3]
+        with pytest.raises(AlphaStoreError, match="older version"):
+            review.correct(Drop(track=1))
+
+    def test_corrections_that_were_written_by_hand_are_checked(self, folder: Path) -> None:
+        path = folder / "manifest.json"
+        data = json.loads(path.read_text())
+        data["corrections"] = [{"kind": "split", "track": 1, "frame": "x"}]
+        path.write_text(json.dumps(data))
+        with pytest.raises(VideoOpenError, match=r"corrections\.0\.split\.frame"):
+            Review(folder)
+        data["corrections"] = [{"kind": "drop", "track": 9}]
+        path.write_text(json.dumps(data))
+        with pytest.raises(OptionError, match="there is no person 9"):
+            Review(folder).people()
