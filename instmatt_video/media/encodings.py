@@ -29,7 +29,9 @@ class Encoding:
     """What the frames read back as."""
     options: dict[str, str] = field(default_factory=dict)
     gop_size: int = 1
-    """Frames from key frame to key frame; at 1 a blank frame's packet can be written again."""
+    """Frames from key frame to key frame."""
+    key_frame_numbers: int = 1
+    """How many numbers the codec gives its key frames in turn."""
     alpha_tolerance: float = 0.0
     """Mean alpha error that verification allows, 0..1, where the person is."""
     is_full_range: bool = False
@@ -116,6 +118,7 @@ def _matte_mp4(info: ClipInfo, quality: int) -> tuple[Encoding, type[Canvas]]:
             # Looking ahead costs more than a matte's few moving edges.
             options={"crf": str(quality), "preset": "superfast", "tune": "zerolatency"},
             gop_size=max(1, round(info.frame_rate)),
+            key_frame_numbers=2,
             alpha_tolerance=0.03,
         ),
         MatteCanvas,

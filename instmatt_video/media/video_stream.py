@@ -14,12 +14,14 @@ import av
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
+from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from ..errors import AlphaWriteError
 from .alpha_reader import AlphaReader
 from .alpha_stream import AlphaStream
 from .audio_copy import AudioCopy
+from .blank_packets import BlankPackets
 from .canvas import Canvas
 from .color import tag_codec
 from .encodings import Encoding
@@ -43,7 +45,9 @@ class VideoAlphaStream(AlphaStream):
         self._encoding = encoding
         self._canvas = canvas
         self._audio = audio
-        self._blank_packet: bytes | None = None
+        self._blanks = BlankPackets(encoding.key_frame_numbers)
+        self._is_repeating = False
+        """The last frame is one that the encoder has not seen."""
         self._duration = max(1, round(1 / (info.frame_rate * info.time_base)))
         with self._named_errors():
             self._container = self._open_container()
@@ -88,27 +92,37 @@ class VideoAlphaStream(AlphaStream):
         return stream
 
     def _write(self, tick: int, layer: Layer | None) -> None:
-        if layer is None and self._blank_packet is not None:
-            packet = Packet(self._blank_packet)
+        if layer is None and (packet := self._blanks.again()) is not None:
             packet.stream = self._stream
             packet.time_base = self.info.time_base
             packet.pts = packet.dts = tick
             packet.duration = self._duration
-            packet.is_keyframe = True
+            self._is_repeating = True
             self._mux([packet], tick)
             return
         if layer is None:
             self._canvas.clear()
         else:
             self._canvas.paint(layer)
+        # What follows a repeated packet must not depend on what the encoder saw last.
+        is_key = layer is None or self._is_repeating
+        if self._is_repeating and self._blanks.is_next_number_taken:
+            # In the place of the repeated packet before it, and never written.
+            self._encode(self._ticks[-1], is_key=True, is_blank=False)
+        packets = self._encode(tick, is_key, is_blank=layer is None)
+        self._is_repeating = False
+        self._mux(packets, tick)
+
+    def _encode(self, tick: int, is_key: bool, is_blank: bool) -> list[Packet[Stream]]:
         frame = self._canvas.frame
         frame.pts = tick
         frame.time_base = self.info.time_base
         frame.duration = self._duration
+        frame.pict_type = PictureType.I if is_key else PictureType.NONE
         packets = self._stream.encode(frame)
-        if layer is None and self._encoding.gop_size == 1 and len(packets) == 1:
-            self._blank_packet = bytes(packets[0])
-        self._mux(packets, tick)
+        for packet in packets:
+            self._blanks.note(packet, is_blank)
+        return packets
 
     def _mux(self, packets: list[Packet[Stream]], tick: int) -> None:
         self._container.mux(packets)

@@ -136,16 +136,3 @@ def test_sound_that_does_not_fit_is_left_out_with_a_warning(
         stream.write(Fraction(0), soft_layer())
     assert stream.warnings == ["sound left out: aac does not go into a webm file"]
     assert not open_source(path).info.has_audio
-
-
-def test_a_blank_frame_is_encoded_once(tmp_path: Path) -> None:
-    path = tmp_path / "person_01.mov"
-    with open_alpha_stream("prores4444", path, INFO) as stream:
-        stream.write(Fraction(0), None)
-        encoded = stream._blank_packet  # type: ignore[attr-defined]
-        for k in range(1, 30):
-            stream.write(k * 1001 * INFO.time_base, None)
-        assert stream._blank_packet is encoded  # type: ignore[attr-defined]
-    with av.open(path) as container:
-        packets = {bytes(packet) for packet in container.demux(video=0) if packet.size}
-    assert packets == {encoded}
