@@ -104,7 +104,7 @@ def load_networks(
         choice = create_detector(
             config.detection.detector,
             device,
-            (info.height, info.width),
+            info,
             compact=loaded.compact if loaded else None,
         )
         detector, reason = choice.detector, choice.reason

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from instmatt_video.models.person_detector import PersonDetector
 
+    from ..media.frame import ClipInfo
+
 ImageArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
@@ -61,7 +63,7 @@ class DetectorChoice:
 def create_detector(
     spec: str,
     device: torch.device | str = "cpu",
-    frame_shape: tuple[int, int] | None = None,
+    clip: ClipInfo | None = None,
     compact: PersonDetector | None = None,
 ) -> DetectorChoice:
     """Return the detector that `spec` names.
@@ -69,7 +71,7 @@ def create_detector(
     Args:
         spec: `auto`, `compact`, `maskrcnn` or `masks:DIR`.
         device: Where networks run.
-        frame_shape: Height and width of the clip, against which masks from disk are checked.
+        clip: What masks from disk must fit: size, number of frames and their numbering.
         compact: The embedded detector's network, where it is in memory already.
 
     Raises:
@@ -78,12 +80,8 @@ def create_detector(
         MaskReadError: The folder of masks cannot be used.
     """
     if spec.startswith("masks:"):
-        from .masks_from_disk import MasksFromDisk
-
         folder = Path(spec.removeprefix("masks:"))
-        return DetectorChoice(
-            MasksFromDisk(folder, frame_shape), f"Instance masks are read from {folder}."
-        )
+        return DetectorChoice(_masks_from(folder, clip), f"Instance masks are read from {folder}.")
     if spec == "compact":
         return DetectorChoice(
             _compact(device, compact), "The embedded compact detector was asked for."
@@ -93,6 +91,17 @@ def create_detector(
     if spec == "auto":
         return _choose(device, compact)
     raise OptionError(f"detector {spec!r} is unknown: use auto, compact, maskrcnn or masks:DIR")
+
+
+def _masks_from(folder: Path, clip: ClipInfo | None) -> Detector:
+    from .masks_from_disk import MasksFromDisk
+
+    if clip is None:
+        return MasksFromDisk(folder)
+    masks = MasksFromDisk(folder, (clip.height, clip.width), clip.first_frame_number)
+    if clip.frame_count is not None:
+        masks.check_length(clip.frame_count)
+    return masks
 
 
 def _choose(device: torch.device | str, compact: PersonDetector | None) -> DetectorChoice:
