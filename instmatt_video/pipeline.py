@@ -11,7 +11,6 @@ import logging
 import shutil
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,36 +21,27 @@ from .analysis import analyse
 from .config import MatteConfig
 from .detection.detector import Detector
 from .errors import AlphaWriteError, OptionError
-from .identities import Cast, cast_of
+from .gap_filling import fill_gaps
+from .identities import cast_of
 from .manifest import FILE_NAME as MANIFEST_FILE
-from .manifest import (
-    Manifest,
-    SourceRecord,
-    StageRecord,
-    TrackRecord,
-    load_manifest,
-)
+from .manifest import Manifest, StitchRecord, load_manifest
 from .matter import Matter
-from .media.formats import FORMATS, check_format
+from .media.formats import check_format
 from .media.source import FrameSource, open_source
 from .networks import NetworkProvider, Networks, load_networks
 from .online import stream_online
 from .online_streams import OnlineStreams
 from .people_finder import PeopleFinder
 from .progress import Report, ignore
-from .render import PREVIEW_FILE, RenderResult, check_output, plan_streams, render
-from .report import render_report
-from .settings import plain_settings
+from .publication import TRACKS_FILE, describe_run, publish, stitch_record, write_people
+from .render import PREVIEW_FILE, check_output
+from .report import FILE_NAME as REPORT_FILE
+from .review.correction import Correction
+from .review.corrections import corrected_cast, output_after
 from .stages import StageClock
 from .stream_ledger import sha256_of
-from .stream_writers import StreamPlan
-from .tracks_file import write_tracks
-from .whole_file import write_whole
 
 logger = logging.getLogger(__name__)
-
-TRACKS_FILE = "tracks.txt"
-REPORT_FILE = "report.html"
 
 
 def matte_video(
@@ -103,6 +93,8 @@ def matte_video(
         origin = checksum or str(source)
         sound = Path(source) if clip.info.has_audio and config.output.has_audio else None
         store = AlphaStore(folder / FOLDER_NAME, fingerprint_of(clip, origin, config, networks))
+        stitching: StitchRecord | None = None
+        corrections: tuple[Correction, ...] = ()
         if config.run.is_online:
             tracks_file = folder / TRACKS_FILE
             streams = OnlineStreams(clip.info, config.output, folder, clock, sound, tracks_file)
@@ -110,7 +102,8 @@ def matte_video(
             cast, plans, rendered = online.cast, list(online.plans), online.rendered
             frame_count = online.frame_count
         else:
-            if not (config.run.is_resumed and store.resume()):
+            is_going_on = config.run.is_resumed and store.resume()
+            if not is_going_on:
                 store.create()
             if not store.is_complete:
                 analyse(
@@ -123,14 +116,18 @@ def matte_video(
             if not frame_count:
                 raise AlphaWriteError(f"{clip.info.name} has no frame that could be read")
 
-            cast = cast_of(store.records(), finder.tracker.finish())
-            plans = plan_streams(cast, clip.info, frame_count, config.output)
-            rendered = render(
-                clip, store, cast, plans, config.output, folder, clock, report, audio_from=sound
-            )
-            write_tracks(folder / TRACKS_FILE, store.records(), cast)
+            believed = finder.tracker.finish()
+            found = cast_of(store.records(), believed)
+            if fill_gaps(clip, store, found, networks.matter):
+                found = cast_of(store.records(), believed)
+            stitching = stitch_record(found)
+            corrections = _earlier_corrections(folder) if is_going_on else corrections
+            first = clip.info.first_frame_number
+            cast = corrected_cast(found, corrections, range(first, first + frame_count))
+            output = output_after(config.output, found, corrections)
+            plans, rendered = write_people(clip, store, cast, output, folder, clock, report, sound)
 
-        manifest = _describe(
+        manifest = describe_run(
             clip,
             source,
             checksum,
@@ -138,17 +135,21 @@ def matte_video(
             networks,
             frame_count,
             store.size_bytes,
-            cast,
-            plans,
-            rendered,
+            cast.cuts,
             clock,
+            time.monotonic() - started,
+            stitching,
+            corrections,
         )
-        manifest = manifest.model_copy(update={"wall_s": round(time.monotonic() - started, 3)})
-        _write_report(folder, manifest, config, clip)
-        manifest.save(folder)
+        manifest = publish(folder, manifest, cast, plans, rendered, config.output)
         if config.run.is_cleaned:
             store.remove()
     return manifest
+
+
+def _earlier_corrections(folder: Path) -> tuple[Correction, ...]:
+    """Return what people have corrected since an earlier run, which goes on."""
+    return load_manifest(folder).corrections if (folder / MANIFEST_FILE).is_file() else ()
 
 
 def refuse_earlier(folder: Path, config: MatteConfig) -> None:
@@ -201,89 +202,3 @@ def fingerprint_of(
         "interval of detection": config.detection.detect_every,
         **{f"setting of matting ({key})": value for key, value in matting.items()},
     }
-
-
-def _describe(
-    clip: FrameSource,
-    source: str | Path,
-    checksum: str | None,
-    config: MatteConfig,
-    networks: Networks,
-    frame_count: int,
-    store_bytes: int,
-    cast: Cast,
-    plans: list[StreamPlan],
-    rendered: RenderResult,
-    clock: StageClock,
-) -> Manifest:
-    info, first_number = clip.info, clip.info.first_frame_number
-    files = {plan.track_id: plan.file for plan in plans}
-    spec = FORMATS[config.output.format]
-    if not info.has_audio:
-        audio = "the clip has none"
-    elif not config.output.has_audio:
-        audio = "left out, as asked"
-    else:
-        audio = "copied" if spec.has_audio else f"left out: {spec.name} holds no sound"
-    return Manifest(
-        program_version=__version__,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        source=SourceRecord(
-            name=info.name,
-            path=str(source),
-            sha256=checksum,
-            width=info.width,
-            height=info.height,
-            frame_rate=str(info.frame_rate),
-            frame_count=frame_count,
-            duration_s=float(info.duration_s or frame_count / info.frame_rate),
-            color_primaries=info.color.primaries,
-            color_transfer=info.color.transfer,
-            color_matrix=info.color.matrix,
-            is_full_range=info.color.is_full_range,
-            bit_depth=info.bit_depth,
-            rotation_deg=info.rotation_deg,
-            timecode=info.timecode,
-            has_audio=info.has_audio,
-            is_variable_rate=info.is_variable_rate,
-        ),
-        settings=plain_settings(config),
-        detector=networks.detector.name,
-        detector_reason=networks.reason,
-        weights=networks.weights,
-        device=str(networks.matter.device),
-        precision=str(networks.matter.precision).removeprefix("torch."),
-        format=config.output.format,
-        audio=audio,
-        stages=tuple(
-            StageRecord(name=name, busy_s=round(busy, 3), frames=clock.items[name])
-            for name, busy in clock.busy_s.items()
-        ),
-        wall_s=0.0,
-        alpha_store_bytes=store_bytes,
-        warnings=(*clip.warnings, *rendered.warnings),
-        cuts=tuple(cut + first_number for cut in cast.cuts),
-        tracks=tuple(
-            TrackRecord(
-                id=identity.track_id,
-                name=identity.name,
-                file=files.get(identity.track_id),
-                first_frame=int(identity.visible[0]) + first_number,
-                last_frame=int(identity.visible[-1]) + first_number,
-                frames_visible=len(identity.visible),
-                spans=tuple((a + first_number, b + first_number) for a, b in identity.spans),
-                mean_score=round(identity.mean_score, 4),
-                thumbnail=rendered.thumbnails.get(identity.track_id, ""),
-                sha256=rendered.checksums.get(files.get(identity.track_id, "")),
-            )
-            for identity in cast.identities
-        ),
-    )
-
-
-def _write_report(folder: Path, manifest: Manifest, config: MatteConfig, clip: FrameSource) -> None:
-    if not config.output.has_report:
-        return
-    preview = PREVIEW_FILE if config.output.has_preview else None
-    page = render_report(manifest, first_frame=clip.info.first_frame_number, preview_file=preview)
-    write_whole(folder / REPORT_FILE, page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,7 +36,12 @@ def picture(frame: int) -> np.ndarray:
     return image
 
 
-def write_clip(path: Path, frames: int = 40, has_audio: bool = False) -> Path:
+def write_clip(
+    path: Path,
+    frames: int = 40,
+    has_audio: bool = False,
+    picture: Callable[[int], np.ndarray] = picture,
+) -> Path:
     with av.open(path, "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"crf": "4", "preset": "fast"})
         stream.width, stream.height = SIZE
