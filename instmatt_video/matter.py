@@ -26,6 +26,7 @@ from .crops import GRID_PX, Cluster, Rectangle, plan_clusters
 from .detection.detections import Detections
 from .detection.paste import resample_mask
 from .device import choose_device, choose_precision
+from .media.color_noise import FINE
 from .source_resolution import enlarge_to_source, solve_at_source
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Matter:
         context: Margin of a crop, as a share of the person's longer side.
         has_refinement: Run the multi-instance refinement where people share a crop.
         has_solved_edges: Solve the uncertain band from the picture's colours (closed form).
+        color_noise: Standard deviation of the colours' errors, of 0..1, that edges must not follow.
         batch_size: People that go through the network at once; halved when memory runs out.
     """
 
@@ -76,6 +78,7 @@ class Matter:
         context: float = 0.3,
         has_refinement: bool = True,
         has_solved_edges: bool = True,
+        color_noise: float = FINE,
         batch_size: int = 8,
     ) -> None:
         self.device = device or torch.device("cpu")
@@ -85,17 +88,22 @@ class Matter:
         self.context = context
         self.has_refinement = has_refinement
         self.has_solved_edges = has_solved_edges
+        self.color_noise = color_noise
         self.batch_size = batch_size
 
     @classmethod
     def from_config(
-        cls, config: MattingConfig, network: InstanceMattingNetwork | None = None
+        cls,
+        config: MattingConfig,
+        network: InstanceMattingNetwork | None = None,
+        color_noise: float = FINE,
     ) -> Matter:
         """Return a matter with the network, device and precision that a config names.
 
         Args:
             config: What is wanted.
             network: The config's network, where it is in memory already.
+            color_noise: The source's, where the config names none.
 
         Raises:
             DeviceError: The device is not here.
@@ -112,6 +120,7 @@ class Matter:
             context=config.context,
             has_refinement=config.has_refinement,
             has_solved_edges=config.has_solved_edges,
+            color_noise=color_noise if config.color_noise is None else config.color_noise,
         )
 
     def matte(self, image: Image, people: Detections) -> list[AlphaFrame]:
@@ -182,9 +191,12 @@ class Matter:
             to_matte = _map_to_crop(area, cluster, crop)
             matte = np.ascontiguousarray(mattes[k][crop.slices])
             guide = np.ascontiguousarray(canvas[crop.slices])
-            enlarge = solve_at_source if self.has_solved_edges else enlarge_to_source
-            frames.append((area, enlarge(matte, guide, part, to_matte)))
-        return [_trimmed(rect, alpha) for rect, alpha in _share_pixels(frames)]
+            if self.has_solved_edges:
+                alpha = solve_at_source(matte, guide, part, to_matte, self.color_noise)
+            else:
+                alpha = enlarge_to_source(matte, guide, part, to_matte)
+            frames.append((area, alpha))
+        return [trim_alpha(rect.left, rect.top, alpha) for rect, alpha in _share_pixels(frames)]
 
     @torch.no_grad()
     def _run_network(self, canvas: FloatImage, masks: FloatImage, cluster: Cluster) -> FloatImage:
@@ -378,11 +390,18 @@ def _share_pixels(
     return shared
 
 
-def _trimmed(area: Rectangle, alpha: FloatImage) -> AlphaFrame:
+def trim_alpha(left: int, top: int, alpha: FloatImage) -> AlphaFrame:
+    """Return an alpha cut to where it is not 0; what is fainter than half a level is 0.
+
+    Args:
+        left: Column of the alpha's first pixel in the frame.
+        top: Row of the alpha's first pixel in the frame.
+        alpha: `(h, w)`, 0..1.
+    """
     visible = alpha > FAINTEST_ALPHA
     rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
     if not len(rows):
         return AlphaFrame(0, 0, np.zeros((0, 0), np.float32))
     part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     trimmed = np.where(visible[part], alpha[part], np.float32(0))
-    return AlphaFrame(area.left + int(columns[0]), area.top + int(rows[0]), trimmed)
+    return AlphaFrame(left + int(columns[0]), top + int(rows[0]), trimmed)

@@ -19,8 +19,7 @@ import numpy.typing as npt
 
 from ..errors import FrameDecodeError, VideoOpenError
 from ..media.frame import ClipInfo, Frame, as_eight_bit
-from ..media.live_source import LiveSource
-from ..media.source import FrameSource, open_source
+from ..media.source import FrameSource, is_stream, open_source
 from .newest import Newest
 
 logger = logging.getLogger(__name__)
@@ -87,7 +86,7 @@ class Capture:
         self._spec, self._is_looped, self._open, self._clock = spec, is_looped, open_spec, clock
         self._wait_for = wait
         self._source: FrameSource = open_spec(spec)
-        self._is_kept_alive = isinstance(self._source, LiveSource) and spec != "-"
+        self._is_kept_alive = is_stream(spec) and spec != "-"
         info = self._source.info
         self._size = fit_size(info.width, info.height, max_side_px)
         self.info: ClipInfo = replace(
@@ -163,7 +162,7 @@ class Capture:
         now_s = self._clock()
         if self._started_s is None:
             self._started_s = now_s
-        self._last_tick = max(self._last_tick + 1, int((now_s - self._started_s) / TIME_BASE))
+        self._last_tick = max(self._last_tick + 1, round((now_s - self._started_s) / TIME_BASE))
         image = _resized(as_eight_bit(frame.image), self._size)
         stamped = Frame(self._count, self._last_tick * TIME_BASE, image)
         self._count += 1

@@ -21,7 +21,7 @@ from .capture import Captured
 from .steadying import Steadier
 from .work_level import PaceKeeper, WorkLevel
 
-SURE_SCORE = 0.85
+SURE_SCORE = 0.7
 """A new person is shown at once from this score on, others when the tracker believes in them: who
 walks in shall not be cut away, and a coat on a chair shall not flash up."""
 QUICK_LOOK = 2

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ..matter import AlphaFrame
+from ..matter import AlphaFrame, trim_alpha
 
 Image = npt.NDArray[np.uint8]
 FloatImage = npt.NDArray[np.float32]
@@ -75,7 +75,7 @@ def _mixed(alpha: AlphaFrame, last: AlphaFrame, stillness: FloatImage) -> AlphaF
     bottom = max(alpha.top + alpha.alpha.shape[0], last.top + last.alpha.shape[0])
     new, old = (_on(part, left, top, right, bottom) for part in (alpha, last))
     weight = stillness[top:bottom, left:right] * np.float32(MEMORY)
-    return AlphaFrame(left, top, new + weight * (old - new))
+    return trim_alpha(left, top, new + weight * (old - new))
 
 
 def _on(part: AlphaFrame, left: int, top: int, right: int, bottom: int) -> FloatImage:

@@ -1,0 +1,106 @@
+"""The command from its words to what it shows and writes, with networks that look for colours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from instmatt_video import networks
+from instmatt_video.cli import main
+from instmatt_video.manifest import load_manifest
+from instmatt_video.media.alpha_reader import read_alpha
+from tests.live.made_live import BOXES, made_networks, write_standing_clip
+from tests.live.test_virtual_camera import StandIn
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_standing_clip(tmp_path_factory.mktemp("clips") / "two.mp4", frames=30)
+
+
+@pytest.fixture(autouse=True)
+def quick_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(networks, "load_networks", made_networks)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+
+
+def test_it_records_the_streams_of_the_main_job(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["live", "--source", str(clip), "--loop", "--frames", "8", "--json", "--quiet"]
+    assert main([*words, "--record", str(tmp_path), "--format", "matte-ffv1"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["frames"] == 8
+    assert shown["people"] == 2
+    manifest = load_manifest(tmp_path / "two")
+    assert manifest.source.frame_count >= 8
+    assert [track.file for track in manifest.tracks] == ["person_01.mkv", "person_02.mkv"]
+    for track, (left, top, right, bottom) in zip(manifest.tracks, BOXES, strict=True):
+        alphas = [np.array(alpha) for alpha in read_alpha(tmp_path / "two" / str(track.file))]
+        assert len(alphas) == manifest.source.frame_count
+        for alpha in alphas:
+            assert alpha[top + 2 : bottom - 2, left + 2 : right - 2].min() > 0.99
+            alpha[top - 2 : bottom + 2, left - 2 : right + 2] = 0
+            assert alpha.max() < 0.01
+    # What was recorded is not overwritten unless somebody says so.
+    assert main([*words, "--record", str(tmp_path)]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_the_virtual_camera_gets_the_chosen_view(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import sys
+
+    cameras: list[StandIn] = []
+
+    def make(**words: float) -> StandIn:
+        cameras.append(StandIn(int(words["width"]), int(words["height"]), words["fps"]))
+        return cameras[0]
+
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", SimpleNamespace(Camera=make))
+    words = ["live", "--source", str(clip), "--frames", "6", "--loop", "--virtual-camera"]
+    assert main([*words, "--view", "cutout", "--background", "#0047bb", "--solo", "1"]) == 0
+    assert "/dev/video9" in capsys.readouterr().err
+    assert cameras[0].is_closed
+    assert len(cameras[0].sent) == 6
+    last = cameras[0].sent[-1].astype(int)
+    (left, top, *_), (other_left, other_top, *_) = BOXES
+    assert np.abs(last[top + 8, left + 8] - (200, 40, 40)).max() <= 12
+    assert np.abs(last[other_top + 8, other_left + 8] - (0, 71, 187)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "line"),
+    [
+        pytest.param([], 2, "there is no display", id="no display"),
+        pytest.param(["--serve", "nowhere:x"], 2, "HOST:", id="no address"),
+        pytest.param(["--serve", "0", "--background", "beach"], 2, "no colour", id="background"),
+        pytest.param(["--serve", "0", "--frames", "0"], 2, "--frames", id="no frames"),
+        pytest.param(["--serve", "0", "--goal-fps", "0"], 2, "--goal-fps", id="no pace"),
+        pytest.param(["--serve", "0", "--matte-size", "3"], 2, "matte_size", id="matte size"),
+        pytest.param(["--record", "{tmp}", "--format", "gif"], 2, "gif", id="format"),
+        pytest.param(["--source", "none.mp4", "--serve", "0"], 3, "none.mp4", id="no file"),
+        pytest.param(["--source", "/dev/video97", "--serve", "0"], 3, "video97", id="no camera"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(
+    clip: Path,
+    tmp_path: Path,
+    words: list[str],
+    status: int,
+    line: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [word.replace("{tmp}", str(tmp_path)) for word in words]
+    source = [] if "--source" in words else ["--source", str(clip)]
+    assert main(["live", *source, *words]) == status
+    complaint = capsys.readouterr().err.strip().splitlines()[-1]
+    assert complaint.startswith("instmatt-video: error: ")
+    assert line in complaint
+    assert not any(tmp_path.iterdir())
