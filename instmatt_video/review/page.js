@@ -139,7 +139,8 @@ function personRow(person) {
   badge.style.color = person.ink;
   const face = person.thumbnail.startsWith("data:image/jpeg;base64,")
     ? element("img", { src: person.thumbnail, alt: "" })
-    : element("span", { className: "faceless" });
+    : element("span", { className: "faceless", textContent: person.id });
+  if (face.className) Object.assign(face.style, { background: person.color, color: person.ink });
   const seen = `${person.frames_visible} frames · score ${person.mean_score.toFixed(2)}`;
   const who = element("button", { type: "button", className: "who" }, face,
     element("strong", {}, badge, element("span", { textContent: person.name })),
@@ -219,12 +220,12 @@ function showChoice() {
   }
   const names = chosen.map((n) => state.people.find((person) => person.id === n).name);
   by("chosen").textContent = names.join(" and ") || "Nobody chosen";
-  by("hint").hidden = chosen.length === 2;
-  by("hint").textContent = chosen.length
-    ? "Click a second person to merge or swap."
-    : "Click a person in the timeline; click a second one to merge or swap.";
-  by("rename").hidden = chosen.length !== 1;
-  if (chosen.length === 1) by("name").value = names[0];
+  by("hint").textContent = [
+    "Click a person in the timeline.",
+    "Click a second person to merge or swap.",
+    "Of merged people the first that was clicked stays.",
+  ][chosen.length];
+  by("name").value = chosen.length === 1 ? names[0] : "";
   showActions();
 }
 
@@ -235,10 +236,12 @@ function showActions() {
   by("split").textContent = chosen.length === 1 ? `Split ${one} at ${number}` : "Split";
   by("drop").textContent = chosen.length === 1 ? `Drop ${one}` : "Drop";
   by("merge").textContent = chosen.length === 2 ? `Merge ${two} into ${one}` : "Merge";
-  by("swap").textContent = chosen.length === 2 ? `Swap ${one}, ${two} from ${number}` : "Swap";
+  by("swap").textContent = chosen.length === 2 ? `Swap from ${number}` : "Swap";
   for (const id of ["split", "drop"]) by(id).disabled = !isIdle || chosen.length !== 1;
   for (const id of ["merge", "swap"]) by(id).disabled = !isIdle || chosen.length !== 2;
-  by("rename").lastElementChild.disabled = !isIdle;
+  for (const field of by("rename").elements) {
+    field.disabled = !isIdle || chosen.length !== 1;
+  }
 }
 
 by("split").addEventListener("click", () =>

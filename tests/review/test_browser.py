@@ -62,12 +62,22 @@ def page(browser: Any, address: str) -> Iterator[Any]:
     page.wait_for_selector(".person")
     yield page
     page.close()
-    assert complaints == []
+    # What the server refuses, Chromium reports too.
+    assert [line for line in complaints if "409 (Conflict)" not in line] == []
 
 
 def choose(page: Any, *numbers: int) -> None:
     for number in numbers:
         page.click(f'.person[data-track="{number}"] .who')
+
+
+def wait_until(page: Any, claim: str) -> None:
+    """Wait until a claim is true; the page forbids what Playwright's own waiting would evaluate."""
+    for _ in range(300):
+        if page.evaluate(claim):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"never true: {claim}")
 
 
 def test_bars_and_a_merge_and_its_undoing(page: Any, folder: Path) -> None:
@@ -93,11 +103,11 @@ def test_bars_and_a_merge_and_its_undoing(page: Any, folder: Path) -> None:
 
 def test_a_split_at_the_playhead_a_name_and_the_rendering(page: Any, folder: Path) -> None:
     # The video shows frames, so the browser plays what the program writes.
-    page.wait_for_function("document.getElementById('video').readyState >= 2")
+    wait_until(page, "document.getElementById('video').readyState >= 2")
     assert page.eval_on_selector("#video", "v => v.videoWidth") == 160
     lane = page.locator('.person[data-track="1"] .lane').bounding_box()
     page.mouse.click(lane["x"] + lane["width"] * 10.5 / 40, lane["y"] + 5)
-    page.wait_for_function("Math.abs(document.getElementById('video').currentTime - 0.42) < 1e-3")
+    wait_until(page, "Math.abs(document.getElementById('video').currentTime - 0.42) < 1e-3")
     page.keyboard.press("ArrowRight")
     assert page.input_value("#frame") == "12"
     choose(page, 1)

@@ -78,18 +78,24 @@ def test_undone_and_rendered_everything_is_as_before(folder: Path, matted: Path)
     review.correct(Split(track=1, frame=10))
     review.correct(Swap(track=2, other=4, frame=12))
     review.render()
-    assert streams(folder) != streams(matted / "out" / "walk")
+    assert streams(folder).keys() == {ONE, TWO, THREE, "person_04_04.mkv"}
     assert review.undo() == Swap(track=2, other=4, frame=12)
     assert [c.kind for c in review.manifest.corrections] == ["split"]
     review.undo()
     with pytest.raises(OptionError, match="no correction to undo"):
         review.undo()
     review.render()
-    assert streams(folder) == streams(matted / "out" / "walk")
+    assert streams(folder).keys() == {ONE, TWO, THREE}
+    for name in (ONE, TWO, THREE):
+        # Matroska puts a random number into each file, so not their bytes.
+        assert np.array_equal(alphas(folder / name), alphas(matted / "out" / "walk" / name))
     name = "tracks.txt"
     assert (folder / name).read_text() == (matted / "out" / "walk" / name).read_text()
     first, again = load_manifest(matted / "out" / "walk"), load_manifest(folder)
-    assert again.tracks == first.tracks and again.settings == first.settings
+    assert [track.model_copy(update={"sha256": None}) for track in again.tracks] == [
+        track.model_copy(update={"sha256": None}) for track in first.tracks
+    ]
+    assert again.settings == first.settings
 
 
 def test_a_tracklet_is_divided_at_the_frame(folder: Path) -> None:
@@ -123,17 +129,18 @@ def test_nothing_to_do_is_nothing_done(folder: Path) -> None:
 
 
 def test_a_damaged_stream_is_written_again(folder: Path) -> None:
-    content = (folder / ONE).read_bytes()
     (folder / ONE).write_bytes(b"torn")
     assert Review(folder).render().written == (ONE,)
-    assert (folder / ONE).read_bytes() == content
+    assert close(alphas(folder / ONE), truth((0, range(FRAMES))))
 
 
 def test_who_is_dropped_is_in_the_rest_if_asked(folder: Path) -> None:
     review = Review(folder)
     review.correct(Drop(track=1))
     rendered = review.render(has_rest=True)
-    assert rendered.removed == (ONE,) and rendered.written == ("rest.mkv", "preview.mp4")
+    # The rest is just that person here, so the stream only gets another name.
+    assert rendered.removed == () and rendered.written == ("preview.mp4",)
+    assert streams(folder).keys() == {"rest.mkv", TWO, THREE}
     assert close(alphas(folder / "rest.mkv"), truth((0, range(FRAMES))))
     assert load_manifest(folder).settings["output"]["has_rest"] is True
     assert review.render(has_rest=False).removed == ("rest.mkv",)
