@@ -8,11 +8,14 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import torch
 
+from ..errors import VideoOpenError
 from ..manifest import FILE_NAME as MANIFEST_FILE
+from ..manifest import load_manifest
 from ..networks import NetworkProvider
 from ..pipeline import matte_video
 from ..progress import Progress, Report
@@ -38,6 +41,7 @@ def matte_clip(
             manifest = finished_manifest(job)
             if manifest is not None:
                 return Outcome.of_manifest("skipped", manifest)
+            _set_aside_if_unreadable(job.folder)
             if config.run.is_online and not (job.folder / MANIFEST_FILE).exists():
                 # What is left of an online run cannot be taken up.
                 config = replace(config, run=replace(config.run, is_overwriting=True))
@@ -47,6 +51,16 @@ def matte_clip(
         return Outcome.of_manifest("done", manifest)
     except BaseException as error:  # one bad clip never stops the rest: it is told to the user
         return Outcome.of_error(error)
+
+
+def _set_aside_if_unreadable(folder: Path) -> None:
+    """Rename a damaged manifest: the clip is made again, and corrections in it can be looked up."""
+    try:
+        load_manifest(folder)
+    except VideoOpenError:
+        path = folder / MANIFEST_FILE
+        if path.exists():
+            path.replace(path.with_suffix(".damaged"))
 
 
 def take_threads(count: int) -> None:

@@ -1,0 +1,127 @@
+"""A clip is skipped only if its output is whole and what is wanted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from instmatt_video.batch.clip_work import matte_clip
+from instmatt_video.batch.finished import finished_manifest
+from instmatt_video.batch.job import ClipJob
+from instmatt_video.config import OutputConfig
+from instmatt_video.media.alpha_reader import read_alpha
+from instmatt_video.progress import Progress, ignore
+from tests.batch.stubs import LIGHT, StubNetworks, job_of, overwriting
+from tests.synthetic_clip import write_clip
+
+FRAMES = 20
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> ClipJob:
+    folder = tmp_path_factory.mktemp("made")
+    job = job_of(write_clip(folder / "walk.mp4", FRAMES), folder / "out")
+    assert matte_clip(job, ignore, StubNetworks()).state == "done"
+    return job
+
+
+@pytest.fixture
+def job(made: ClipJob, tmp_path: Path) -> ClipJob:
+    """Return a finished clip that a test may spoil."""
+    clip = tmp_path / "walk.mp4"
+    shutil.copy(made.clip, clip)
+    shutil.copytree(made.folder, tmp_path / "out" / "walk")
+    return job_of(clip, tmp_path / "out")
+
+
+def stages_of(job: ClipJob) -> tuple[str, set[str]]:
+    """Return the state of one more run and the stages that it went through."""
+    seen: list[Progress] = []
+    outcome = matte_clip(job, seen.append, StubNetworks())
+    return outcome.state, {progress.stage for progress in seen}
+
+
+def test_a_finished_clip_is_skipped_with_its_figures(job: ClipJob) -> None:
+    outcome = matte_clip(job, ignore, StubNetworks())
+    assert (outcome.state, outcome.frames, outcome.people) == ("skipped", FRAMES, 2)
+    assert outcome.wall_s > 0
+
+
+def spoil_stream(job: ClipJob) -> None:
+    (job.folder / "person_02.mkv").write_bytes(b"cut short")
+
+
+def spoil_manifest(job: ClipJob) -> None:
+    (job.folder / "manifest.json").write_text('{"schema_version": 1')
+
+
+def lose_stream(job: ClipJob) -> None:
+    (job.folder / "person_01.mkv").unlink()
+
+
+def lose_tracks(job: ClipJob) -> None:
+    (job.folder / "tracks.txt").unlink()
+
+
+@pytest.mark.parametrize("spoil", [spoil_stream, spoil_manifest, lose_stream, lose_tracks])
+def test_what_is_not_whole_is_made_again_without_the_networks(
+    job: ClipJob, spoil: Callable[[ClipJob], None]
+) -> None:
+    spoil(job)
+    assert finished_manifest(job) is None
+    assert stages_of(job) == ("done", {"render"})
+    assert finished_manifest(job) is not None
+    assert len(list(read_alpha(job.folder / "person_02.mkv"))) == FRAMES
+
+
+def test_another_format_is_another_output(job: ClipJob) -> None:
+    output = OutputConfig(format="matte-mp4", has_preview=False, has_report=False)
+    other = replace(job, config=replace(LIGHT, output=output))
+    assert stages_of(other) == ("done", {"render"})
+    assert (job.folder / "person_01.mp4").exists()
+
+
+def test_settings_that_change_no_output_do_not_count(job: ClipJob) -> None:
+    run = replace(LIGHT.run, chunk_frames=5, is_resumed=False)
+    assert finished_manifest(replace(job, config=replace(LIGHT, run=run))) is not None
+
+
+def test_another_source_of_the_same_name_is_not_mixed_in(job: ClipJob) -> None:
+    write_clip(Path(job.clip), FRAMES + 1)
+    outcome = matte_clip(job, ignore, StubNetworks())
+    assert (outcome.state, outcome.exit_status) == ("failed", 2)
+    assert "made with another source" in (outcome.error or "")
+    outcome = matte_clip(replace(job, config=overwriting()), ignore, StubNetworks())
+    assert (outcome.state, outcome.frames) == ("done", FRAMES + 1)
+
+
+def test_overwriting_does_even_a_finished_clip_again(job: ClipJob) -> None:
+    again = replace(job, config=overwriting())
+    assert stages_of(again) == ("done", {"analyse", "render"})
+
+
+def test_an_online_run_that_broke_off_begins_again(job: ClipJob) -> None:
+    run = replace(LIGHT.run, is_resumed=False, is_online=True)
+    online = replace(job, config=replace(LIGHT, run=run))
+    (job.folder / "manifest.json").unlink()
+    assert matte_clip(online, ignore, StubNetworks()).state == "done"
+    assert matte_clip(online, ignore, StubNetworks()).state == "skipped"
+
+
+def test_a_folder_of_pictures_is_known_by_its_path(made: ClipJob, tmp_path: Path) -> None:
+    import cv2
+
+    from tests.synthetic_clip import picture
+
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for index in range(3):
+        cv2.imwrite(str(folder / f"{index:03d}.png"), picture(index)[..., ::-1])
+    job = job_of(folder, tmp_path / "out")
+    assert [matte_clip(job, ignore, StubNetworks()).state for _ in range(2)] == ["done", "skipped"]
+    moved = folder.rename(tmp_path / "else")
+    assert finished_manifest(replace(job, clip=str(moved))) is None

@@ -1,0 +1,87 @@
+"""Worker processes: each clip once, deaths survived, Ctrl-C clean."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from instmatt_video.batch.clip_work import matte_clip
+from instmatt_video.batch.job import Outcome
+from instmatt_video.batch.processes import ProcessEngine
+from instmatt_video.manifest import load_manifest
+from instmatt_video.progress import Progress, ignore
+from tests.batch.deadly import Deadly
+from tests.batch.stubs import StubNetworks, chunks_of, job_of
+from tests.synthetic_clip import write_clip
+
+FRAMES = 20
+
+
+class Notes:
+    """A `Listener` that remembers."""
+
+    def __init__(self, stops_at: int | None = None) -> None:
+        self.stops_at = stops_at
+        self.outcomes: dict[int, Outcome] = {}
+        self.starts: list[int] = []
+        self.seen: list[tuple[int, Progress]] = []
+
+    def started(self, index: int) -> None:
+        self.starts.append(index)
+
+    def progressed(self, index: int, progress: Progress) -> None:
+        self.seen.append((index, progress))
+        if self.stops_at is not None and progress.done >= self.stops_at:
+            raise KeyboardInterrupt
+
+    def finished(self, index: int, outcome: Outcome) -> None:
+        assert index not in self.outcomes
+        self.outcomes[index] = outcome
+
+
+def test_a_worker_that_dies_is_replaced_and_its_clip_goes_on(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", FRAMES)
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    marker = tmp_path / "died"
+    jobs = [job_of(path, tmp_path / "out") for path in (clip, broken)]
+    notes = Notes()
+    ProcessEngine(2, StubNetworks(dies_at=13, marker=marker)).run(jobs, notes)
+    assert marker.exists(), notes.outcomes
+    assert sorted(notes.starts) == [0, 0, 1]
+    assert notes.outcomes[0].state == "done"
+    assert notes.outcomes[1].exit_status == 3
+    assert {p.stage for i, p in notes.seen if i == 0} == {"analyse", "render"}
+    whole = job_of(clip, tmp_path / "whole")
+    assert matte_clip(whole, ignore, StubNetworks()).state == "done"
+    assert chunks_of(jobs[0]) == chunks_of(whole)
+    assert load_manifest(jobs[0].folder).tracks[0].frames_visible == FRAMES
+    assert not multiprocessing.active_children()
+
+
+def test_a_clip_that_kills_every_worker_fails_and_the_next_is_tried(tmp_path: Path) -> None:
+    jobs = [job_of(tmp_path / name, tmp_path / "out") for name in ("a.mp4", "b.mp4")]
+    notes = Notes()
+    ProcessEngine(1, Deadly()).run(jobs, notes)  # type: ignore[arg-type]
+    assert notes.starts == [0, 0, 1, 1]
+    for index in (0, 1):
+        assert notes.outcomes[index].state == "failed"
+        assert "died (exit status 7), twice" in (notes.outcomes[index].error or "")
+
+
+def test_ctrl_c_leaves_no_worker_and_keeps_whole_chunks(tmp_path: Path) -> None:
+    job = job_of(write_clip(tmp_path / "walk.mp4", 2 * FRAMES), tmp_path / "out")
+    with pytest.raises(KeyboardInterrupt):
+        ProcessEngine(1, StubNetworks()).run([job], Notes(stops_at=1))
+    assert not multiprocessing.active_children()
+    assert not list(job.folder.glob("person_*"))
+    kept = chunks_of(job)
+    assert matte_clip(job, ignore, StubNetworks()).state == "done"
+    assert kept.items() <= chunks_of(job).items()
+
+
+def test_a_worker_is_needed() -> None:
+    with pytest.raises(ValueError, match="workers must be 1 or more, not 0"):
+        ProcessEngine(0)
