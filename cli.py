@@ -162,6 +162,13 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave edges as the network drew them: faster, softer",
     )
     group.add_argument(
+        "--color-noise",
+        dest="matting.color_noise",
+        type=float,
+        metavar="STD",
+        help="errors of colours, of 0..1, that edges must not follow (default: by the coding)",
+    )
+    group.add_argument(
         "--device", dest="matting.device", metavar="NAME", help=f"{', '.join(DEVICES)}"
     )
     group.add_argument("--precision", dest="matting.precision", choices=PRECISIONS)

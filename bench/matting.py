@@ -23,6 +23,7 @@ from instmatt_video.config import MattingConfig
 from instmatt_video.edge_refinement import linear_model
 from instmatt_video.eval.imq import ImqAccumulator
 from instmatt_video.matter import Matter
+from instmatt_video.media.color_noise import CLEAN
 from instmatt_video.training.config import MattingData, read_config, resolve
 from instmatt_video.training.cutouts import CutoutLibrary
 from instmatt_video.training.matting_validation import (
@@ -128,6 +129,7 @@ def main() -> None:
         matte_size=args.matte_size,
         has_refinement=not args.no_refinement,
         has_solved_edges=not args.no_solved_edges,
+        color_noise=CLEAN,
     )
     torch.set_num_threads(2)
     counts = sorted({min(args.peers, args.pictures), args.pictures} - {0})

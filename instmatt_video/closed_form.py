@@ -21,10 +21,12 @@ CERTAIN = 0.05
 """Alpha this close to 0 or 1 is believed, unless it borders on less certain pixels."""
 BAND_PX = 2
 """How far past the uncertain pixels the edge may move."""
-EPSILON = 1e-6
-"""Variance of colour, of 0..1, below which a window says nothing of alpha."""
-PRIOR = 1e-4
-"""Pull towards the matte as it was: it decides where colour cannot, and keeps video steady."""
+PRIOR = 10.0
+"""Pull towards the matte as it was, for colours of variance 1 in their errors: it decides where
+colour cannot, and keeps video steady."""
+REACH_PX = 5.0
+"""Further from what is surely the person, colour is believed less: it would dissolve an arm of
+which the network saw little into a wall of like colour."""
 SNAP = 0.02
 """Solved alpha this close to 0 or 1 is 0 or 1."""
 TOLERANCE = 3e-4
@@ -38,7 +40,7 @@ _PLACE = np.array(
 """Which of the 25 neighbours of a window's pixel i its pixel j is, `(9, 9)`."""
 
 
-def solve_uncertain(matte: FloatImage, image: FloatImage) -> FloatImage:
+def solve_uncertain(matte: FloatImage, image: FloatImage, color_noise: float) -> FloatImage:
     """Return the matte, its uncertain band solved from the picture's colours.
 
     Pixels that are surely the person's or surely not are set to 1 and 0 and hold the solution.
@@ -46,6 +48,8 @@ def solve_uncertain(matte: FloatImage, image: FloatImage) -> FloatImage:
     Args:
         matte: `(h, w)`, 0..1.
         image: The picture, `(h, w, 3)`, 0..1.
+        color_noise: Standard deviation of the colours' errors, of 0..1: smaller differences say
+            nothing of alpha. 0.001 for clean pictures; a video coder's blocks need 0.01.
 
     Returns:
         `(h, w)`, 0..1; the matte itself where nothing is uncertain, or nothing surely the person.
@@ -60,7 +64,7 @@ def solve_uncertain(matte: FloatImage, image: FloatImage) -> FloatImage:
         max(0, int(columns.min()) - margin) : int(columns.max()) + margin + 1,
     ]
     solved = known.copy()
-    solved[part] = _solve(known[part], matte[part], image[part])
+    solved[part] = _solve(known[part], matte[part], image[part], color_noise**2)
     return solved
 
 
@@ -76,14 +80,14 @@ def _known(matte: FloatImage) -> FloatImage:
     return known
 
 
-def _solve(known: FloatImage, matte: FloatImage, image: FloatImage) -> FloatImage:
-    """Return α that minimises αᵀLα + PRIOR·|α - matte|² with the known values kept, eq. (13)."""
+def _solve(known: FloatImage, matte: FloatImage, image: FloatImage, variance: float) -> FloatImage:
+    """Return α that minimises αᵀLα + Σ p·(α - matte)² with the known values kept, eq. (13)."""
     height, width = known.shape
     is_unknown = np.isnan(known)
     pixels = np.flatnonzero(is_unknown)
     number = np.full(height * width, -1)
     number[pixels] = np.arange(len(pixels))
-    coefficients = _laplacian_rows(image, is_unknown, number, len(pixels))
+    coefficients = _laplacian_rows(image, is_unknown, number, len(pixels), variance)
 
     # Neighbours beyond the picture have no coefficient: any valid index will do for them.
     steps = np.array([dy * width + dx for dy, dx in _NEIGHBOURS])
@@ -93,12 +97,15 @@ def _solve(known: FloatImage, matte: FloatImage, image: FloatImage) -> FloatImag
     held = np.where(is_free, 0, coefficients * np.nan_to_num(known).ravel()[neighbours])
     starts = np.concatenate(([0], np.cumsum(is_free.sum(1))))
     laplacian = csr_array((coefficients[is_free], columns[is_free], starts), (len(pixels),) * 2)
-    system = laplacian + diags_array(np.full(len(pixels), PRIOR), dtype=np.float64)
+    distance = cv2.distanceTransform((known != 1).astype(np.uint8), cv2.DIST_L2, 3)
+    far = distance.ravel()[pixels].astype(np.float64) / REACH_PX
+    prior = PRIOR * variance * (1 + far**4)
+    system = laplacian + diags_array(prior)
     before = matte.ravel()[pixels].astype(np.float64)
     diagonal = system.diagonal()
     solution, _ = cg(
         system,
-        PRIOR * before - held.sum(1),
+        prior * before - held.sum(1),
         x0=before,
         rtol=TOLERANCE,
         maxiter=MAX_ITERATIONS,
@@ -117,11 +124,12 @@ def _laplacian_rows(
     is_unknown: npt.NDArray[np.bool_],
     number: npt.NDArray[np.int64],
     count: int,
+    variance: float,
 ) -> npt.NDArray[np.float64]:
     """Return the rows of the matting Laplacian of the unknown pixels, `(count, 25)`.
 
     Every window of 3 x 3 pixels with an unknown one gives each pair of its pixels
-    δ_ij - (1 + (I_i - μ)ᵀ(Σ + ε/9 U)⁻¹(I_j - μ)) / 9, eq. (12).
+    δ_ij - (1 + (I_i - μ)ᵀ(Σ + ε/9 U)⁻¹(I_j - μ)) / 9, eq. (12), with the colours' variance as ε.
     """
     width = is_unknown.shape[1]
     centres = cv2.dilate(is_unknown.astype(np.uint8), np.ones((3, 3), np.uint8))
@@ -130,7 +138,7 @@ def _laplacian_rows(
     members = np.flatnonzero(centres)[:, None] + np.array([y * width + x for y, x in _WINDOW])
     colors = image.reshape(-1, 3)[members].astype(np.float64)  # (n, 9, 3)
     colors -= colors.mean(1, keepdims=True)
-    spread = colors.transpose(0, 2, 1) @ colors / 9 + EPSILON / 9 * np.eye(3)
+    spread = colors.transpose(0, 2, 1) @ colors / 9 + variance / 9 * np.eye(3)
     affinity = colors @ np.linalg.inv(spread) @ colors.transpose(0, 2, 1)
     values = np.eye(9) - (1 + affinity) / 9  # (n, 9, 9)
     rows = number[members]  # (n, 9); those of known pixels are not wanted

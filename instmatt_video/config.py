@@ -45,12 +45,17 @@ class MattingConfig:
     """Run the multi-instance refinement where people share a crop."""
     has_solved_edges: bool = True
     """Solve edges and hair from the picture's colours, after the network (closed-form matting)."""
+    color_noise: float | None = None
+    """Standard deviation of the colours' errors, of 0..1: differences below it say nothing of an
+    edge. `None` goes by the source's coding: 0.01 for coded video, 0.001 for clean pictures."""
 
     def __post_init__(self) -> None:
         if not 64 <= self.matte_size <= 4096:
             raise ValueError(f"matte_size must be in 64..4096 pixels, not {self.matte_size}")
         if not 0 <= self.context <= 1:
             raise ValueError(f"context must be in 0..1, not {self.context}")
+        if self.color_noise is not None and not 1e-4 <= self.color_noise <= 0.1:
+            raise ValueError(f"color_noise must be in 0.0001..0.1, not {self.color_noise}")
         if not re.fullmatch(rf"{'|'.join(DEVICES)}|cuda:\d+", self.device):
             raise ValueError(
                 f"device must be one of {', '.join(DEVICES)}, or as cuda:1, not {self.device!r}"

@@ -113,7 +113,9 @@ def load_networks(
         elif detector.name in ENTRIES:
             weights.append(_record(detector.name))
     if matter is None:
-        matter = Matter.from_config(config.matting, loaded.matting if loaded else None)
+        matter = Matter.from_config(
+            config.matting, loaded.matting if loaded else None, info.color_noise
+        )
         weights.append(loaded.matting_record if loaded else _record(config.matting.model))
     return Networks(detector, reason, matter, tuple(weights))
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from .config import MattingConfig
 from .errors import AlphaWriteError, MaskReadError, VideoOpenError
 from .matter import Matter
+from .media.color_noise import noise_of_picture
 from .media.frame import as_eight_bit
 from .media.image_sequence import natural_key, read_image
 
@@ -70,6 +71,7 @@ def predict_images(
             pixels = as_eight_bit(picture)
             named = find_masks(path, pixels)
             if named:
+                matter.color_noise = config.color_noise or noise_of_picture(path.suffix)
                 alphas = mattes(pixels, np.stack(list(named.values())))
             else:
                 alphas = np.zeros((0, *pixels.shape[:2]), np.uint8)

@@ -38,22 +38,27 @@ def enlarge_to_source(
 
 
 def solve_at_source(
-    matte: FloatImage, guide: FloatImage, part: FloatImage, to_matte: npt.NDArray[np.float64]
+    matte: FloatImage,
+    guide: FloatImage,
+    part: FloatImage,
+    to_matte: npt.NDArray[np.float64],
+    color_noise: float,
 ) -> FloatImage:
     """Return the same as `enlarge_to_source`, the uncertain band solved from the part's colours.
 
+    `color_noise` is the standard deviation of their errors, of 0..1, which edges must not follow.
     A part of more than `MAX_SOLVED_PX` is solved at that size, so that its cost is bounded.
     """
     height, width = part.shape[:2]
     shrinkage = MAX_SOLVED_PX / max(height, width)
     if shrinkage >= 1:
-        return solve_uncertain(enlarge_to_source(matte, guide, part, to_matte), part)
+        return solve_uncertain(enlarge_to_source(matte, guide, part, to_matte), part, color_noise)
     size = (max(1, round(width * shrinkage)), max(1, round(height * shrinkage)))
     smaller = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.float32)
     x, y = size[0] / width, size[1] / height
     to_smaller = np.array([[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5]])
     from_smaller = np.vstack((cv2.invertAffineTransform(to_smaller), (0, 0, 1)))
     solved = solve_uncertain(
-        enlarge_to_source(matte, guide, smaller, to_matte @ from_smaller), smaller
+        enlarge_to_source(matte, guide, smaller, to_matte @ from_smaller), smaller, color_noise
     )
     return enlarge_to_source(solved, smaller, part, to_smaller)

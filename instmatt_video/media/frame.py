@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from .color_noise import CODED
+
 
 @dataclass(frozen=True)
 class ColorTags:
@@ -60,6 +62,8 @@ class ClipInfo:
     is_interlaced: bool = False
     first_frame_number: int = 1
     """Number in the file name of an image sequence's first frame; 1 for a video."""
+    color_noise: float = CODED
+    """Standard deviation of the errors that coding left in colours, of 0..1."""
 
 
 def as_eight_bit(

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import FrameDecodeError, VideoOpenError
 from .color import Image, tags_by_size
+from .color_noise import noise_of_picture
 from .frame import ClipInfo, Frame
 from .image_size import read_image_size
 from .source import FrameSource
@@ -58,6 +59,7 @@ class ImageSequenceSource(FrameSource):
             bit_depth=8 * self._first_decodable().dtype.itemsize,
             color=tags_by_size(height),
             first_frame_number=int(number[1]) if number else 1,
+            color_noise=noise_of_picture(self._paths[0].suffix),
         )
 
     def frames(self, start: int = 0) -> Iterator[Frame]:

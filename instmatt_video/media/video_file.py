@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 
 from ..errors import FrameDecodeError, VideoOpenError
 from .color import Image, RgbConverter, tags_of_stream
+from .color_noise import noise_of_codec
 from .frame import ClipInfo, Frame
 from .source import FrameSource, describe_av_error
 from .timetable import Timetable, make_timetable, read_timetable
@@ -188,6 +189,7 @@ class VideoFileSource(FrameSource):
             has_audio=bool(container.streams.audio),
             is_variable_rate=timetable.is_variable_rate,
             is_interlaced=is_interlaced,
+            color_noise=noise_of_codec(stream.codec_context.name),
         )
 
     def _ends_early(self, container: InputContainer, stream: VideoStream) -> bool:
