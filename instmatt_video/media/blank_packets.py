@@ -7,11 +7,12 @@ stand anywhere, if the frame after it depends on nothing before it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from av.packet import Packet, PacketSideData
 from av.stream import Stream
 
-_ALPHA = "matroska_block_additional"
+_ALPHA: Literal["matroska_block_additional"] = "matroska_block_additional"
 """Where VP9's packets carry their alpha."""
 
 
