@@ -48,6 +48,14 @@ def test_state(page: Any) -> None:
     assert state["is_rendered"] and state["frame_times_s"] is None
 
 
+def test_where_the_rate_varies_the_page_knows_every_time(page: Any, folder: Path) -> None:
+    manifest = load_manifest(folder)
+    source = manifest.source.model_copy(update={"is_variable_rate": True})
+    manifest.model_copy(update={"source": source}).save(folder)
+    times = page.get("/api/state").json()["frame_times_s"]
+    assert times == [index / 25 for index in range(40)]
+
+
 def test_a_correction_and_its_undoing(page: Any, folder: Path) -> None:
     merge = {"kind": "merge", "track": 1, "other": 2}
     state = page.post("/api/corrections", json=merge, headers=ORIGIN).json()
