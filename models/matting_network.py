@@ -300,7 +300,10 @@ def activate(logits: Tensor, config: MattingNetworkConfig) -> Tensor:
     margin = config.saturation
     if not margin:
         return mattes
-    clamped: Tensor = ClampThrough.apply(mattes * (1 + 2 * margin) - margin)
+    stretched = mattes * (1 + 2 * margin) - margin
+    if not torch.is_grad_enabled():  # a function of Python has no place in an exported file
+        return stretched.clamp(0, 1)
+    clamped: Tensor = ClampThrough.apply(stretched)
     return clamped
 
 

@@ -10,6 +10,13 @@ from collections.abc import Callable, Sequence
 
 from ..errors import AlphaWriteError, OptionError
 
+_EMPTY_WORDS = (
+    "Conversion failed",
+    "Error while processing the decoded data",
+    "Error while filtering",
+    "Failed to inject frame",
+)
+
 
 def require_ffmpeg() -> str:
     """Return the path of the `ffmpeg` program.
@@ -57,6 +64,15 @@ def run_ffmpeg(command: Sequence[str], report_frame: Callable[[int], None]) -> N
                 process.kill()
         if status:
             words.seek(0)
-            lines = words.read().decode("utf-8", "replace").split("\n")
-            last = next((line.strip() for line in reversed(lines) if line.strip()), "no words")
+            last = last_words(words.read().decode("utf-8", "replace"))
             raise AlphaWriteError(f"ffmpeg failed with status {status}: {last}")
+
+
+def last_words(text: str) -> str:
+    """Return the last line that says what went wrong, of what ffmpeg wrote on stderr.
+
+    The lines after it often say only that something did.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(_EMPTY_WORDS)]
+    return (telling or lines or ["it said nothing"])[-1]

@@ -117,9 +117,7 @@ def _scaled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
     return width, height
 
 
-def _backdrop(
-    material: Material, maker: LayerMaker
-) -> tuple[Node | None, list[Node | None]]:
+def _backdrop(material: Material, maker: LayerMaker) -> tuple[Node | None, list[Node | None]]:
     """Return the background's layer, and a copy of the source a person where they need one.
 
     The layer is `None` for a plain colour, which is the canvas itself.

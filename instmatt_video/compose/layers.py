@@ -93,9 +93,7 @@ class LayerMaker:
         path = material.background.path
         assert path is not None
         if material.is_moving:
-            layer = ffmpeg.input(_url(path), stream_loop=-1).video.filter(
-                "setpts", "PTS-STARTPTS"
-            )
+            layer = ffmpeg.input(_url(path), stream_loop=-1).video.filter("setpts", "PTS-STARTPTS")
         else:
             layer = ffmpeg.input(_url(path)).video
         covering = {"force_original_aspect_ratio": "increase"}
@@ -113,11 +111,11 @@ class LayerMaker:
         """
         frames = self._on_clock(self._stream_input(person), person.first)
         if FORMATS[self._material.format].has_color:
+            is_rgb = self._material.format == "png"
+            if is_rgb:
+                frames = frames.filter("format", "gbrap16le")  # planes, of which one can be taken
             color, alpha = split(frames, 2)
-            if self._material.format == "png":
-                alpha = _as_alpha(alpha.filter("alphaextract"))
-                return self._converted(color, None), alpha
-            tags = ColorTags(matrix=self._clip.color.matrix)
+            tags = None if is_rgb else ColorTags(matrix=self._clip.color.matrix)
             return self._converted(color, tags), _as_alpha(alpha.filter("extractplanes", "a"))
         assert source is not None
         span = {"start_frame": person.first, "end_frame": person.last + 1}

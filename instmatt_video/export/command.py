@@ -1,0 +1,53 @@
+"""`instmatt-video export`: a network as ONNX or TorchScript."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+FORMAT_NAMES = ("onnx", "torchscript")
+NETWORKS = ("matting", "detector")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--format", choices=FORMAT_NAMES, required=True)
+    parser.add_argument("--network", choices=NETWORKS, default="matting")
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help="weights: lite, base or a file; of the detector, compact or a file",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="each part's name is put before the suffix: FILE.branch.onnx, or "
+        "FILE.proposals.onnx and FILE.crops.onnx",
+    )
+    parser.add_argument(
+        "--check",
+        type=Path,
+        metavar="PICTURE",
+        help="picture or clip with people on which the file is compared with torch",
+    )
+    parser.add_argument("--quiet", dest="is_quiet", action="store_true")
+    parser.add_argument("--verbose", dest="is_verbose", action="store_true")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export and return the exit status."""
+    from .networks import export_network
+
+    for exported in export_network(
+        args.network, args.out, args.format, args.model, check_picture=args.check
+    ):
+        if not args.is_quiet:
+            print(
+                f"{exported.path}: {exported.size_bytes / 1e6:.1f} MB, "
+                f"largest difference from torch {exported.difference:.1e}",
+                file=sys.stderr,
+            )
+    return 0

@@ -1,0 +1,98 @@
+"""Real inputs on which an exported network is compared with torch: a picture's people.
+
+Knows how the product cuts its crops; knows no file formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from instmatt_video.models.person_crops import CROP_SIZE, MARGIN
+from instmatt_video.models.shufflenet_backbone import MEAN_RGB
+from instmatt_video.models.tri_mask import build_tri_masks
+
+from ..detection.compact import CompactDetector
+from ..detection.detections import Detections
+from ..detection.letterbox import letterbox
+from ..detection.paste import paste_masks
+from ..detection.regions import cut_region, expand_to_region
+from ..errors import OptionError
+from ..media.frame import as_eight_bit
+from ..media.source import open_source
+
+EightBit = npt.NDArray[np.uint8]
+MATTE_SIZES = ((320, 320), (320, 192))
+"""Height and width of the matting network's inputs."""
+LONG_SIDES_PX = (416, 320)
+"""Of the pictures that the detector looks at."""
+
+
+def load_picture(path: Path | None) -> EightBit:
+    """Return `(H, W, 3)` RGB: the first frame of a picture or clip, else a bundled photograph.
+
+    Raises:
+        VideoOpenError: It cannot be read.
+        OptionError: None is named, and scikit-image, which brings the photograph, is absent.
+    """
+    if path is not None:
+        with open_source(str(path)) as source:
+            return as_eight_bit(next(iter(source)).image)
+    try:
+        from skimage import data
+    except ImportError as error:
+        raise OptionError(
+            "an exported network is checked on a photograph: name one with --check, or "
+            'pip install "instmatt-video[demo]"'
+        ) from error
+    return np.asarray(data.astronaut(), np.uint8)
+
+
+class CheckInputs:
+    """Inputs of every part, made from one picture.
+
+    Args:
+        picture: `(H, W, 3)` RGB with at least one person.
+
+    Raises:
+        OptionError: Nobody is found in it.
+    """
+
+    def __init__(self, picture: EightBit) -> None:
+        self._picture = picture
+        self._people: Detections = CompactDetector().detect([picture])[0]
+        if not len(self._people):
+            raise OptionError("nobody is found in the picture that the export is to be checked on")
+
+    def matting(self) -> Sequence[tuple[Tensor, ...]]:
+        """Return RGB 0..1 and tri-masks, of two sizes, as often as there are people."""
+        masks = paste_masks(self._people, *self._picture.shape[:2])[:2]
+        cases = []
+        for height, width in MATTE_SIZES:
+            size = (width, height)
+            small = cv2.resize(self._picture, size, interpolation=cv2.INTER_AREA)
+            image = _batch([np.asarray(small, np.uint8)]) / 255
+            shrunk = np.stack([cv2.resize(mask, size) for mask in masks])
+            tri_masks = build_tri_masks(torch.from_numpy(shrunk))
+            cases.append((image.expand(len(masks), -1, -1, -1).contiguous(), tri_masks))
+        return cases
+
+    def pictures(self) -> Sequence[tuple[Tensor, ...]]:
+        """Return pictures as the detector first sees them, RGB 0..255, of two sizes."""
+        return [(_batch([letterbox(self._picture, side).canvas]),) for side in LONG_SIDES_PX]
+
+    def crops(self) -> Sequence[tuple[Tensor, ...]]:
+        """Return people's crops, RGB 0..255: one, and three."""
+        regions = [expand_to_region(box, MARGIN) for box in self._people.boxes]
+        cut = [cut_region(self._picture, region, CROP_SIZE, MEAN_RGB) for region in regions]
+        return [(_batch(cut[:1]),), (_batch((cut * 3)[:3]),)]
+
+
+def _batch(pictures: Sequence[EightBit]) -> Tensor:
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().contiguous()

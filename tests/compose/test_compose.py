@@ -1,0 +1,375 @@
+"""What comes out of a composition, pixel by pixel, of clips whose truth is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from instmatt_video.compose.composition import compose_streams
+from instmatt_video.compose.options import ComposeOptions, Placement, parse_background
+from instmatt_video.errors import AlphaWriteError, InstMattVideoError, OptionError, VideoOpenError
+from instmatt_video.manifest import load_manifest
+from instmatt_video.media import ClipInfo, Layer, open_alpha_stream, open_source
+from tests.compose.conftest import FRAMES
+from tests.media.made_clips import write_video
+from tests.synthetic_clip import SIZE, boxes_at, write_clip
+
+pytestmark = pytest.mark.usefixtures("ffmpeg_program")
+
+BLUE = (0, 71, 187)
+
+
+def pictures(path: Path) -> list[np.ndarray]:
+    """Return a video's frames, RGB 0..255, as floats."""
+    return [
+        frame.image / (257.0 if frame.image.dtype == np.uint16 else 1.0)
+        for frame in open_source(path)
+    ]
+
+
+def times(path: Path) -> list[Fraction]:
+    return [frame.time for frame in open_source(path)]
+
+
+def away_from_edges(frame: int, margin: int = 4) -> np.ndarray:
+    """Return the pixels that chroma of a box's edge does not reach."""
+    width, height = SIZE
+    is_person = np.zeros((height, width), np.uint8)
+    for left, top, right, bottom in boxes_at(frame).values():
+        is_person[top:bottom, max(0, left) : right] = 1
+    kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
+    return cv2.morphologyEx(is_person, cv2.MORPH_GRADIENT, kernel) == 0
+
+
+def is_person(frame: int, without: int | None = None) -> np.ndarray:
+    width, height = SIZE
+    mask = np.zeros((height, width), bool)
+    for person, (left, top, right, bottom) in boxes_at(frame).items():
+        if person != without:
+            mask[top:bottom, max(0, left) : right] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("format", "is_trimmed"),
+    [
+        ("prores4444", False),
+        ("prores4444", True),
+        ("matte-ffv1", True),
+        ("matte-prores", False),
+        ("matte-mp4", False),
+        ("png", True),
+        ("webm", False),
+    ],
+)
+def test_people_over_a_colour(
+    format: str, is_trimmed: bool, make_folder: Callable[..., Path], clip: Path, tmp_path: Path
+) -> None:
+    """Person 1 enters at frame 6: a trimmed stream must be placed there."""
+    options = ComposeOptions(parse_background("blue"), quality=1, has_audio=False)
+    made = compose_streams(make_folder(format, is_trimmed), tmp_path / "out.mov", options)
+    assert (made.frame_count, made.people) == (FRAMES, (1, 2))
+    truth = pictures(clip)
+    for index, picture in enumerate(pictures(tmp_path / "out.mov")):
+        expected = np.where(is_person(index)[..., None], truth[index], BLUE)
+        error = np.abs(picture - expected).max(2)
+        assert error[away_from_edges(index)].max() < 4, f"frame {index}"
+    assert times(tmp_path / "out.mov") == times(clip)
+
+
+def test_everybody_over_the_source_is_the_source(
+    make_folder: Callable[..., Path], clip: Path, tmp_path: Path
+) -> None:
+    """45 dB is what 8-bit H.264 in 4:2:0 leaves of a clip that is stored in 4:4:4."""
+    compose_streams(make_folder(), tmp_path / "out.mp4", ComposeOptions(quality=4))
+    squares = [
+        np.square(made - true)[away_from_edges(index) & ~is_person(index)]
+        for index, (made, true) in enumerate(
+            zip(pictures(tmp_path / "out.mp4"), pictures(clip), strict=True)
+        )
+    ]
+    psnr = 10 * np.log10(255**2 / np.concatenate(squares).mean())
+    assert psnr >= 45
+    with av.open(tmp_path / "out.mp4") as made, av.open(clip) as source:
+        assert made.streams.video[0].average_rate == 25
+        assert [bytes(p) for p in made.demux(audio=0)] == [bytes(p) for p in source.demux(audio=0)]
+        context = made.streams.video[0].codec_context
+        # An untagged clip of 96 lines counts as HD.
+        assert (context.color_primaries, context.color_trc, context.colorspace) == (1, 1, 1)
+        assert context.color_range == 1
+
+
+def test_who_is_left_out_is_not_seen(make_folder: Callable[..., Path], tmp_path: Path) -> None:
+    options = ComposeOptions(parse_background("blue"), without=(2,), quality=1)
+    made = compose_streams(make_folder(), tmp_path / "out.mov", options)
+    assert made.people == (1,)
+    picture = pictures(tmp_path / "out.mov")[9]
+    gone = is_person(9) & ~is_person(9, without=1)
+    assert np.abs(picture - BLUE).max(2)[gone & away_from_edges(9)].max() < 4
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_order_and_place(
+    order: tuple[int, int], make_folder: Callable[..., Path], clip: Path, tmp_path: Path
+) -> None:
+    """Person 2, moved by (-90, -20), comes to lie over person 1; the last in order is in front."""
+    place = {2: Placement(1.0, -90, -20)}
+    options = ComposeOptions(parse_background("blue"), order=order, places=place, quality=1)
+    assert compose_streams(make_folder(), tmp_path / "out.mov", options).people == order
+    (l0, t0, r0, b0), (l1, t1, r1, b1) = boxes_at(9).values()
+    l1, r1, t1, b1 = l1 - 90, r1 - 90, t1 - 20, b1 - 20
+    left, right, top, bottom = max(l0, l1), min(r0, r1), max(t0, t1), min(b0, b1)
+    x, y = (left + right) // 2, (top + bottom) // 2
+    source = pictures(clip)[9]
+    front = source[y, x] if order[-1] == 1 else source[y + 20, x + 90]
+    assert np.abs(pictures(tmp_path / "out.mov")[9][y, x] - front).max() < 4
+
+
+def test_a_person_half_as_large(
+    make_folder: Callable[..., Path], clip: Path, tmp_path: Path
+) -> None:
+    options = ComposeOptions(
+        parse_background("blue"), without=(2,), places={1: Placement(0.5, 40, 10)}, quality=1
+    )
+    compose_streams(make_folder(), tmp_path / "out.mov", options)
+    picture, source = pictures(tmp_path / "out.mov")[4], pictures(clip)[4]
+    left, top, right, bottom = boxes_at(4)[0]
+    seen = np.abs(picture - BLUE).max(2) > 60
+    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+    found = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+    expected = np.array([left, top, right, bottom]) / 2 + [40, 10, 40, 10]
+    assert np.abs(found - expected).max() <= 2
+    middle = ((top + bottom) // 4 + 10, (left + right) // 4 + 40)
+    assert np.abs(picture[middle] - source[(top + bottom) // 2, (left + right) // 2]).max() < 4
+
+
+def soft_neighbours(folder: Path, template: Path) -> Path:
+    """Return an output folder in which two people share every pixel, half each."""
+    manifest = load_manifest(template)
+    width, height = SIZE
+    info = ClipInfo("walk", None, width, height, Fraction(25), Fraction(1, 25))
+    alpha = np.full((height, width), 0.5, np.float32)
+    for file, rgb in (("person_01.mov", (200, 40, 40)), ("person_02.mov", (40, 190, 40))):
+        colour = np.full((height, width, 3), rgb, np.uint8)
+        with open_alpha_stream("prores4444", folder / file, info, quality=1) as stream:
+            for index in range(2):
+                stream.write(Fraction(index, 25), Layer(0, 0, alpha, colour))
+    source = manifest.source.model_copy(update={"frame_count": 2, "has_audio": False})
+    manifest.model_copy(update={"source": source}).save(folder)
+    return folder
+
+
+def test_people_who_share_a_pixel_leave_no_seam(
+    make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Shares of 1/2 and 1/2 cover all: `over` alone would show a quarter of the background."""
+    folder = soft_neighbours(tmp_path, make_folder())
+    options = ComposeOptions(parse_background("blue"), quality=1)
+    compose_streams(folder, tmp_path / "out.mov", options)
+    expected = np.mean([(200, 40, 40), (40, 190, 40)], axis=0)
+    assert np.abs(pictures(tmp_path / "out.mov")[1] - expected).max() < 3
+
+
+def test_half_an_alpha_is_half_of_the_code_values(
+    make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Straight alpha, blended as the mattes were solved: not in linear light."""
+    folder = soft_neighbours(tmp_path, make_folder())
+    options = ComposeOptions(parse_background("blue"), without=(2,), quality=1)
+    compose_streams(folder, tmp_path / "out.mov", options)
+    expected = np.mean([(200, 40, 40), BLUE], axis=0)
+    assert np.abs(pictures(tmp_path / "out.mov")[0] - expected).max() < 3
+
+
+def test_picture_behind(make_folder: Callable[..., Path], tmp_path: Path) -> None:
+    """A picture twice as wide as it must be is cut at both sides."""
+    image = np.zeros((96, 320, 3), np.uint8)
+    image[:, :80] = image[:, 240:] = (0, 0, 255)
+    image[:, 80:240] = (0, 200, 0)
+    cv2.imwrite(str(tmp_path / "back.png"), image)
+    options = ComposeOptions(parse_background(str(tmp_path / "back.png")), quality=1)
+    compose_streams(make_folder(), tmp_path / "out.mov", options)
+    made = pictures(tmp_path / "out.mov")
+    for index in (0, FRAMES - 1):
+        free = away_from_edges(index) & ~is_person(index)
+        free[:, :4] = free[:, -4:] = False
+        assert np.abs(made[index] - (0, 200, 0)).max(2)[free].max() < 4
+
+
+def test_a_short_video_behind_is_looped(make_folder: Callable[..., Path], tmp_path: Path) -> None:
+    write_video(tmp_path / "back.mp4", count=4, width=160, height=96, options={"crf": "1"})
+    options = ComposeOptions(parse_background(str(tmp_path / "back.mp4")), quality=1)
+    compose_streams(make_folder(), tmp_path / "out.mov", options)
+    back, made = pictures(tmp_path / "back.mp4"), pictures(tmp_path / "out.mov")
+    assert len(made) == FRAMES
+    for index in range(FRAMES):  # the bottom row is nobody's
+        assert np.abs(made[index][94] - back[index % 4][94]).mean() < 3
+
+
+def test_blur_keeps_a_flat_wall_flat(
+    make_folder: Callable[..., Path], clip: Path, tmp_path: Path
+) -> None:
+    options = ComposeOptions(parse_background("blur:2"), quality=1)
+    compose_streams(make_folder(), tmp_path / "out.mov", options)
+    made, true = pictures(tmp_path / "out.mov")[0], pictures(clip)[0]
+    far = away_from_edges(0, 12) & ~is_person(0)
+    assert np.abs(made - true).max(2)[far].max() < 4
+
+
+def test_sheet_shows_everybody_alone(
+    make_folder: Callable[..., Path], clip: Path, tmp_path: Path
+) -> None:
+    options = ComposeOptions(parse_background("blue"), is_sheet=True, quality=1)
+    made = compose_streams(make_folder(), tmp_path / "out.mov", options)
+    width, height = SIZE
+    assert (made.width, made.height) == (2 * width, height)
+    picture, source = pictures(tmp_path / "out.mov")[9], pictures(clip)[9]
+    for cell, (person, box) in enumerate(sorted(boxes_at(9).items())):
+        alone = picture[:, cell * width : (cell + 1) * width]
+        x, y = (box[0] + box[2]) // 2, (box[1] + box[3]) // 2
+        assert np.abs(alone[y, x] - source[y, x]).max() < 4
+        other = boxes_at(9)[1 - person]
+        assert np.abs(alone[other[3] - 6, (other[0] + other[2]) // 2] - BLUE).max() < 4
+
+
+def test_odd_sides_are_made_even_for_chroma(tmp_path: Path) -> None:
+    from instmatt_video import MatteConfig, matte_video
+    from instmatt_video.config import OutputConfig
+    from tests.synthetic_clip import BoxMatter, ColorDetector
+
+    clip = tmp_path / "odd.mp4"
+    write_video(clip, count=3, width=65, height=49, pixel_format="yuv444p", rotation_deg=90)
+    output = OutputConfig(has_preview=False, has_report=False)
+    matte_video(
+        clip, tmp_path, MatteConfig(output=output), detector=ColorDetector(), matter=BoxMatter()
+    )
+    made = compose_streams(tmp_path / "odd", tmp_path / "out.mp4", ComposeOptions(quality=1))
+    assert (made.width, made.height) == (50, 66)  # upright, and a column and a row more
+    for composed, true in zip(pictures(made.path), pictures(clip), strict=True):
+        assert np.abs(composed[:49, :49] - true[:49, :49]).mean() < 6
+        assert np.abs(composed[65] - composed[64]).mean() < 3
+    exact = compose_streams(tmp_path / "odd", tmp_path / "out.mov", ComposeOptions())
+    assert (exact.width, exact.height) == (49, 65)
+
+
+@pytest.mark.parametrize("format", ["prores4444", "matte-ffv1"])
+def test_variable_frame_rate_keeps_each_frames_time(format: str, tmp_path: Path) -> None:
+    from instmatt_video import MatteConfig, matte_video
+    from instmatt_video.config import OutputConfig
+    from tests.synthetic_clip import BoxMatter, ColorDetector
+
+    clip, ticks = tmp_path / "phone.mp4", (0, 3001, 6003, 12100, 12990, 21000)
+    write_video(clip, count=6, rate=Fraction(30), time_base=Fraction(1, 90000), ticks=ticks)
+    output = OutputConfig(format=format, has_preview=False, has_report=False)
+    matte_video(
+        clip, tmp_path, MatteConfig(output=output), detector=ColorDetector(), matter=BoxMatter()
+    )
+    made = compose_streams(tmp_path / "phone", tmp_path / "out.mp4", ComposeOptions(quality=1))
+    tolerance = 0 if format == "prores4444" else Fraction(1, 1000)  # Matroska's clock
+    for time, tick in zip(times(made.path), ticks, strict=True):
+        assert abs(time - Fraction(tick, 90000)) <= tolerance
+    for composed, true in zip(pictures(made.path), pictures(clip), strict=True):
+        assert np.abs(composed - true).mean() < 4
+
+
+def test_a_source_that_is_gone_is_needed_only_by_some(
+    make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "gone.mp4", 3, has_audio=True)
+    folder = make_folder("prores4444", source=clip)
+    mattes = make_folder("matte-ffv1", source=clip)
+    clip.unlink()
+    with pytest.raises(OptionError, match=r"background source: the source .* --source FILE"):
+        compose_streams(folder, tmp_path / "out.mp4")
+    with pytest.raises(OptionError, match="hold no colour: the source"):
+        compose_streams(mattes, tmp_path / "out.mp4", ComposeOptions(parse_background("white")))
+    made = compose_streams(folder, tmp_path / "a.mp4", ComposeOptions(parse_background("white")))
+    with av.open(made.path) as container:  # the sound of a stream that bears a copy
+        assert len(container.streams.audio) == 1
+
+
+def test_another_file_is_no_source(make_folder: Callable[..., Path], tmp_path: Path) -> None:
+    other = write_clip(tmp_path / "walk.mp4", 2)
+    with pytest.raises(OptionError, match="is not the file that was matted"):
+        compose_streams(make_folder(), tmp_path / "out.mp4", ComposeOptions(source=other))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (ComposeOptions(without=(7,)), OptionError, "without: there is no stream of track 7"),
+        (ComposeOptions(order=(9,)), OptionError, "order: there is no stream of track 9"),
+        (ComposeOptions(quality=99), OptionError, "quality of .mp4 must be 0..51"),
+        (ComposeOptions(parse_background("no/file.png")), VideoOpenError, "no such file"),
+        (ComposeOptions(is_sheet=True, without=(1, 2)), OptionError, "at least one person"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    options: ComposeOptions,
+    error: type[InstMattVideoError],
+    message: str,
+    make_folder: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(error, match=message):
+        compose_streams(make_folder(), tmp_path / "out.mp4", options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_is_never_one_of_its_inputs(
+    make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = make_folder()
+    with pytest.raises(OptionError, match="one of the files"):
+        compose_streams(folder, folder / "person_01.mov")
+    with pytest.raises(OptionError, match=r"\.mp4 or \.mov"):
+        compose_streams(folder, tmp_path / "out.avi")
+
+
+def test_a_stream_that_breaks_off_leaves_nothing(
+    make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = soft_neighbours(tmp_path, make_folder())
+    (folder / "person_02.mov").write_bytes((folder / "person_02.mov").read_bytes()[:400])
+    with pytest.raises(AlphaWriteError, match="ffmpeg failed with status"):
+        compose_streams(folder, tmp_path / "out.mov", ComposeOptions(parse_background("blue")))
+    assert not [path for path in tmp_path.iterdir() if "out" in path.name]
+
+
+def test_without_the_program_there_is_one_line_and_status_2(
+    make_folder: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from instmatt_video.cli import main
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["compose", str(make_folder()), "--out", str(tmp_path / "out.mp4")]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and "needs the ffmpeg program" in lines[0]
+
+
+def test_command_says_what_it_made(
+    make_folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from instmatt_video.cli import main
+
+    out = tmp_path / "a name; $(true) 'quoted'.mp4"
+    words = ["compose", str(make_folder()), "--out", str(out), "--background", "white", "--json"]
+    assert main([*words, "--quiet", "--place", "1:scale=0.5,x=3,y=4"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "path": str(out),
+        "width": SIZE[0],
+        "height": SIZE[1],
+        "frame_count": FRAMES,
+        "people": [1, 2],
+    }
+    assert out.is_file()
