@@ -156,9 +156,8 @@ def refuse_earlier(folder: Path, config: MatteConfig) -> None:
     """Raise where an earlier output of the clip is neither to be gone on with nor replaced."""
     is_wanted = config.run.is_resumed or config.run.is_overwriting
     if not is_wanted and folder.is_dir() and any(folder.iterdir()):
-        raise OptionError(
-            f"{folder} is there already: --resume goes on with it, --overwrite replaces it"
-        )
+        going_on = "" if config.run.is_online else "--resume goes on with it, "
+        raise OptionError(f"{folder} is there already: {going_on}--overwrite replaces it")
 
 
 def make_room(folder: Path, config: MatteConfig) -> None:

@@ -119,7 +119,10 @@ class Capture:
     def stop(self) -> None:
         """Stop reading; a source that is stuck is left to its own time limit."""
         self._stop.set()
-        self._thread.join(timeout=2.0)
+        if self._thread.is_alive():
+            self._thread.join(timeout=2.0)
+        else:
+            self._source.close()
 
     def _work(self) -> None:
         try:

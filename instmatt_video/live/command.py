@@ -31,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options; those of detection and matting are the main job's."""
     default = MatteConfig()
     parser.epilog = f"keys in the window: {KEYS}"
+    # A recording is an online run: no alpha store, nothing to resume.
+    parser.set_defaults(**{"run.is_online": True, "output.has_preview": False})
     group = parser.add_argument_group("what comes in")
     group.add_argument(
         "--source",
@@ -145,7 +147,6 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     set_up_logging(make_console(), args.is_verbose, args.is_quiet)
     flags = {name: value for name, value in vars(args).items() if "." in name}
-    flags |= {"run.is_online": True, "output.has_preview": False}
     config = resolve_config(flags, args.config)
     address = None if args.serve is None else parse_address(args.serve)
 

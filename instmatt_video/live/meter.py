@@ -51,7 +51,11 @@ class Meter:
     def note(self, captured_s: float, shown_s: float) -> None:
         """Take a frame's times, by one clock; frames come in the order of their showing."""
         self._shown.append((captured_s, shown_s))
-        while self._shown[0][1] < shown_s - SPAN_S:
+        self.advance(shown_s)
+
+    def advance(self, now_s: float) -> None:
+        """Forget what is long past; called also while nothing is shown."""
+        while self._shown and self._shown[0][1] < now_s - SPAN_S:
             self._shown.popleft()
 
     @property

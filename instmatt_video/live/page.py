@@ -133,7 +133,6 @@ class LivePage:
                 for number in sorted(known)
             ],
             "figures": asdict(self._figures),
-            "has_picture": live is not None,
         }
 
     def _app(self) -> Any:

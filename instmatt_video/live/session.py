@@ -76,6 +76,7 @@ class LiveSession:
         self._matted: Newest[LiveFrame] = Newest()
         self._stop = threading.Event()
         self._meter = Meter()
+        self._last: LiveFrame | None = None
         self.shown = 0
         """Frames shown so far."""
         self.figures = Figures()
@@ -103,6 +104,8 @@ class LiveSession:
                     self._show(live)
                 elif self._matted.is_over:
                     break
+                else:
+                    self._show_again()
         finally:
             self._stop.set()
             self._capture.stop()
@@ -130,15 +133,26 @@ class LiveSession:
             self._matted.close(error)
 
     def _show(self, live: LiveFrame) -> None:
+        self._draw(live)
+        self._meter.note(live.captured_s, self._clock())
+        self.shown += 1
+        self._last = live
+        self.figures = self._figures(live)
+
+    def _show_again(self) -> None:
+        """Show the last frame once more: no new one comes, but keys and figures go on."""
+        if self._last is not None:
+            self._meter.advance(self._clock())
+            self.figures = self._figures(self._last)
+            self._draw(self._last)
+
+    def _draw(self, live: LiveFrame) -> None:
         choice = self._control.choice
         is_cut_out = choice.view == "cutout"
         behind = self._backgrounds.picture(choice.background, live) if is_cut_out else None
         picture = draw_view(live, choice, behind)
         for output in self._outputs:
             output.show(picture, live, self.figures)
-        self._meter.note(live.captured_s, self._clock())
-        self.shown += 1
-        self.figures = self._figures(live)
 
     def _figures(self, live: LiveFrame) -> Figures:
         pace = self._matter.pace

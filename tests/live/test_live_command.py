@@ -49,7 +49,7 @@ def test_it_records_the_streams_of_the_main_job(
             assert alpha.max() < 0.01
     # What was recorded is not overwritten unless somebody says so.
     assert main([*words, "--record", str(tmp_path)]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "is there already: --overwrite replaces it" in capsys.readouterr().err
 
 
 def test_the_virtual_camera_gets_the_chosen_view(

@@ -32,6 +32,8 @@ def test_what_is_long_past_does_not_count() -> None:
         meter.note(100 + k / 4, 100.1 + k / 4)
     assert meter.fps == pytest.approx(4)
     assert meter.worst_latency_s == pytest.approx(0.1)
+    meter.advance(200)
+    assert (meter.fps, meter.latency_s) == (0, 0)
 
 
 def test_the_figures_in_words() -> None:

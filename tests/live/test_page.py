@@ -25,7 +25,7 @@ from instmatt_video.people_finder import PeopleFinder
 from tests.live.made_live import live_frame, made_networks, person, write_standing_clip
 
 HOST = "127.0.0.1"
-PATIENCE_MS = 60_000
+PATIENCE_MS = 300_000
 
 
 @pytest.fixture

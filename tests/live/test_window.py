@@ -18,7 +18,7 @@ from instmatt_video.live.window import TITLE, has_display
 from tests.live.made_live import write_standing_clip
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 240
+PATIENCE_S = 600
 
 
 def test_without_a_display() -> None:
