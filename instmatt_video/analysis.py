@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
@@ -10,10 +9,11 @@ from dataclasses import replace
 import torch
 
 from .alpha_store import AlphaStore, FrameRecord, pack_alpha
+from .cores import usable_cores
 from .matter import AlphaFrame, Matter
 from .media.frame import Frame
 from .media.source import FrameSource
-from .people_finder import WARM_UP_FRAMES, FoundPeople, PeopleFinder
+from .people_finder import FoundPeople, PeopleFinder
 from .progress import Progress, Report
 from .stages import Stage, StageClock, run_stages
 
@@ -109,7 +109,7 @@ def with_alphas(found: FoundPeople, alphas: Sequence[AlphaFrame]) -> FoundPeople
 def _matting_workers(matter: Matter) -> int:
     """Return how many frames are matted at once: a core each on a CPU, one at a time on a GPU."""
     is_on_cpu = str(matter.device) == "cpu"
-    return min(MAX_MATTING_WORKERS, os.cpu_count() or 1) if is_on_cpu else 1
+    return min(MAX_MATTING_WORKERS, usable_cores()) if is_on_cpu else 1
 
 
 def _take_one_core() -> None:
@@ -121,7 +121,7 @@ def _catch_up(source: FrameSource, finder: PeopleFinder, store: AlphaStore) -> N
     """Bring detection and tracking to where a resumed store ends, without running a network."""
     if not store.frame_count:
         return
-    recent: deque[FrameRecord] = deque(maxlen=WARM_UP_FRAMES)
+    recent: deque[FrameRecord] = deque(maxlen=finder.warm_up_frames)
     for record in store.records():
         finder.replay(record)
         recent.append(record)

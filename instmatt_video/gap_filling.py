@@ -160,7 +160,7 @@ def _carried(
     masks = [start]
     for before, now in pairwise(images):
         last = masks[-1]
-        masks.append(carry_mask(before, now, last.box, last.mask, last.box + step))
+        masks.append(carry_mask(before, now, last.box, last.mask, (np.zeros(4), step)))
     return masks
 
 

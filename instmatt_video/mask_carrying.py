@@ -5,6 +5,7 @@ Knows two pictures, a mask and where it should lie; knows no tracks and no netwo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -36,21 +37,22 @@ class CarriedMask:
 
 
 def carry_mask(
-    before: EightBit, now: EightBit, box: Box, mask: FloatImage, expected: Box
+    before: EightBit, now: EightBit, box: Box, mask: FloatImage, steps: Sequence[Box]
 ) -> CarriedMask:
     """Return the mask in the next picture.
 
-    The box's own motion is taken as known; dense optical flow finds what moved against it.
+    Of the steps that the box may have taken, the one that makes the pictures most alike is taken;
+    dense optical flow finds what moved against it.
 
     Args:
         before: RGB, `(H, W, 3)`.
         now: RGB, of the same size.
         box: Where the mask lies in `before`, `(4,)` xyxy in pixels.
         mask: `(m, m)` over the box, 0..1.
-        expected: Where the box should be in `now`.
+        steps: Changes of the box, `(4,)` pixels each, one or more.
 
     Returns:
-        Mask and box; the expected box with the mask as it was, where flow leaves nothing of it.
+        Mask and box; the moved box with the mask as it was, where flow leaves nothing of it.
 
     Source:
         Kroeger et al. 2016, Fast Optical Flow using Dense Inverse Search (as in OpenCV).
@@ -58,10 +60,13 @@ def carry_mask(
     width, height = box[2] - box[0], box[3] - box[1]
     scale = CANVAS_PX / ((1 + 2 * MARGIN) * max(width, height))
     columns, rows = (max(16, round((1 + 2 * MARGIN) * side * scale)) for side in (width, height))
-    # Both boxes fill the same part of their canvas: flow is 0 where the box's motion says it all.
-    old, new = (_view(image, b, columns, rows) for image, b in ((before, box), (now, expected)))
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(new, old, None)
     on_canvas = mask_on_box(mask, box, _with_margin(box), rows, columns)
+    # Both boxes fill the same part of their canvas: flow is 0 where the box's motion says it all.
+    old = _view(before, box, columns, rows)
+    weight = cv2.blur(on_canvas, (9, 9))  # a little past the edge, which tells most
+    views = [(box + step, _view(now, box + step, columns, rows)) for step in steps]
+    expected, new = min(views, key=lambda view: float((cv2.absdiff(view[1], old) * weight).sum()))
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(new, old, None)
     grid_x, grid_y = np.meshgrid(np.arange(columns), np.arange(rows))
     moved = cv2.remap(
         on_canvas,

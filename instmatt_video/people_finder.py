@@ -5,6 +5,7 @@ Knows detectors and trackers; knows nothing of mattes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,22 +14,22 @@ import numpy.typing as npt
 from instmatt_video.trackers import (
     CameraMotionEstimator,
     CutDetector,
-    Track,
     Tracker,
     TrackerConfig,
-    TrackState,
     describe_people,
 )
 
 from .alpha_store import FrameRecord, TrackedBox
 from .detection.detections import Detections
 from .detection.detector import Detector
+from .mask_carrying import CarriedMask, carry_mask
 from .media.frame import Frame, as_eight_bit
 
 WARM_UP_FRAMES = 24
 """Frames that the detection of cuts remembers, and more."""
 MAX_COAST_FRAMES = 8
-"""A person whom the detector misses keeps the last mask, moved along, for so many frames."""
+"""A person whom the detector misses keeps the last mask, moved along, for so many frames. It goes
+where the pictures' flow carries it, as in all frames between two detections."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,33 @@ class FoundPeople:
 
 
 @dataclass
-class _LastSeen:
-    box: npt.NDArray[np.float64]
-    mask: npt.NDArray[np.float32]
+class _Seen:
+    """A living track."""
+
     score: float
-    velocity: npt.NDArray[np.float64]
-    """Change of the box a frame, `(4,)` pixels."""
+    """Of the last detection."""
     age: int
-    """Frames since the detection."""
-    is_tentative: bool
+    """Frames since then."""
+    row: int | None
+    """Of the detection in the current frame."""
+
+
+@dataclass(frozen=True)
+class _Carried:
+    """A track's mask, and what is known of its motion."""
+
+    mask: CarriedMask
+    box: npt.NDArray[np.float64]
+    """Of the last detection."""
+    index: int
+    """Frame of the last detection."""
+    step: npt.NDArray[np.float64]
+    """Motion of the box's centre a frame, `(4,)` pixels."""
+
+    def step_to(self, box: npt.NDArray[np.float64], index: int) -> npt.NDArray[np.float64]:
+        """Return the step that leads from the last detection to a new one."""
+        moved = (box - self.box) / (index - self.index)
+        return np.tile(0.5 * (moved[:2] + moved[2:]), 2)
 
 
 class PeopleFinder:
@@ -80,7 +99,11 @@ class PeopleFinder:
         )
         self._camera = CameraMotionEstimator()
         self._cuts = CutDetector()
-        self._last: dict[int, _LastSeen] = {}
+        self._seen: dict[int, _Seen] = {}
+        self._carried: dict[int, _Carried] = {}
+        """Everybody's mask in the frame before."""
+        self._image: npt.NDArray[np.uint8] | None = None
+        """The frame before."""
         self._elapsed = 0
         """Frames since the detector last looked."""
 
@@ -102,7 +125,24 @@ class PeopleFinder:
         record = FrameRecord(
             frame.index, frame.time, is_cut, looks, camera, detections, tracks=(), alphas=()
         )
-        return self._follow(frame, record)
+        self._track(record)
+        present = [
+            (track_id, seen.row)
+            for track_id, seen in sorted(self._seen.items())
+            if seen.age <= self._max_age
+        ]
+        self._carry(image, record, present)
+        return self._found(frame, record, present)
+
+    @property
+    def warm_up_frames(self) -> int:
+        """Stored frames that must be seen again before a resumed run goes on."""
+        # A mask is carried from the last detection, with the speed from the one before.
+        return max(WARM_UP_FRAMES, 2 * self._max_age + 1)
+
+    @property
+    def _max_age(self) -> int:
+        return MAX_COAST_FRAMES + self.detect_every
 
     def replay(self, record: FrameRecord) -> None:
         """Take a stored frame's detections as if they had been found now."""
@@ -110,9 +150,9 @@ class PeopleFinder:
         self._track(record)
 
     def prepare(self, frame: Frame, record: FrameRecord) -> None:
-        """See a frame again before a resumed run goes on: camera and cuts compare with the past.
+        """See a frame again before a resumed run goes on: pictures are compared with past ones.
 
-        The last `WARM_UP_FRAMES` stored frames, in order, bring both to where they were.
+        The last `warm_up_frames` stored frames, in order, bring all to where it was.
         """
         image = as_eight_bit(frame.image)
         self._cuts.update(image)
@@ -120,30 +160,84 @@ class PeopleFinder:
             self._camera.reset()
         if record.was_looked_at:
             self._camera.estimate(image, record.detections.boxes)
+        rows = {tuple(box): row for row, box in enumerate(record.detections.boxes.tolist())}
+        present = [
+            (t.track_id, rows[tuple(t.box)] if t.is_detected else None) for t in record.tracks
+        ]
+        self._carry(image, record, present)
 
-    def _follow(self, frame: Frame, record: FrameRecord) -> FoundPeople:
-        tracks = self._track(record)
+    def _track(self, record: FrameRecord) -> None:
+        """Bring the living tracks to a frame."""
+        if record.is_cut:
+            self._seen.clear()
+        if not record.was_looked_at:
+            for seen in self._seen.values():
+                seen.age, seen.row = seen.age + 1, None
+            return
+        detections, elapsed = record.detections, max(1, self._elapsed)
+        tracks = self.tracker.update(
+            detections.boxes,
+            detections.scores,
+            masks=detections.masks,
+            appearance=detections.features,
+            camera_motion=record.camera_motion,
+            is_cut=record.is_cut,
+            elapsed_frames=elapsed,
+        )
+        before, self._seen, self._elapsed = self._seen, {}, 0
+        for track in tracks:
+            if track.detection is not None:
+                self._seen[track.track_id] = _Seen(track.score, 0, track.detection)
+            elif track.track_id in before:
+                # Frames in which nobody looked have been counted one by one.
+                age = before[track.track_id].age + 1
+                self._seen[track.track_id] = _Seen(track.score, age, None)
+
+    def _carry(
+        self,
+        image: npt.NDArray[np.uint8],
+        record: FrameRecord,
+        present: Iterable[tuple[int, int | None]],
+    ) -> None:
+        """Bring everybody's mask to a frame: as detected, else as the picture moved.
+
+        Args:
+            image: The frame in eight bits.
+            record: What is known of it.
+            present: Tracks with the row of their detection.
+        """
+        before, self._carried = {} if record.is_cut else self._carried, {}
+        for track_id, row in present:
+            last = before.get(track_id)
+            if row is not None:
+                box = record.detections.boxes[row].astype(np.float64)
+                self._carried[track_id] = _Carried(
+                    CarriedMask(box, record.detections.masks[row]),
+                    box,
+                    record.index,
+                    np.zeros(4) if last is None else last.step_to(box, record.index),
+                )
+            elif last is not None and self._image is not None:
+                # The box's speed helps where a whole person moves; often it is but an arm's.
+                steps = (np.zeros(4), last.step)
+                mask = carry_mask(self._image, image, last.mask.box, last.mask.mask, steps)
+                self._carried[track_id] = replace(last, mask=mask)
+        self._image = image
+
+    def _found(
+        self, frame: Frame, record: FrameRecord, present: Iterable[tuple[int, int | None]]
+    ) -> FoundPeople:
         detections = record.detections
         mask_size = detections.masks.shape[-1]
         boxes, masks, scores, ids, coasted, tracked = [], [], [], [], [], []
-        for track in tracks:
-            if track.detection is not None:
-                box = detections.boxes[track.detection].astype(np.float64)
-                mask = detections.masks[track.detection]
-            elif self._last[track.track_id].age <= MAX_COAST_FRAMES + self.detect_every:
-                box, mask = track.box, self._last[track.track_id].mask
-            else:
-                continue
-            if box[2] <= box[0] or box[3] <= box[1]:
-                continue
-            boxes.append(box)
-            masks.append(_at_size(mask, mask_size) if len(detections) else mask)
-            scores.append(track.score)
-            ids.append(track.track_id)
-            coasted.append(track.detection is None)
-            tracked.append(
-                TrackedBox(track.track_id, box, track.score, track.detection is not None)
-            )
+        for track_id, row in present:
+            carried, score = self._carried[track_id].mask, self._seen[track_id].score
+            boxes.append(carried.box)
+            masks.append(_at_size(carried.mask, mask_size) if len(detections) else carried.mask)
+            scores.append(score)
+            ids.append(track_id)
+            coasted.append(row is None)
+            tracked.append(TrackedBox(track_id, carried.box, score, row is not None))
         people = (
             Detections(
                 np.asarray(boxes, np.float32),
@@ -161,57 +255,6 @@ class PeopleFinder:
             tuple(coasted),
             self.tracker.confirmed_ids,
         )
-
-    def _track(self, record: FrameRecord) -> list[Track]:
-        """Move the tracks to a frame: by its detections, or by motion where nobody looked."""
-        if record.is_cut:
-            self._last.clear()
-        if not record.was_looked_at:
-            return self._coast()
-        detections = record.detections
-        tracks = self.tracker.update(
-            detections.boxes,
-            detections.scores,
-            masks=detections.masks,
-            appearance=detections.features,
-            camera_motion=record.camera_motion,
-            is_cut=record.is_cut,
-            elapsed_frames=max(1, self._elapsed),
-        )
-        self._remember(tracks, detections)
-        self._elapsed = 0
-        return [t for t in tracks if t.detection is not None or t.track_id in self._last]
-
-    def _remember(self, tracks: list[Track], detections: Detections) -> None:
-        living = {track.track_id for track in tracks}
-        self._last = {k: v for k, v in self._last.items() if k in living}
-        for track in tracks:
-            before = self._last.get(track.track_id)
-            if track.detection is None:
-                if before is not None:
-                    before.age += self._elapsed
-                    before.box = track.box
-                continue
-            box = detections.boxes[track.detection].astype(np.float64)
-            velocity = np.zeros(4) if before is None else (box - before.box) / max(1, self._elapsed)
-            self._last[track.track_id] = _LastSeen(
-                box,
-                detections.masks[track.detection],
-                track.score,
-                velocity,
-                0,
-                track.state is TrackState.TENTATIVE,
-            )
-
-    def _coast(self) -> list[Track]:
-        """Return the tracks of the last look, moved along, for a frame at which nobody looked."""
-        moved = []
-        for track_id, seen in self._last.items():
-            seen.age += 1
-            box = seen.box + seen.velocity * self._elapsed
-            state = TrackState.TENTATIVE if seen.is_tentative else TrackState.LOST
-            moved.append(Track(track_id, state, box, seen.score, None))
-        return moved
 
 
 def _at_size(mask: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:

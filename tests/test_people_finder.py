@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
+import pytest
 
 from instmatt_video.detection.detections import Detections
 from instmatt_video.media.frame import Frame
@@ -112,16 +113,24 @@ def test_an_empty_clip_has_nobody() -> None:
         assert len(found.people) == 0 and found.track_ids == ()
 
 
-def test_replay_and_preparation_bring_back_the_past() -> None:
-    for every in (1, 3):
-        whole = find_all(PeopleFinder(ColorDetector(), every))
-        finder = PeopleFinder(ColorDetector(), every)
-        for k in range(17):
-            finder.replay(whole[k].record)
-        for k in range(17):
-            finder.prepare(frame(k), whole[k].record)
-        for k in range(17, 30):
-            found = finder.find(frame(k))
-            assert found.track_ids == whole[k].track_ids, (every, k)
-            assert np.array_equal(found.people.boxes, whole[k].people.boxes), (every, k)
-            assert found.is_coasted == whole[k].is_coasted
+@pytest.mark.parametrize(
+    ("every", "blind"),
+    [
+        pytest.param(1, range(0), id="everywhere"),
+        pytest.param(3, range(0), id="now and then"),
+        pytest.param(1, range(13, 20), id="while somebody is missed"),
+    ],
+)
+def test_replay_and_preparation_bring_back_the_past(every: int, blind: Sequence[int]) -> None:
+    whole = find_all(PeopleFinder(Blinking(blind), every))
+    finder = PeopleFinder(Blinking(blind), every)
+    for k in range(17):
+        finder.replay(whole[k].record)
+    for k in range(17):
+        finder.prepare(frame(k), whole[k].record)
+    for k in range(17, 30):
+        found = finder.find(frame(k))
+        assert found.track_ids == whole[k].track_ids, k
+        assert np.array_equal(found.people.boxes, whole[k].people.boxes), k
+        assert np.array_equal(found.people.masks, whole[k].people.masks), k
+        assert found.is_coasted == whole[k].is_coasted

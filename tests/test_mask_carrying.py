@@ -1,0 +1,111 @@
+"""Masks that follow what two pictures show."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from instmatt_video.detection.detections import Detections
+from instmatt_video.detection.paste import paste_masks
+from instmatt_video.mask_carrying import CarriedMask, carry_mask, mask_on_box
+
+SIZE = (300, 200)
+BOX = np.array([100.0, 50.0, 148.0, 146.0])
+FULL = np.ones((28, 28), np.float32)
+STILL = np.zeros(4)
+
+
+def texture(seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).integers(0, 256, (SIZE[1], SIZE[0], 3))
+    return cv2.GaussianBlur(noise.astype(np.uint8), (7, 7), 0)
+
+
+WALL, CLOTH = texture(0), texture(1)
+
+
+def scene(dx: int = 0, dy: int = 0, arm: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return a picture and the truth: a person of 48 x 96 px whose arm may rise."""
+    truth = np.zeros(SIZE[::-1], bool)
+    image = WALL.copy()
+    for left, top, width, height, rise in ((112, 50, 36, 96, 0), (100, 90, 12, 24, arm)):
+        here = np.s_[top + dy - rise : top + dy - rise + height, left + dx : left + dx + width]
+        image[here] = CLOTH[top : top + height, left : left + width]
+        truth[here] = True
+    return image, truth
+
+
+def mask_of(truth: np.ndarray, box: np.ndarray = BOX) -> np.ndarray:
+    whole = np.array([0.0, 0.0, *SIZE])
+    return mask_on_box(truth.astype(np.float32), whole, box, 56, 56)
+
+
+def overlap(mask: CarriedMask, truth: np.ndarray) -> float:
+    """Return the IoU of a mask with the truth."""
+    person = Detections(mask.box[None].astype(np.float32), np.ones(1, np.float32), mask.mask[None])
+    seen = paste_masks(person, SIZE[1], SIZE[0])[0] > 0.5
+    return float((seen & truth).sum() / (seen | truth).sum())
+
+
+def test_who_stands_still_keeps_the_mask() -> None:
+    image, truth = scene()
+    carried = carry_mask(image, image, BOX, mask_of(truth), (STILL,))
+    assert overlap(carried, truth) > 0.95
+    assert np.abs(carried.box - BOX).max() < 1.5
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(4, 0), (-3, 2), (0, -5)])
+def test_flow_alone_follows_a_step(dx: int, dy: int) -> None:
+    before, truth = scene()
+    now, moved = scene(dx, dy)
+    start = mask_of(truth)
+    carried = carry_mask(before, now, BOX, start, (STILL,))
+    assert overlap(carried, moved) > 0.88 > overlap(CarriedMask(BOX, start), moved) - 0.05
+
+
+def test_of_several_steps_the_true_one_is_taken() -> None:
+    before, truth = scene()
+    now, moved = scene(15, -9)
+    step = np.array([15.0, -9.0, 15.0, -9.0])
+    carried = carry_mask(before, now, BOX, mask_of(truth), (STILL, -step, step))
+    assert overlap(carried, moved) > 0.95
+
+
+def test_a_limb_moves_against_the_body() -> None:
+    before, truth = scene()
+    now, moved = scene(arm=5)
+    start = mask_of(truth)
+    carried = carry_mask(before, now, BOX, start, (STILL,))
+    assert overlap(carried, moved) > overlap(CarriedMask(BOX, start), moved)
+
+
+def test_where_nothing_is_left_the_mask_stays() -> None:
+    image, _ = scene()
+    nothing = np.zeros((28, 28), np.float32)
+    step = np.array([3.0, 0.0, 3.0, 0.0])
+    carried = carry_mask(image, image, BOX, nothing, (step,))
+    assert np.array_equal(carried.box, BOX + step) and carried.mask is nothing
+
+
+def test_a_box_that_reaches_past_the_frame() -> None:
+    image, _ = scene()
+    box = np.array([-20.0, 150.0, 28.0, 230.0])
+    carried = carry_mask(image, image, box, FULL, (STILL,))
+    assert np.abs(carried.box - box).max() < 2
+
+
+def test_same_pictures_same_mask() -> None:
+    (before, truth), (now, _) = scene(), scene(4, 1)
+    first, second = (carry_mask(before, now, BOX, mask_of(truth), (STILL,)) for _ in range(2))
+    assert np.array_equal(first.box, second.box) and np.array_equal(first.mask, second.mask)
+
+
+def test_a_mask_on_another_box() -> None:
+    mask = np.array([[1, 0], [1, 0]], np.float32)
+    box = np.array([0.0, 0.0, 4.0, 4.0])
+    assert np.array_equal(mask_on_box(mask, box, box, 2, 2), mask)
+    # Twice as wide: two columns of the mask's, then nothing.
+    wide = mask_on_box(mask, box, np.array([0.0, 0.0, 8.0, 4.0]), 2, 4)
+    assert np.array_equal(wide, [[1, 0, 0, 0], [1, 0, 0, 0]])
+    apart = np.array([10.0, 0.0, 14.0, 4.0])
+    assert not mask_on_box(mask, box, apart, 3, 3).any()
