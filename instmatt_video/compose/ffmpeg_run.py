@@ -14,6 +14,7 @@ _EMPTY_WORDS = (
     "Conversion failed",
     "Error while processing the decoded data",
     "Error while filtering",
+    "Error reinitializing filters",
     "Failed to inject frame",
 )
 

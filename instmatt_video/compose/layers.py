@@ -76,7 +76,8 @@ class LayerMaker:
         clip, (width, height) = self._clip, size
         if self._clock is None:
             ticking = ffmpeg.input(
-                f"color=c=black:s={width}x{height}:r={clip.frame_rate},"
+                # Of 4:2:0 the source would leave out an odd row or column.
+                f"color=c=black:s={width}x{height}:r={clip.frame_rate},format=yuv444p,"
                 f"trim=end_frame={clip.frame_count}",
                 f="lavfi",
             )

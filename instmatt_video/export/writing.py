@@ -143,7 +143,7 @@ def _write_script(
 ) -> None:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # sizes that the trace takes as they come: compared below
-        traced = torch.jit.trace(part.module, cases[0], check_trace=False)
+        traced = torch.jit.trace(part.module, cases[0], check_trace=False)  # type: ignore[no-untyped-call]
         traced = torch.jit.freeze(traced.eval())
         torch.jit.save(traced, str(path), _extra_files=dict(metadata))
 
@@ -151,7 +151,7 @@ def _write_script(
 def _read_script(path: Path) -> Reader:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        script = torch.jit.load(io.BytesIO(path.read_bytes()))
+        script = torch.jit.load(io.BytesIO(path.read_bytes()))  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
