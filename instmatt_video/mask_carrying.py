@@ -66,7 +66,7 @@ def carry_mask(
     weight = cv2.blur(on_canvas, (9, 9))  # a little past the edge, which tells most
     views = [(box + step, _view(now, box + step, columns, rows)) for step in steps]
     expected, new = min(views, key=lambda view: float((cv2.absdiff(view[1], old) * weight).sum()))
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(new, old, None)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(new, old, None)
     grid_x, grid_y = np.meshgrid(np.arange(columns), np.arange(rows))
     moved = cv2.remap(
         on_canvas,
