@@ -6,6 +6,7 @@ Knows the pipeline; knows nothing of other clips.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import cv2
 import torch
 
+from ..cores import CORES_VARIABLE
 from ..errors import VideoOpenError
 from ..manifest import FILE_NAME as MANIFEST_FILE
 from ..manifest import load_manifest
@@ -65,6 +67,7 @@ def _set_aside_if_unreadable(folder: Path) -> None:
 
 def take_threads(count: int) -> None:
     """Keep this process to its share of the machine's cores."""
+    os.environ[CORES_VARIABLE] = str(count)
     torch.set_num_threads(count)
     cv2.setNumThreads(count)
 

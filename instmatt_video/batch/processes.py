@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING
 
+from ..cores import usable_cores
 from ..progress import Progress
 from .job import ClipJob, Listener, Outcome
 
@@ -87,7 +88,7 @@ class ProcessEngine:
                 worker.end()
 
     def _setting(self, number: int, count: int, jobs: Sequence[ClipJob]) -> WorkerSetting:
-        threads = None if count == 1 else max(1, (os.cpu_count() or 1) // count)
+        threads = None if count == 1 else max(1, usable_cores() // count)
         # Whoever names a GPU by its number counts all of them.
         has_own_gpu = count > 1 and not any(":" in job.config.matting.device for job in jobs)
         return WorkerSetting(number, threads, has_own_gpu, self._provide_networks)

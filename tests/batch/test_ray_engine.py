@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from instmatt_video.batch.ray_engine import RayEngine
 from instmatt_video.errors import OptionError
 from instmatt_video.manifest import load_manifest
 from instmatt_video.media.alpha_reader import read_alpha
-from tests.batch.stubs import SHOT_FRAMES, StubNetworks, chunks_of, job_of, write_shots
+from tests.batch.stubs import LIGHT, SHOT_FRAMES, StubNetworks, chunks_of, job_of, write_shots
 from tests.batch.test_processes import Notes
 from tests.synthetic_clip import write_clip
 
@@ -24,20 +24,14 @@ ray = pytest.importorskip("ray")
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    root = str(Path(__file__).parents[2])
-    ray.init(
-        num_cpus=2,
-        include_dashboard=False,
-        object_store_memory=80_000_000,
-        log_to_driver=False,
-        runtime_env={
-            "env_vars": {
-                "PYTHONPATH": os.pathsep.join(
-                    [root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-                )
-            }
-        },
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(Path(__file__).parents[2])  # from where workers can import the stubs
+        ray.init(
+            num_cpus=2,
+            include_dashboard=False,
+            object_store_memory=80_000_000,
+            log_to_driver=False,
+        )
     yield ray
     ray.shutdown()
 
@@ -102,10 +96,6 @@ def test_ctrl_c_ends_the_tasks_and_the_next_run_goes_on(cluster: Any, tmp_path: 
 
 
 def test_missing_weights_fail_their_clips_only(cluster: Any, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from tests.batch.stubs import LIGHT
-
     config = replace(LIGHT, matting=replace(LIGHT.matting, model="nowhere.safetensors"))
     job = job_of(write_clip(tmp_path / "walk.mp4", 4), tmp_path / "out", config)
     notes = Notes()
