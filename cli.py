@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = "nothing is kept of an online run"
         if not getattr(args, "run.is_online", False):
             kept = "finished chunks are kept: --resume goes on"
+        if getattr(args, "command", None) == "tracks":
+            kept = "the streams are as they were: render again"
         print(f"stopped; {kept}", file=sys.stderr)
         return INTERRUPTED
     except InstMattVideoError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from instmatt_video.cli import main
+from instmatt_video.progress import Progress
 
 
 def test_list_and_show(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,6 +80,23 @@ def test_errors(
     spoken = capsys.readouterr()
     assert message in spoken.err and "Traceback" not in spoken.err
     assert (folder / "manifest.json").read_bytes() == before
+
+
+def test_ctrl_c_leaves_everything_as_it_was(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(self: object, progress: Progress) -> None:
+        if progress.done == 10:
+            raise KeyboardInterrupt
+
+    before = {path.name: path.read_bytes() for path in folder.glob("*.*")}
+    main(["tracks", str(folder), "drop", "2", "--quiet"])
+    monkeypatch.setattr("instmatt_video.console.ProgressView.show", press)
+    assert main(["tracks", str(folder), "render", "--quiet"]) == 130
+    assert "the streams are as they were: render again" in capsys.readouterr().err
+    after = {path.name: path.read_bytes() for path in folder.glob("*.*")}
+    assert after.pop("manifest.json") != before.pop("manifest.json")
+    assert after == before
 
 
 def test_a_folder_of_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
