@@ -35,7 +35,7 @@ _SIDES = "fillborders=left={0}:right={0}:mode=smear"
 FILTERS = {
     "one person, whole": f"crop=320:720:960:0,scale=160:360,pad=640:360:240:0,{_SIDES.format(240)}",
     "one person, close": "crop=368:207:912:140,scale=640:360",
-    "two people": f"crop=660:720:290:0,scale=330:360,pad=640:360:155:0,{_SIDES.format(155)}",
+    "two people": f"crop=656:720:290:0,scale=328:360,pad=640:360:156:0,{_SIDES.format(156)}",
 }
 """What is cut out of the first 30 frames of dancers_studio.mp4, played there and back."""
 WARM_UP_S = 4.0

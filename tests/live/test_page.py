@@ -233,20 +233,32 @@ FIRST, SECOND = (32 / 160, 48 / 96), (124 / 160, 54 / 96)
 """Middles of the two people, as shares of the frame."""
 
 
+def until_true(page: Any, expression: str) -> None:
+    """Wait for the page; Playwright's own waiting needs `eval`, which the page forbids."""
+    for _ in range(600):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"it never became true that {expression}")
+
+
 @pytest.mark.browser
 def test_a_browser_sees_the_picture_move(browser_page: Any) -> None:
-    browser_page.wait_for_function("document.getElementById('picture').naturalWidth === 160")
+    until_true(browser_page, "document.getElementById('picture').naturalWidth === 160")
     before = picture_of(browser_page)
     until_seen(browser_page, lambda shown: bool((shown != before).any()))
 
 
 @pytest.mark.browser
 def test_figures_are_updated(browser_page: Any) -> None:
-    browser_page.wait_for_function("parseFloat(document.getElementById('fps').textContent) > 0")
-    first = browser_page.text_content("#latency")
-    browser_page.wait_for_function(
-        "first => document.getElementById('latency').textContent !== first", arg=first
-    )
+    until_true(browser_page, "parseFloat(document.getElementById('fps').textContent) > 0")
+    first = [browser_page.text_content(name) for name in ("#fps", "#latency")]
+    for _ in range(600):
+        if [browser_page.text_content(name) for name in ("#fps", "#latency")] != first:
+            break
+        browser_page.wait_for_timeout(100)
+    else:
+        raise AssertionError("the figures stand still")
     assert browser_page.text_content("#count") == "2"
     assert "of" in browser_page.text_content("#work")
 
