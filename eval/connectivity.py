@@ -67,9 +67,9 @@ def _label_runs(runs: _Indices, stride: int) -> _Indices:
     order = np.argsort(np.concatenate((sought, ends)), kind="stable")
     rank = np.empty(order.size, dtype=np.int32)
     rank[order] = np.arange(order.size, dtype=np.int32)
-    passed = rank[: 2 * count] - np.arange(2 * count, dtype=np.int32)
-    first: _Indices = passed[::2] // 2
-    last: _Indices = (passed[1::2] + 1) // 2
+    passed = rank[: 2 * count]
+    passed -= np.arange(2 * count, dtype=np.int32)
+    first, last = passed[::2] >> 1, (passed[1::2] + 1) >> 1
     counts = last - first
     rows = np.zeros(count + 1, dtype=np.int32)
     np.cumsum(counts, out=rows[1:])
