@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -104,6 +104,15 @@ class Cast:
         for tracklet_id in self.visible_tracklets:
             parts[self.origin_of(tracklet_id)].append(tracklet_id)
         return parts
+
+
+def rules_for(detect_every: int) -> StitchConfig:
+    """Return how tracklets are joined where the detector looks at every n-th frame.
+
+    A person must be found as long as ever, so with fewer looks fewer times.
+    """
+    rules = StitchConfig()
+    return replace(rules, min_identity_frames=max(1, rules.min_identity_frames // detect_every))
 
 
 def cast_of(

@@ -10,15 +10,20 @@ from .paste import paste_masks
 
 CANVAS_PX = 128
 """Long side at which masks are compared: people overlap, or they do not, at any size."""
+MIN_MEMBER_INSIDE = 0.6
+"""Share of a person's mask that lies in a group's."""
+MIN_GROUP_EXPLAINED = 0.7
+"""Share of a group's mask that its people explain."""
 
 
 def without_duplicates(
     detections: Detections, height: int, width: int, max_mask_iou: float
 ) -> Detections:
-    """Return the detections less those whose mask is nearly that of a better one.
+    """Return the detections less those whose mask is nearly that of a better one, or of several.
 
     Visible people never share a pixel, however much their boxes overlap; a person found once with
-    and once without an outstretched arm has two boxes, and one mask.
+    and once without an outstretched arm has two boxes, and one mask. A loose box around two people
+    who are found each alone is nobody: matted with them, it would take half of their alpha.
 
     Args:
         detections: Best first.
@@ -38,6 +43,9 @@ def without_duplicates(
     is_same: npt.NDArray[np.bool_] = intersection > max_mask_iou * union
     kept: list[int] = []
     for index in range(len(detections)):
-        if not is_same[index, kept].any():
+        inside = [k for k in kept if intersection[index, k] > MIN_MEMBER_INSIDE * area[k] > 0]
+        explained = float((masks[inside].max(0) * masks[index]).sum()) if len(inside) > 1 else 0.0
+        is_group = explained > MIN_GROUP_EXPLAINED * area[index]
+        if not is_group and not is_same[index, kept].any():
             kept.append(index)
     return detections.select(np.array(kept, np.intp))

@@ -38,3 +38,24 @@ def test_nobody_one_and_empty_masks():
     assert len(without_duplicates(people([[0, 0, 9, 9]], np.ones((1, 4, 4))), 72, 128, 0.8)) == 1
     unseen = people([[0, 0, 9, 9], [50, 50, 60, 60]], np.zeros((2, 4, 4)))
     assert len(without_duplicates(unseen, 72, 128, 0.8)) == 2
+
+
+def test_a_loose_box_around_two_people_is_nobody():
+    whole = np.ones((8, 8), np.float32)
+    pair = [[100, 100, 200, 500], [220, 100, 320, 500], [95, 95, 325, 505]]
+    found = people(pair, [whole, whole, whole])
+    np.testing.assert_array_equal(without_duplicates(found, 720, 1280, 0.8).boxes, found.boxes[:2])
+
+
+def test_someone_before_two_others_stays():
+    # The middle person covers a fifth of each neighbour's mask and has a body of their own.
+    whole = np.ones((8, 8), np.float32)
+    row = [[100, 100, 200, 500], [260, 100, 360, 500], [180, 100, 280, 500]]
+    assert len(without_duplicates(people(row, [whole] * 3), 720, 1280, 0.8)) == 3
+
+
+def test_a_better_scored_person_is_not_dropped_for_their_parts():
+    whole = np.ones((8, 8), np.float32)
+    found = people([[100, 100, 200, 500], [100, 100, 200, 300], [100, 300, 200, 500]], [whole] * 3)
+    kept = without_duplicates(found, 720, 1280, 0.8)
+    np.testing.assert_array_equal(kept.boxes[0], found.boxes[0])
