@@ -20,7 +20,8 @@ def test_the_last_line_that_says_something_is_the_error() -> None:
 
 def test_a_failure_is_one_line_and_progress_is_told() -> None:
     frames: list[int] = []
-    script = SCRIPT.format(words="one\ntwo: bad\n" + "x" * 200_000 + "\nlast", status=7)
+    script = SCRIPT.format(words="one\ntwo: bad\nlast", status=7)
+    script = "import sys; sys.stderr.write('x' * 200_000 + chr(10)); " + script
     with pytest.raises(AlphaWriteError, match=r"^ffmpeg failed with status 7: last$"):
         run_ffmpeg([sys.executable, "-c", script], frames.append)
     assert frames == [3]
