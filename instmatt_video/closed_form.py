@@ -49,7 +49,7 @@ def solve_uncertain(matte: FloatImage, image: FloatImage, color_noise: float) ->
         matte: `(h, w)`, 0..1.
         image: The picture, `(h, w, 3)`, 0..1.
         color_noise: Standard deviation of the colours' errors, of 0..1: smaller differences say
-            nothing of alpha. 0.001 for clean pictures; a video coder's blocks need 0.01.
+            nothing of alpha. 0.001 for clean pictures; a video coder's blocks need 0.015.
 
     Returns:
         `(h, w)`, 0..1; the matte itself where nothing is uncertain, or nothing surely the person.

@@ -47,7 +47,7 @@ class MattingConfig:
     """Solve edges and hair from the picture's colours, after the network (closed-form matting)."""
     color_noise: float | None = None
     """Standard deviation of the colours' errors, of 0..1: differences below it say nothing of an
-    edge. `None` goes by the source's coding: 0.01 for coded video, 0.001 for clean pictures."""
+    edge. `None` goes by the source's coding: 0.015 for coded video, 0.001 for clean pictures."""
 
     def __post_init__(self) -> None:
         if not 64 <= self.matte_size <= 4096:

@@ -6,7 +6,7 @@ CLEAN = 0.001
 """Standard deviation of a colour's error, of 0..1, where nothing but rounding touched it."""
 FINE = 0.003
 """Coded as photographs and editing formats are."""
-CODED = 0.01
+CODED = 0.015
 """Coded as video to be watched: blocks, and chroma of half the resolution."""
 
 _CLEAN_CODECS = {"ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "qtrle", "rawvideo", "v210"}
