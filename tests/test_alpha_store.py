@@ -123,9 +123,11 @@ class TestRecords:
     def test_chunks_follow_one_another(self, tmp_path: Path) -> None:
         store = filled(tmp_path / "s", 1)
         with pytest.raises(ValueError, match="next chunk begins with frame 2"):
-            store.append([record(3)])
+            store.append([record(1)])
         with pytest.raises(ValueError, match="next chunk begins with frame 2"):
             store.append([])
+        store.append([record(3)])  # frame 2 could not be decoded
+        assert [r.index for r in store.records()] == [0, 1, 3]
 
     def test_size_is_that_of_the_chunks(self, tmp_path: Path) -> None:
         store = filled(tmp_path / "s")
