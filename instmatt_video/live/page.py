@@ -202,14 +202,14 @@ class _JpegSlot:
             self._condition.notify_all()
 
     def newer_than(self, seen: int) -> tuple[int, bytes]:
-        """Return a newer picture's count and JPEG; nothing new in time gives no bytes.
+        """Return a newer picture's count and JPEG; nothing new in time gives the last one again.
 
         Args:
             seen: Count of the last picture that was taken, 0 at first.
         """
         with self._condition:
             self._condition.wait_for(lambda: self._count > seen or self.is_closed, _WAIT_S)
-            if self._picture is None or self._count <= seen:
+            if self._picture is None or self.is_closed:
                 return seen, b""
             if not self._jpeg:
                 options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]

@@ -124,10 +124,11 @@ def test_the_stream_gives_the_newest_pictures_as_jpegs(
                 jpeg = np.frombuffer(buffer[start : stop + 2], np.uint8)
                 levels.append(int(cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[20, 20, 0]))
                 buffer = buffer[stop + 2 :]
-                if len(levels) == 2:
+                if levels[-1] > 100:
                     break
                 show(page, 200)
-    assert levels == pytest.approx([40, 200], abs=3)
+    # A picture that stands still is sent again, so the first may have come more than once.
+    assert levels == pytest.approx([*[40] * (len(levels) - 1), 200], abs=3)
 
 
 def test_a_taken_port_is_told(page: LivePage) -> None:
