@@ -200,6 +200,10 @@ def plane_view(frame: VideoFrame, index: int) -> Image:
     return cast(Image, rows[:, : plane.width])
 
 
+# Without full chroma interpolation swscale's accurate rounding is two levels too dark.
+_TO_RGB = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+
 class RgbConverter:
     """Turns decoded frames into RGB arrays, uint8 for 8-bit sources and uint16 for deeper ones."""
 
@@ -221,7 +225,7 @@ class RgbConverter:
                     src_colorspace=_swscale_matrix(self._color.matrix),
                     src_color_range=self._source_range(),
                     dst_color_range=_FULL_RANGE,
-                    interpolation=Interpolation.BILINEAR | Interpolation.ACCURATE_RND,
+                    interpolation=_TO_RGB,
                 )
             )
         # Same matrix and range on both sides: swscale only interpolates the chroma.

@@ -126,6 +126,15 @@ def test_decoded_frames_follow_the_formula(
     assert np.abs(levels.astype(int) - image).max() <= (2 if bits == 8 else 0)
 
 
+@pytest.mark.parametrize("name", ["yuv420p", "yuv422p", "yuv444p"])
+@pytest.mark.parametrize(("luma", "grey"), [(16, 0), (60, 51), (126, 128), (200, 214), (235, 255)])
+def test_grey_is_as_bright_whatever_the_chroma_sampling(name: str, luma: int, grey: int) -> None:
+    frame = av.VideoFrame(64, 48, name)
+    for plane, value in enumerate((luma, 128, 128)):
+        plane_view(frame, plane)[:] = value
+    assert (RgbConverter(ColorTags())(frame) == grey).all()  # (luma - 16) · 255 / 219
+
+
 def test_tags_are_set_on_frames() -> None:
     frame = av.VideoFrame(16, 16, "yuv444p10le")
     tag_frame(frame, ColorTags("bt2020", "arib-std-b67", "bt2020nc", is_full_range=True))
