@@ -10,6 +10,8 @@ from .paste import paste_masks
 
 CANVAS_PX = 128
 """Long side at which masks are compared: people overlap, or they do not, at any size."""
+MAX_INSIDE = 0.85
+"""Share of a mask that may lie in a better one's: beyond it is a part of that person."""
 MIN_MEMBER_INSIDE = 0.6
 """Share of a person's mask that lies in a group's."""
 MIN_GROUP_EXPLAINED = 0.7
@@ -40,7 +42,9 @@ def without_duplicates(
     intersection = masks @ masks.T
     area = masks.sum(axis=1)
     union = area[:, None] + area[None, :] - intersection
-    is_same: npt.NDArray[np.bool_] = intersection > max_mask_iou * union
+    is_same: npt.NDArray[np.bool_] = (intersection > max_mask_iou * union) | (
+        intersection > MAX_INSIDE * area[:, None]
+    )
     kept: list[int] = []
     for index in range(len(detections)):
         inside = [k for k in kept if intersection[index, k] > MIN_MEMBER_INSIDE * area[k] > 0]

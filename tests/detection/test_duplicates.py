@@ -27,8 +27,8 @@ def test_two_people_in_one_box_stay_two():
 
 
 def test_overlap_at_the_limit_is_kept():
-    # 8 of 10 columns are common: the overlap is 0.8, no more.
-    found = people([[0, 0, 100, 100], [0, 0, 80, 100]], np.ones((2, 4, 4)))
+    # 8 of 10 columns are common: the overlap is 0.8, no more; the better one is the smaller.
+    found = people([[0, 0, 80, 100], [0, 0, 100, 100]], np.ones((2, 4, 4)))
     assert len(without_duplicates(found, 128, 128, 0.8)) == 2
     assert len(without_duplicates(found, 128, 128, 0.79)) == 1
 
@@ -59,3 +59,16 @@ def test_a_better_scored_person_is_not_dropped_for_their_parts():
     found = people([[100, 100, 200, 500], [100, 100, 200, 300], [100, 300, 200, 500]], [whole] * 3)
     kept = without_duplicates(found, 720, 1280, 0.8)
     np.testing.assert_array_equal(kept.boxes[0], found.boxes[0])
+
+
+def test_a_head_within_a_better_found_person_is_a_part_of_them():
+    whole = np.ones((8, 8), np.float32)
+    found = people([[100, 100, 200, 500], [120, 90, 180, 200]], [whole, whole])
+    np.testing.assert_array_equal(without_duplicates(found, 720, 1280, 0.8).boxes, found.boxes[:1])
+
+
+def test_a_child_before_an_adult_stays():
+    around = np.ones((8, 8), np.float32)
+    around[4:, 2:6] = 0  # the adult's mask leaves the child out
+    found = people([[100, 100, 300, 500], [150, 300, 250, 500]], [around, np.ones((8, 8))])
+    assert len(without_duplicates(found, 720, 1280, 0.8)) == 2
