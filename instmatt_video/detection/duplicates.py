@@ -10,7 +10,7 @@ from .paste import paste_masks
 
 CANVAS_PX = 128
 """Long side at which masks are compared: people overlap, or they do not, at any size."""
-MAX_INSIDE = 0.85
+MAX_INSIDE = 0.9
 """Share of a mask that may lie in a better one's: beyond it is a part of that person."""
 MIN_MEMBER_INSIDE = 0.6
 """Share of a person's mask that lies in a group's."""
