@@ -11,7 +11,9 @@ from .paste import paste_masks
 CANVAS_PX = 128
 """Long side at which masks are compared: people overlap, or they do not, at any size."""
 MAX_INSIDE = 0.9
-"""Share of a mask that may lie in a better one's: beyond it is a part of that person."""
+"""Share of a mask that may lie in a better one's: beyond it is a part of that person …"""
+MIN_PART = 0.4
+"""… if it is at least this share of them; a smaller one may be somebody in front."""
 MIN_MEMBER_INSIDE = 0.6
 """Share of a person's mask that lies in a group's."""
 MIN_GROUP_EXPLAINED = 0.7
@@ -43,7 +45,7 @@ def without_duplicates(
     area = masks.sum(axis=1)
     union = area[:, None] + area[None, :] - intersection
     is_same: npt.NDArray[np.bool_] = (intersection > max_mask_iou * union) | (
-        intersection > MAX_INSIDE * area[:, None]
+        (intersection > MAX_INSIDE * area[:, None]) & (intersection > MIN_PART * area[None, :])
     )
     kept: list[int] = []
     for index in range(len(detections)):

@@ -53,9 +53,9 @@ class FolderAlphaStream(AlphaStream):
     def verify(self) -> None:
         """Compare the pictures' count and two frames' alpha with what was written."""
         names = sorted(p.name for p in self.partial_path.iterdir() if p.suffix == self.suffix)
-        if names != sorted(self._names):
+        if len(names) != len(self._ticks) or names != sorted(self._names):
             raise AlphaWriteError(
-                f"{self.path}: {len(names)} pictures read back, {len(self._names)} were written"
+                f"{self.path}: {len(names)} pictures read back, {len(self._ticks)} were written"
             )
         for probe in self._probes():
             found = read_alpha_picture(self.partial_path / self._names[probe.index])

@@ -61,9 +61,9 @@ def test_a_better_scored_person_is_not_dropped_for_their_parts():
     np.testing.assert_array_equal(kept.boxes[0], found.boxes[0])
 
 
-def test_a_head_within_a_better_found_person_is_a_part_of_them():
+def test_a_bust_within_a_better_found_person_is_a_part_of_them():
     whole = np.ones((8, 8), np.float32)
-    found = people([[100, 100, 200, 500], [120, 90, 180, 200]], [whole, whole])
+    found = people([[100, 100, 200, 500], [110, 95, 190, 330]], [whole, whole])
     np.testing.assert_array_equal(without_duplicates(found, 720, 1280, 0.8).boxes, found.boxes[:1])
 
 
@@ -72,3 +72,15 @@ def test_a_child_before_an_adult_stays():
     around[4:, 2:6] = 0  # the adult's mask leaves the child out
     found = people([[100, 100, 300, 500], [150, 300, 250, 500]], [around, np.ones((8, 8))])
     assert len(without_duplicates(found, 720, 1280, 0.8)) == 2
+
+
+def test_somebody_small_in_front_of_a_person_stays():
+    whole = np.ones((8, 8), np.float32)
+    assert (
+        len(
+            without_duplicates(
+                people([[0, 0, 400, 700], [100, 400, 200, 650]], [whole] * 2), 720, 1280, 0.8
+            )
+        )
+        == 2
+    )

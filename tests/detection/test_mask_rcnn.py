@@ -101,7 +101,7 @@ class TestCreateDetector:
             create_detector("yolo")
 
     def test_auto_on_a_cpu_is_compact_and_says_why(self, monkeypatch):
-        monkeypatch.setattr("instmatt_video.detection.detector._compact", lambda device: "compact")
+        monkeypatch.setattr("instmatt_video.detection.detector._compact", lambda *_: "compact")
         choice = create_detector("auto", "cpu")
         assert choice.detector == "compact"
         assert "needs a GPU" in choice.reason
@@ -111,7 +111,7 @@ class TestCreateDetector:
             raise WeightsError("no route")
 
         monkeypatch.setattr("instmatt_video.detection.detector._mask_rcnn", refuse)
-        monkeypatch.setattr("instmatt_video.detection.detector._compact", lambda device: "compact")
+        monkeypatch.setattr("instmatt_video.detection.detector._compact", lambda *_: "compact")
         choice = create_detector("auto", "cuda")
         assert choice.detector == "compact"
         assert "neither cached nor to be fetched" in choice.reason
