@@ -54,8 +54,8 @@ class MattingConfig:
             raise ValueError(f"matte_size must be in 64..4096 pixels, not {self.matte_size}")
         if not 0 <= self.context <= 1:
             raise ValueError(f"context must be in 0..1, not {self.context}")
-        if self.color_noise is not None and not 1e-4 <= self.color_noise <= 0.1:
-            raise ValueError(f"color_noise must be in 0.0001..0.1, not {self.color_noise}")
+        if self.color_noise is not None and not 5e-4 <= self.color_noise <= 0.1:
+            raise ValueError(f"color_noise must be in 0.0005..0.1, not {self.color_noise}")
         if not re.fullmatch(rf"{'|'.join(DEVICES)}|cuda:\d+", self.device):
             raise ValueError(
                 f"device must be one of {', '.join(DEVICES)}, or as cuda:1, not {self.device!r}"

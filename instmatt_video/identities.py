@@ -6,7 +6,7 @@ Knows stored records; knows no pixels.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -106,15 +106,6 @@ class Cast:
         return parts
 
 
-def rules_for(detect_every: int) -> StitchConfig:
-    """Return how tracklets are joined where the detector looks at every n-th frame.
-
-    A person must be found as long as ever, so with fewer looks fewer times.
-    """
-    rules = StitchConfig()
-    return replace(rules, min_identity_frames=max(1, rules.min_identity_frames // detect_every))
-
-
 def cast_of(
     records: Iterable[FrameRecord],
     confirmed: frozenset[int],
@@ -125,9 +116,14 @@ def cast_of(
     Args:
         records: All frames of the clip, in order.
         confirmed: Tracklets that the tracker believes in.
-        config: What may be joined and what is dropped.
+        config: What may be joined and what is dropped; the detections that a person needs are fewer
+            by the share of frames at which the detector looked.
     """
-    lives, cuts = _lives_of(records)
+    config = config or StitchConfig()
+    looks: list[bool] = []
+    lives, cuts = _lives_of(_noting_looks(records, looks))
+    needed = round(config.min_identity_frames * sum(looks) / max(1, len(looks)))
+    config = replace(config, min_identity_frames=max(1, needed))
     tracklets = [
         Tracklet(
             track_id=track_id,
@@ -144,6 +140,12 @@ def cast_of(
     for tracklet_id, identity in stitch(tracklets, config).items():
         members[identity].append(tracklet_id)
     return _cast(lives, cuts, members, confirmed & lives.keys())
+
+
+def _noting_looks(records: Iterable[FrameRecord], looks: list[bool]) -> Iterator[FrameRecord]:
+    for record in records:
+        looks.append(record.was_looked_at)
+        yield record
 
 
 def known_cast(

@@ -22,7 +22,7 @@ from .config import MatteConfig
 from .detection.detector import Detector
 from .errors import AlphaWriteError, OptionError
 from .gap_filling import fill_gaps
-from .identities import cast_of, rules_for
+from .identities import cast_of
 from .manifest import FILE_NAME as MANIFEST_FILE
 from .manifest import Manifest, StitchRecord, load_manifest
 from .matter import Matter
@@ -117,10 +117,9 @@ def matte_video(
                 raise AlphaWriteError(f"{clip.info.name} has no frame that could be read")
 
             believed = finder.tracker.finish()
-            rules = rules_for(config.detection.detect_every)
-            found = cast_of(store.records(), believed, rules)
+            found = cast_of(store.records(), believed)
             if fill_gaps(clip, store, found, networks.matter):
-                found = cast_of(store.records(), believed, rules)
+                found = cast_of(store.records(), believed)
             stitching = stitch_record(found)
             corrections = _earlier_corrections(folder) if is_going_on else corrections
             first = clip.info.first_frame_number

@@ -384,6 +384,12 @@ class TestMasks:
         line = fails(3, clip, "--detector", f"masks:{folder}")
         assert f"{FRAMES:04d}.png" in line and f"{FRAMES} frames" in line
 
+    def test_of_some_frames_only(self, clip: Path, tmp_path: Path) -> None:
+        folder = self.masks(tmp_path / "masks", range(0, FRAMES, 2), (160, 96))
+        manifest = succeed(clip, tmp_path / "out", "--detector", f"masks:{folder}")
+        (track,) = manifest.tracks
+        assert (track.first_frame, track.frames_visible) == (1, FRAMES)
+
     def test_numbered_as_their_folder_of_frames(self, tmp_path: Path) -> None:
         shot = frames_folder(tmp_path / "shot", range(FRAMES), offset=1001)
         folder = self.masks(tmp_path / "masks", range(FRAMES), (160, 96))

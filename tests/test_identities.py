@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instmatt_video.identities import Cast, Identity, cast_of, rules_for
+from instmatt_video.identities import Cast, Identity, cast_of
 from instmatt_video.trackers import StitchConfig
 from instmatt_video.tracks_file import write_tracks
 from tests.made_records import frame_record, tracked
@@ -28,15 +28,19 @@ def one_life(pattern: str) -> Cast:
     return cast_of(records, frozenset({1}), EASY)
 
 
-def test_fewer_looks_at_a_person_are_enough_where_the_detector_looks_seldom() -> None:
+@pytest.mark.parametrize(("looks_every", "people"), [(1, 0), (3, 1)])
+def test_fewer_sightings_are_enough_where_the_detector_looks_seldom(
+    looks_every: int, people: int
+) -> None:
     records = [
-        frame_record(index, (tracked(1, 20.0, index % 3 == 0),), was_looked_at=index % 3 == 0)
-        if index < 12
-        else frame_record(index, ())
+        frame_record(
+            index,
+            (tracked(1, 20.0, index % 3 == 0),) if index < 12 else (),
+            was_looked_at=index % looks_every == 0,
+        )
         for index in range(60)
     ]
-    assert not cast_of(records, frozenset({1}), rules_for(1)).identities
-    assert len(cast_of(records, frozenset({1}), rules_for(3)).identities) == 1
+    assert len(cast_of(records, frozenset({1})).identities) == people
 
 
 def frames(cast: Cast) -> list[int]:
