@@ -21,6 +21,7 @@ from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import BlockFeatures, CoarseMattes, normalise_image
 from instmatt_video.models.tri_mask import build_tri_masks
 
+from .claims import settle_claims
 from .config import MattingConfig
 from .crops import GRID_PX, Cluster, Rectangle, plan_clusters
 from .detection.detections import Detections
@@ -181,6 +182,7 @@ class Matter:
 
     def _matte_cluster(self, image: Image, cluster: Cluster, masks: FloatImage) -> list[AlphaFrame]:
         canvas = _resize_to_canvas(_as_float(image[cluster.source.slices]), cluster)
+        masks = settle_claims(masks)
         mattes = self._run_network(canvas, masks, cluster)
         mattes *= _near_masks(mattes, masks)
         height, width = image.shape[:2]
