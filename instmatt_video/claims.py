@@ -1,13 +1,17 @@
-"""Whose pixel it is where two people's masks claim it.
+"""Whose pixel it is where two people claim it: by their masks, or by their alphas.
 
-Knows masks alone. A detector's mask of a large person often runs over somebody small in front of
-them; told twice, the network believes neither, and both come out translucent.
+A detector's mask of a large person often runs over somebody small in front of them; told twice, the
+network believes neither, and both come out translucent.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+
+from .crops import Rectangle
 
 FloatImage = npt.NDArray[np.float32]
 
@@ -42,3 +46,23 @@ def settle_claims(masks: FloatImage) -> FloatImage:
             behind = i if areas[i] > areas[j] else j
             settled[behind][both] = 0
     return settled
+
+
+def share_pixels(
+    frames: Sequence[tuple[Rectangle, FloatImage]],
+) -> list[tuple[Rectangle, FloatImage]]:
+    """Return the alphas, scaled down where several people's sum exceeds 1 (Eq. 2)."""
+    if len(frames) < 2:
+        return list(frames)
+    left, top = min(r.left for r, _ in frames), min(r.top for r, _ in frames)
+    right, bottom = max(r.right for r, _ in frames), max(r.bottom for r, _ in frames)
+    total = np.zeros((bottom - top, right - left), np.float32)
+    for area, alpha in frames:
+        total[area.top - top : area.bottom - top, area.left - left : area.right - left] += alpha
+    np.maximum(total, 1, out=total)
+    shared = []
+    for area, alpha in frames:
+        rows = slice(area.top - top, area.bottom - top)
+        columns = slice(area.left - left, area.right - left)
+        shared.append((area, alpha / total[rows, columns]))
+    return shared

@@ -21,7 +21,7 @@ from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import BlockFeatures, CoarseMattes, normalise_image
 from instmatt_video.models.tri_mask import build_tri_masks
 
-from .claims import settle_claims
+from .claims import settle_claims, share_pixels
 from .config import MattingConfig
 from .crops import GRID_PX, Cluster, Rectangle, plan_clusters
 from .detection.detections import Detections
@@ -198,7 +198,7 @@ class Matter:
             else:
                 alpha = enlarge_to_source(matte, guide, part, to_matte)
             frames.append((area, alpha))
-        return [trim_alpha(rect.left, rect.top, alpha) for rect, alpha in _share_pixels(frames)]
+        return [trim_alpha(rect.left, rect.top, alpha) for rect, alpha in share_pixels(frames)]
 
     @torch.no_grad()
     def _run_network(self, canvas: FloatImage, masks: FloatImage, cluster: Cluster) -> FloatImage:
@@ -370,26 +370,6 @@ def _map_to_crop(area: Rectangle, cluster: Cluster, crop: Rectangle) -> npt.NDAr
             [0, y, (area.top - cluster.source.top + 0.5) * y - 0.5 - crop.top],
         ]
     )
-
-
-def _share_pixels(
-    frames: Sequence[tuple[Rectangle, FloatImage]],
-) -> list[tuple[Rectangle, FloatImage]]:
-    """Return the alphas, scaled down where several people's sum exceeds 1 (Eq. 2)."""
-    if len(frames) < 2:
-        return list(frames)
-    left, top = min(r.left for r, _ in frames), min(r.top for r, _ in frames)
-    right, bottom = max(r.right for r, _ in frames), max(r.bottom for r, _ in frames)
-    total = np.zeros((bottom - top, right - left), np.float32)
-    for area, alpha in frames:
-        total[area.top - top : area.bottom - top, area.left - left : area.right - left] += alpha
-    np.maximum(total, 1, out=total)
-    shared = []
-    for area, alpha in frames:
-        rows = slice(area.top - top, area.bottom - top)
-        columns = slice(area.left - left, area.right - left)
-        shared.append((area, alpha / total[rows, columns]))
-    return shared
 
 
 def trim_alpha(left: int, top: int, alpha: FloatImage) -> AlphaFrame:
