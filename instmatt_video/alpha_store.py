@@ -22,9 +22,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .alpha_frame import AlphaFrame
 from .detection.detections import Detections
 from .errors import AlphaStoreError, AlphaWriteError, OptionError
-from .matter import AlphaFrame
 
 FOLDER_NAME = "alphas"
 ALPHA_LEVELS = 4095

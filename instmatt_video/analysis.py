@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import torch
 
+from .alpha_frame import AlphaFrame
 from .alpha_store import AlphaStore, FrameRecord, pack_alpha
 from .cores import usable_cores
-from .matter import AlphaFrame, Matter
+from .matter import Matter
 from .media.frame import Frame
 from .media.source import FrameSource
 from .people_finder import FoundPeople, PeopleFinder

@@ -18,11 +18,12 @@ import numpy.typing as npt
 
 from instmatt_video.trackers import describe_people
 
+from .alpha_frame import AlphaFrame
 from .alpha_store import AlphaStore, FrameRecord, StoredAlpha, TrackedBox, pack_alpha
 from .detection.detections import Detections
 from .identities import Cast
 from .mask_carrying import CarriedMask, carry_mask, mask_on_box
-from .matter import AlphaFrame, Matter
+from .matter import Matter
 from .media.frame import Frame, as_eight_bit
 from .media.source import FrameSource
 

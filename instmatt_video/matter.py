@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import cv2
@@ -21,6 +20,7 @@ from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import BlockFeatures, CoarseMattes, normalise_image
 from instmatt_video.models.tri_mask import build_tri_masks
 
+from .alpha_frame import FAINTEST_ALPHA, AlphaFrame, trim_alpha
 from .claims import settle_claims, share_pixels
 from .config import MattingConfig
 from .crops import GRID_PX, Cluster, Rectangle, plan_clusters
@@ -37,21 +37,6 @@ Pixel = TypeVar("Pixel", bound=np.generic)
 FloatImage = npt.NDArray[np.float32]
 SampleMasks = Callable[[Cluster], FloatImage]
 """Gives the members' masks on a cluster's canvas, `(n, height, width)`, 0..1."""
-
-FAINTEST_ALPHA = 1 / 510
-"""Below half a level of 8 bit alpha is none."""
-
-
-@dataclass(frozen=True)
-class AlphaFrame:
-    """One person's alpha in one frame, cut to where it is not 0."""
-
-    left: int
-    """Column of the crop's first pixel in the frame."""
-    top: int
-    """Row of the crop's first pixel in the frame."""
-    alpha: FloatImage
-    """`(h, w)`, 0..1, linear coverage; `(0, 0)` where nothing of the person is seen."""
 
 
 class Matter:
@@ -370,20 +355,3 @@ def _map_to_crop(area: Rectangle, cluster: Cluster, crop: Rectangle) -> npt.NDAr
             [0, y, (area.top - cluster.source.top + 0.5) * y - 0.5 - crop.top],
         ]
     )
-
-
-def trim_alpha(left: int, top: int, alpha: FloatImage) -> AlphaFrame:
-    """Return an alpha cut to where it is not 0; what is fainter than half a level is 0.
-
-    Args:
-        left: Column of the alpha's first pixel in the frame.
-        top: Row of the alpha's first pixel in the frame.
-        alpha: `(h, w)`, 0..1.
-    """
-    visible = alpha > FAINTEST_ALPHA
-    rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
-    if not len(rows):
-        return AlphaFrame(0, 0, np.zeros((0, 0), np.float32))
-    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    trimmed = np.where(visible[part], alpha[part], np.float32(0))
-    return AlphaFrame(left + int(columns[0]), top + int(rows[0]), trimmed)

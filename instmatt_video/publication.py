@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import __version__
 from .alpha_store import AlphaStore
@@ -17,7 +18,6 @@ from .manifest import Manifest, SourceRecord, StageRecord, StitchRecord, TrackRe
 from .media.formats import FORMATS
 from .media.frame import ClipInfo
 from .media.source import FrameSource, is_stream
-from .networks import Networks
 from .progress import Report
 from .render import PREVIEW_FILE, RenderResult, plan_streams, render
 from .report import FILE_NAME as REPORT_FILE
@@ -28,6 +28,9 @@ from .stages import StageClock
 from .stream_writers import StreamPlan
 from .tracks_file import write_tracks
 from .whole_file import write_whole
+
+if TYPE_CHECKING:
+    from .networks import Networks
 
 TRACKS_FILE = "tracks.txt"
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from .alpha_frame import AlphaFrame
 from .alpha_store import FrameRecord
 from .config import OutputConfig
 from .foreground import colour_layer
 from .identities import Cast
-from .matter import AlphaFrame
 from .media.alpha_stream import AlphaStream
 from .media.formats import FORMATS
 from .media.frame import ClipInfo, Frame

@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.alpha_store import FrameRecord, StoredAlpha, TrackedBox, pack_alpha
 from instmatt_video.detection.detections import Detections
-from instmatt_video.matter import AlphaFrame
 
 
 def tracked(

@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.detection.detections import Detections
-from instmatt_video.matter import AlphaFrame
 
 COLORS = np.array([(200, 40, 40), (40, 190, 40), (60, 60, 220)], np.int16)
 WALL = 128

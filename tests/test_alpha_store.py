@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.alpha_store import (
     ALPHA_LEVELS,
     AlphaStore,
@@ -17,7 +18,6 @@ from instmatt_video.alpha_store import (
 )
 from instmatt_video.detection.detections import Detections
 from instmatt_video.errors import AlphaWriteError, OptionError
-from instmatt_video.matter import AlphaFrame
 
 PRINT = {"source": "abc", "interval of detection": 1, "size": [4, 3]}
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from instmatt_video.alpha_frame import FAINTEST_ALPHA, AlphaFrame
 from instmatt_video.detection.detections import Detections
-from instmatt_video.matter import FAINTEST_ALPHA, AlphaFrame, Matter
+from instmatt_video.matter import Matter
 from instmatt_video.models.blocks import BLOCK_PX, BlockGrid
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import (

@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 import instmatt_video
+from tests.loaded_modules import modules_after
 
-ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "torchvision", "cv2", "av", "scipy", "rich", "pydantic")
-
-
-def modules_after(code: str) -> set[str]:
-    """Return the names of the modules that a fresh interpreter has loaded after some code."""
-    result = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys\nprint('\\n=====\\n', *sys.modules)"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    return set(result.stdout.split("=====")[1].split())
 
 
 def test_import_loads_nothing_heavy() -> None:

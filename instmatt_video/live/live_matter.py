@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from ..alpha_frame import AlphaFrame
 from ..analysis import with_alphas
 from ..detection.detections import Detections
-from ..matter import AlphaFrame, Matter
+from ..matter import Matter
 from ..media.frame import Frame, as_eight_bit
 from ..people_finder import FoundPeople, PeopleFinder
 from .capture import Captured

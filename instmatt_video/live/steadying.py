@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ..matter import AlphaFrame, trim_alpha
+from ..alpha_frame import AlphaFrame, trim_alpha
 
 Image = npt.NDArray[np.uint8]
 FloatImage = npt.NDArray[np.float32]

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.errors import FrameDecodeError
 from instmatt_video.live.live_matter import LiveFrame, LivePerson
 from instmatt_video.live.work_level import WorkLevel
-from instmatt_video.matter import AlphaFrame
 from instmatt_video.media.frame import ClipInfo, Frame
 from instmatt_video.media.source import FrameSource
 from instmatt_video.media.video_writer import VideoWriter

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.detection.detections import Detections
 from instmatt_video.live.capture import Captured
 from instmatt_video.live.live_matter import QUICK_LOOK, LiveFrame, LiveMatter
 from instmatt_video.live.steadying import MEMORY, Steadier
 from instmatt_video.live.work_level import PaceKeeper, WorkLevel
-from instmatt_video.matter import AlphaFrame
 from instmatt_video.media.frame import Frame
 from instmatt_video.people_finder import FoundPeople, PeopleFinder
 from tests.live.made_live import BOXES, SettableMatter, standing_people

@@ -10,6 +10,7 @@ import pytest
 
 from instmatt_video.cli import main
 from instmatt_video.progress import Progress
+from tests.loaded_modules import modules_after
 
 
 def test_list_and_show(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,3 +103,13 @@ def test_ctrl_c_leaves_everything_as_it_was(
 def test_a_folder_of_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tracks", str(tmp_path), "list"]) == 3
     assert "it is no output of this program" in capsys.readouterr().err
+
+
+def test_no_network_library_is_waited_for(folder: Path) -> None:
+    words = [["drop", "2"], ["list"], ["undo"]]
+    loaded = modules_after(
+        "from instmatt_video.cli import main\n"
+        f"for words in {words}:\n    assert main(['tracks', {str(folder)!r}, *words]) == 0"
+    )
+    assert "instmatt_video.review.session" in loaded
+    assert "torch" not in loaded

@@ -1,0 +1,45 @@
+"""One person's alpha in one frame: the value between the matter, the store and the writers.
+
+Knows crops; knows no network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatImage = npt.NDArray[np.float32]
+
+FAINTEST_ALPHA = 1 / 510
+"""Below half a level of 8 bit alpha is none."""
+
+
+@dataclass(frozen=True)
+class AlphaFrame:
+    """One person's alpha in one frame, cut to where it is not 0."""
+
+    left: int
+    """Column of the crop's first pixel in the frame."""
+    top: int
+    """Row of the crop's first pixel in the frame."""
+    alpha: FloatImage
+    """`(h, w)`, 0..1, linear coverage; `(0, 0)` where nothing of the person is seen."""
+
+
+def trim_alpha(left: int, top: int, alpha: FloatImage) -> AlphaFrame:
+    """Return an alpha cut to where it is not 0; what is fainter than half a level is 0.
+
+    Args:
+        left: Column of the alpha's first pixel in the frame.
+        top: Row of the alpha's first pixel in the frame.
+        alpha: `(h, w)`, 0..1.
+    """
+    visible = alpha > FAINTEST_ALPHA
+    rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
+    if not len(rows):
+        return AlphaFrame(0, 0, np.zeros((0, 0), np.float32))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    trimmed = np.where(visible[part], alpha[part], np.float32(0))
+    return AlphaFrame(left + int(columns[0]), top + int(rows[0]), trimmed)
