@@ -8,8 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -42,14 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse has printed its line
         return int(stop.code or 0)
     try:
-        return run(args)
+        with _ended_alike_by_any_signal():
+            return run(args)
     except KeyboardInterrupt:
-        kept = "nothing is kept of an online run"
-        if not getattr(args, "run.is_online", False):
-            kept = "finished chunks are kept: --resume goes on"
-        if getattr(args, "command", None) == "tracks":
-            kept = "the streams are as they were: render again"
-        print(f"stopped; {kept}", file=sys.stderr)
+        print(f"stopped{_what_is_kept(args)}", file=sys.stderr)
         return INTERRUPTED
     except InstMattVideoError as error:
         _complain(error, args)
@@ -61,6 +60,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError) as error:
         _complain(error, args)
         return USAGE
+
+
+@contextmanager
+def _ended_alike_by_any_signal() -> Iterator[None]:
+    """Let SIGTERM, which schedulers and service managers send, end a command as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what signals do
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _what_is_kept(args: argparse.Namespace) -> str:
+    if getattr(args, "command", None) == "tracks":
+        return "; the streams are as they were: render again"
+    if not hasattr(args, "run.is_online"):
+        return ""
+    if getattr(args, "run.is_online"):
+        return "; nothing is kept of an online run"
+    return "; finished chunks are kept: --resume goes on"
 
 
 def _complain(error: Exception, args: argparse.Namespace) -> None:

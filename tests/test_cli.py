@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -172,12 +173,44 @@ class TestStatus:
         assert "Traceback" in error
         assert error.endswith("instmatt-video: error: what happened\n")
 
-    def test_stopped_by_hand(
-        self, job: Callable[..., SimpleNamespace], capsys: pytest.CaptureFixture[str]
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGTERM")
+    def test_stopped_by_a_scheduler(
+        self, job: Callable[..., SimpleNamespace], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        job(KeyboardInterrupt())
+        job()
+        before = signal.getsignal(signal.SIGTERM)
+
+        def be_stopped(view: ProgressView, progress: Progress) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        monkeypatch.setattr(ProgressView, "show", be_stopped)
         assert main(["walk.mp4", "--out-dir", "o", "--quiet"]) == 130
-        assert "--resume goes on" in capsys.readouterr().err
+        assert signal.getsignal(signal.SIGTERM) == before
+
+    @pytest.mark.parametrize(
+        ("words", "kept"),
+        [
+            (["walk.mp4", "--out-dir", "o"], "stopped; finished chunks are kept: --resume goes on"),
+            (["walk.mp4", "--out-dir", "o", "--online"], "stopped; nothing is kept of an online"),
+            (["doctor"], "stopped\n"),
+        ],
+        ids=["main job", "online", "another command"],
+    )
+    def test_what_is_kept_is_said(
+        self,
+        job: Callable[..., SimpleNamespace],
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        words: list[str],
+        kept: str,
+    ) -> None:
+        def press(args: object) -> int:
+            raise KeyboardInterrupt
+
+        job(KeyboardInterrupt())
+        monkeypatch.setattr("instmatt_video.doctor.run", press)
+        assert main(words) == 130
+        assert kept in capsys.readouterr().err
 
     def test_what_nobody_foresaw_is_not_hidden(self, job: Callable[..., SimpleNamespace]) -> None:
         job(RuntimeError("a bug"))
