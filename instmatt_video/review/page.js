@@ -33,10 +33,15 @@ async function change(address, body) {
     tell(null);
   } catch (error) {
     tell(error.message);
+    // It may have been refused because somebody else was faster: then show what they did.
+    const now = await ask("/api/state").catch(() => state);
+    if (now.revision !== state.revision) show(now);
   }
 }
 
-const correct = (correction) => change("/api/corrections", correction);
+// Numbers and frames mean what this page shows: said with every correction.
+const changeSeen = (address, body) => change(`${address}?seen=${state.revision}`, body);
+const correct = (correction) => changeSeen("/api/corrections", correction);
 
 function tell(words) {
   by("message").hidden = !words;
@@ -256,7 +261,7 @@ by("rename").addEventListener("submit", (event) => {
   event.preventDefault();
   correct({ kind: "rename", track: chosen[0], name: by("name").value });
 });
-by("undo").addEventListener("click", () => change("/api/undo", {}));
+by("undo").addEventListener("click", () => changeSeen("/api/undo", {}));
 by("render").addEventListener("click", () =>
   change("/api/render", { has_rest: by("rest").checked }));
 

@@ -89,13 +89,13 @@ class ReviewPage:
                 "render": asdict(self.render_state),
             }
 
-    def correct(self, correction: Correction) -> dict[str, Any]:
-        """Add a correction; return the new state."""
-        return self._change(lambda: self.review.correct(correction))
+    def correct(self, correction: Correction, seen: str | None = None) -> dict[str, Any]:
+        """Add a correction to the revision that was seen; return the new state."""
+        return self._change(lambda: self.review.correct(correction, seen))
 
-    def undo(self) -> dict[str, Any]:
+    def undo(self, seen: str | None = None) -> dict[str, Any]:
         """Take the last correction back; return the new state."""
-        return self._change(self.review.undo)
+        return self._change(lambda: self.review.undo(seen))
 
     def render(self, wanted: RenderRequest) -> dict[str, Any]:
         """Begin to render; return the state, in which progress is told from now on."""

@@ -6,8 +6,9 @@ through this and nothing else.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -26,7 +27,7 @@ from ..stages import StageClock
 from ..stream_ledger import StreamLedger
 from .correction import Correction
 from .corrections import corrected_cast, output_after
-from .lock import alone_in
+from .lock import changing_alone, rendering_alone
 from .source import reopen_source
 
 
@@ -41,10 +42,13 @@ class Rendered:
     """Streams of nobody who is left."""
 
 
+Corrections = tuple[Correction, ...]
+
+
 class Review:
     """An output folder under review.
 
-    The manifest is read anew for every question: page and command line may take turns.
+    The manifest is read anew for every question: page and command line may be at work at once.
 
     Args:
         folder: What a run has left.
@@ -130,29 +134,43 @@ class Review:
             for track in bare
         )
 
-    def correct(self, correction: Correction) -> Manifest:
+    def correct(self, correction: Correction, seen: str | None = None) -> None:
         """Add a correction; nothing is rendered yet.
 
+        Args:
+            correction: What is to be another way.
+            seen: The `revision` of the people whom the caller has seen; whoever reads and corrects
+                in one go needs none.
+
         Raises:
-            OptionError: It cannot be.
+            OptionError: It cannot be, or the people are not those that were seen.
             AlphaStoreError: The alphas that it needs are gone.
         """
-        manifest = self.manifest
-        corrections = (*manifest.corrections, correction)
-        corrected_cast(self.found, corrections, manifest.source.frames)
-        return self._save(manifest, corrections)
 
-    def undo(self) -> Correction:
+        def add(manifest: Manifest) -> Corrections:
+            corrections = (*manifest.corrections, correction)
+            corrected_cast(self.found, corrections, manifest.source.frames)
+            return corrections
+
+        self._change(add, seen)
+
+    def undo(self, seen: str | None = None) -> Correction:
         """Take the last correction back, and return it.
 
+        Args:
+            seen: As in `correct`.
+
         Raises:
-            OptionError: There is none.
+            OptionError: There is none, or not the one that was seen.
+            AlphaStoreError: The alphas are gone: nothing could be rendered.
         """
-        manifest = self.manifest
-        if not manifest.corrections:
-            raise OptionError(f"{self.folder}: there is no correction to undo")
-        self._save(manifest, manifest.corrections[:-1])
-        return manifest.corrections[-1]
+
+        def take_back(manifest: Manifest) -> Corrections:
+            if not manifest.corrections:
+                raise OptionError(f"{self.folder}: there is no correction to undo")
+            return manifest.corrections[:-1]
+
+        return self._change(take_back, seen)[-1]
 
     def render(
         self, report: Report = ignore, source: Path | None = None, has_rest: bool | None = None
@@ -178,7 +196,7 @@ class Review:
             config = replace(config, output=replace(config.output, has_rest=has_rest))
         output = output_after(config.output, self.found, manifest.corrections)
         clip, path = reopen_source(manifest.source, manifest.settings, source)
-        with clip, alone_in(self.store.folder):
+        with clip, rendering_alone(self.store.folder):
             ledger = stream_ledger(self.store)
             plans = plan_streams(cast, clip.info, self.store.frame_count, output)
             keys = stream_keys(plans, cast, output)
@@ -191,14 +209,15 @@ class Review:
             plans, rendered = write_people(
                 clip, self.store, cast, output, self.folder, StageClock(), report, sound
             )
-            update = {
-                # Corrections that came in the meantime stay, to be rendered next.
-                "corrections": self.manifest.corrections,
-                "rendered_corrections": manifest.corrections,
-                "settings": plain_settings(config),
-            }
-            manifest = manifest.model_copy(update=update)
-            manifest = publish(self.folder, manifest, cast, plans, rendered, output)
+            with changing_alone(self.store.folder):
+                update = {
+                    # Corrections that came in the meantime stay, to be rendered next.
+                    "corrections": self.manifest.corrections,
+                    "rendered_corrections": manifest.corrections,
+                    "settings": plain_settings(config),
+                }
+                manifest = manifest.model_copy(update=update)
+                manifest = publish(self.folder, manifest, cast, plans, rendered, output)
             removed = stream_ledger(self.store).prune(keys)
         return Rendered(manifest, rendered.written, removed)
 
@@ -215,12 +234,17 @@ class Review:
             "corrections": [c.model_dump(mode="json") for c in manifest.corrections],
             "history": [str(correction) for correction in manifest.corrections],
             "is_rendered": self.is_rendered,
+            "revision": _revision(manifest),
         }
 
-    def _save(self, manifest: Manifest, corrections: tuple[Correction, ...]) -> Manifest:
-        changed = manifest.model_copy(update={"corrections": corrections})
-        changed.save(self.folder)
-        return changed
+    def _change(self, change: Callable[[Manifest], Corrections], seen: str | None) -> Corrections:
+        """Replace the corrections by those that `change` makes; return the former ones."""
+        with changing_alone(self.store.folder):
+            manifest = self.manifest
+            if seen is not None and seen != _revision(manifest):
+                raise OptionError("somebody else has corrected this clip meanwhile: look again")
+            manifest.model_copy(update={"corrections": change(manifest)}).save(self.folder)
+        return manifest.corrections
 
     def _remove_torn(self) -> None:
         """Remove what a rendering that was killed left unfinished: nobody else is at work here."""
@@ -239,3 +263,9 @@ class Review:
                     f"{self.folder / file} is in the way, and is no stream of this clip: "
                     "move it elsewhere"
                 )
+
+
+def _revision(manifest: Manifest) -> str:
+    """Return a name of who is who: another as soon as anybody is found or corrected anew."""
+    who = manifest.model_dump_json(include={"stitching", "corrections"})
+    return hashlib.sha256(who.encode()).hexdigest()[:16]

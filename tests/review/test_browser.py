@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from instmatt_video.manifest import load_manifest
-from instmatt_video.review.correction import Merge, Split
+from instmatt_video.review.correction import Drop, Merge, Split
 from instmatt_video.review.session import Review
 
 pytest.importorskip("fastapi", reason="the extra web is not installed")
@@ -130,3 +130,17 @@ def test_what_cannot_be_is_shown(page: Any) -> None:
     choose(page, 2)
     page.click("text=Split 2 at 1")
     page.wait_for_selector("#message:has-text('both people need some of them')")
+
+
+def test_what_somebody_else_did_meanwhile_is_shown_first(page: Any, folder: Path) -> None:
+    Review(folder).correct(Merge(track=3, other=2))
+    choose(page, 1)
+    with page.expect_response("**/api/corrections*") as answer:
+        page.click("#drop")
+    assert answer.value.status == 409
+    page.wait_for_selector("#message:has-text('look again')")
+    page.wait_for_selector("#history li:has-text('merge 2 into 3')")
+    assert load_manifest(folder).corrections == (Merge(track=3, other=2),)
+    page.click("#drop")
+    page.wait_for_selector("#message", state="hidden")
+    assert load_manifest(folder).corrections == (Merge(track=3, other=2), Drop(track=1))

@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +22,7 @@ from instmatt_video.errors import AlphaStoreError, AlphaWriteError, OptionError,
 from instmatt_video.manifest import load_manifest
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.review.correction import Drop, Merge, Rename, Split, Swap
-from instmatt_video.review.lock import alone_in
+from instmatt_video.review.lock import rendering_alone
 from instmatt_video.review.session import Review
 from tests.review.conftest import FRAMES, LIGHT
 from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, boxes_at, picture
@@ -193,10 +195,41 @@ def test_a_killed_rendering_is_finished_by_the_next(folder: Path) -> None:
 
 def test_one_rendering_at_a_time(folder: Path) -> None:
     with (
-        alone_in(folder / "alphas"),
+        rendering_alone(folder / "alphas"),
         pytest.raises(OptionError, match="rendered by another process"),
     ):
         Review(folder).render()
+
+
+def test_no_correction_of_several_at_once_is_lost(folder: Path) -> None:
+    names = [f"person {k}" for k in range(12)]
+    together = threading.Barrier(len(names))
+
+    def rename(name: str) -> None:
+        review = Review(folder)
+        together.wait()
+        review.correct(Rename(track=1, name=name))
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(rename, names))
+    made = load_manifest(folder).corrections
+    assert sorted(c.name for c in made if isinstance(c, Rename)) == sorted(names)
+
+
+def test_nobody_corrects_people_whom_they_have_not_seen(folder: Path) -> None:
+    page, shell = Review(folder), Review(folder)
+    seen = page.document()["revision"]
+    shell.correct(Split(track=1, frame=10))
+    before = load_manifest(folder)
+    with pytest.raises(OptionError, match=r"somebody else has corrected .* look again"):
+        page.correct(Drop(track=1), seen)
+    with pytest.raises(OptionError, match="look again"):
+        page.undo(seen)
+    assert load_manifest(folder) == before
+    seen = page.document()["revision"]
+    page.correct(Drop(track=1), seen)
+    assert page.undo(page.document()["revision"]) == Drop(track=1)
+    assert page.document()["revision"] == seen
 
 
 def test_a_run_that_goes_on_keeps_the_corrections(folder: Path, matted: Path) -> None:
