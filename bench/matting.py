@@ -20,6 +20,8 @@ import numpy as np
 import torch
 
 from instmatt_video.config import MattingConfig
+from instmatt_video.detection.compact import CompactDetector
+from instmatt_video.detection.detector import Detector
 from instmatt_video.edge_refinement import linear_model
 from instmatt_video.eval.imq import ImqAccumulator
 from instmatt_video.matter import Matter
@@ -40,13 +42,16 @@ SNAP = 0.02
 """Peers' alpha below this is 0, and above 1 - this is 1: IMQ punishes dust."""
 
 
-def held_out_pictures(data_path: Path, count: int, side_px: int) -> list[ValidationPicture]:
+def held_out_pictures(
+    data_path: Path, count: int, side_px: int, detector: Detector | None = None
+) -> list[ValidationPicture]:
     data = read_config(data_path, MattingData)
     pack = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
     backgrounds = ImagePack(resolve(data.backgrounds, data_path))
     people = [n for n in read_split("matting_val_cutouts") if n in set(pack.names)]
     places = [n for n in read_split("matting_val_backgrounds") if n in set(backgrounds.names)]
-    return make_validation(CutoutLibrary(pack, people), backgrounds, places, count, side_px)
+    library = CutoutLibrary(pack, people)
+    return make_validation(library, backgrounds, places, count, side_px, detector)
 
 
 def guided_filter(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -116,12 +121,23 @@ def main() -> None:
     parser.add_argument("--peers", type=int, default=40, help="pictures for slow peers")
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--matte-size", type=int, default=MattingConfig().matte_size)
+    parser.add_argument(
+        "--guidance",
+        choices=("simulated", "detected"),
+        default="simulated",
+        help="masks with a detector's faults, or those of the embedded detector itself",
+    )
     parser.add_argument("--no-refinement", action="store_true")
     parser.add_argument("--no-solved-edges", action="store_true")
     args = parser.parse_args()
-    pictures = held_out_pictures(args.data, args.pictures, args.side)
+    detector = CompactDetector() if args.guidance == "detected" else None
+    pictures = held_out_pictures(args.data, args.pictures, args.side, detector)
     people = sum(len(p.alphas) for p in pictures)
-    print(f"{len(pictures)} composites of {args.side} px, {people} people\n", flush=True)
+    masked = sum(bool(mask.any()) for p in pictures for mask in p.masks)
+    print(
+        f"{len(pictures)} composites of {args.side} px, {people} people, {masked} with a mask\n",
+        flush=True,
+    )
     print("| method | pictures | mad | mse | grad | conn | RQ | s a picture |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     matter = Matter(

@@ -42,8 +42,8 @@ class CompactSettings:
 
     long_side_px: int = 416
     """Size at which the whole frame is looked at. Above 448 px the tallest people fit no box."""
-    min_proposal_score: float = 0.1
-    """Proposals below this score are not looked at again."""
+    min_proposal_score: float = 0.15
+    """Proposals below this score are not looked at again: each look costs time."""
     min_score: float = 0.1
     """Detections below this score are dropped; low ones help the tracker's second association."""
     max_people: int = 40

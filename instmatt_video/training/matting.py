@@ -13,6 +13,7 @@ from instmatt_video.models.checkpoint import CheckpointError, load_matting_weigh
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import PRESETS
 
+from ..detection.compact import CompactDetector
 from ..errors import OptionError, WeightsError
 from .config import MattingData, MattingTraining, read_config, resolve
 from .cutouts import CutoutLibrary, read_long_hair_names
@@ -85,6 +86,7 @@ def train_matting(
         images, masks = ImagePack(path, entry.images), ImagePack(path, entry.masks)
         stems = {Path(n).stem for n in images.names} & {Path(n).stem for n in masks.names}
         photos.append(MaskedPhotos(images, masks, tuple(sorted(stems))))
+    detector = CompactDetector() if config.batch.detected_chance else None
     batches = MattingBatchMaker(
         cutouts,
         weights,
@@ -93,6 +95,7 @@ def train_matting(
         photos,
         config.batch,
         loop.seed,
+        detector,
     )
     held_out = [n for n in pack.names if n in kept_out]
     held_out_backgrounds = [n for n in backgrounds.names if n in kept_out]

@@ -13,9 +13,11 @@ from torch import Tensor
 from instmatt_video.models.matting_network import normalise_image
 from instmatt_video.models.tri_mask import build_tri_masks
 
+from ..detection.detector import Detector
 from .composites import Composite
 from .cutouts import CutoutLibrary
 from .degradation import degrade
+from .detected_guidance import detect_masks
 from .guidance import GuidanceConfig, drop_neighbours, simulate_masks
 from .packs import ImagePack
 from .scene import SceneConfig, compose_scene
@@ -65,6 +67,8 @@ class MattingBatchConfig:
     """Share of pictures that are photos with a hard mask."""
     long_hair_weight: float = 4.0
     """How much oftener a cut-out with long or curly hair is drawn."""
+    detected_chance: float = 0.0
+    """Share of composites whose masks the embedded detector makes, instead of a simulation."""
     scene: SceneConfig = field(default_factory=SceneConfig)
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
 
@@ -94,6 +98,7 @@ class MattingBatchMaker:
         photos: Photos with hard masks; may be empty.
         config: What a batch is made of.
         seed: Start of all chance.
+        detector: Makes the masks of `detected_chance` of the composites.
     """
 
     def __init__(
@@ -105,7 +110,9 @@ class MattingBatchMaker:
         photos: list[MaskedPhotos],
         config: MattingBatchConfig,
         seed: int,
+        detector: Detector | None = None,
     ) -> None:
+        self.detector = detector
         self.cutouts = cutouts
         self.chances = weights / weights.sum()
         self.backgrounds = backgrounds
@@ -144,9 +151,12 @@ class MattingBatchMaker:
         )
         masks = simulate_masks(scene.alphas, self.config.guidance, rng)
         found = drop_neighbours(len(masks), self.config.guidance, rng)
-        return composite_samples(
-            scene, masks, found, degrade(scene.image, rng), self.config.targets, rng
-        )
+        pixels = degrade(scene.image, rng)
+        if self.detector is not None and rng.random() < self.config.detected_chance:
+            detected, is_seen = detect_masks(self.detector, pixels, scene.alphas)
+            if is_seen.any():  # else the simulation stands in: a sample needs somebody
+                masks, found = detected, is_seen
+        return composite_samples(scene, masks, found, pixels, self.config.targets, rng)
 
     def _photo(self, side: int, rng: np.random.Generator) -> dict[str, Tensor]:
         photos = self.photos[int(rng.integers(len(self.photos)))]

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from instmatt_video.models.matting_network import normalise_image
 
+from ..detection.detector import Detector
 from .cutouts import CutoutLibrary
+from .detected_guidance import detect_masks
 from .guidance import GuidanceConfig, simulate_masks
 from .matting_batch import read_color
 from .packs import ImagePack
@@ -47,6 +49,7 @@ def make_validation(
     background_names: list[str],
     count: int,
     side_px: int = 512,
+    detector: Detector | None = None,
 ) -> list[ValidationPicture]:
     """Return composites of 2 to 5 people, with masks as a detector makes them.
 
@@ -61,6 +64,7 @@ def make_validation(
         background_names: The held-out ones.
         count: How many.
         side_px: Side of the square pictures; a multiple of 32.
+        detector: Makes the masks, empty ones for those whom it misses; `None` simulates them.
     """
     scene_config = SceneConfig(
         count_weights=(0, 0.4, 0.3, 0.2, 0.1),
@@ -87,7 +91,10 @@ def make_validation(
             if len(scene.alphas) > 1:
                 break
         pixels = np.asarray(np.clip(scene.image, 0, 1) * 255 + 0.5, np.uint8)
-        masks = simulate_masks(scene.alphas, GuidanceConfig(), rng)
+        if detector is None:
+            masks = simulate_masks(scene.alphas, GuidanceConfig(), rng)
+        else:
+            masks, _ = detect_masks(detector, pixels.astype(np.float32) / 255, scene.alphas)
         image = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32) / 255)
         alphas = np.asarray(np.clip(scene.alphas, 0, 1) * 255 + 0.5, np.uint8)
         pictures.append(
