@@ -14,7 +14,7 @@ FloatArray = npt.NDArray[np.float32]
 
 MIN_IOU = 0.4
 """A detection that overlaps a person less is not of them, or too bad to learn from."""
-MIN_SCORE = 0.3
+MIN_SCORE = 0.5
 """A weaker detection rarely becomes somebody's track."""
 
 
