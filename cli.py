@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .config import DEVICES, FOREGROUND_METHODS, PRECISIONS, MatteConfig
+from .config import FOREGROUND_METHODS, MatteConfig
+from .device_options import add_device_options
 from .errors import InstMattVideoError
 from .media.formats import FORMATS
 
@@ -192,10 +193,7 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="STD",
         help="errors of colours, of 0..1, that edges must not follow (default: by the coding)",
     )
-    group.add_argument(
-        "--device", dest="matting.device", metavar="NAME", help=f"{', '.join(DEVICES)}"
-    )
-    group.add_argument("--precision", dest="matting.precision", choices=PRECISIONS)
+    add_device_options(group)
 
     group = parser.add_argument_group("streams")
     group.add_argument(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .errors import DeviceError
+from .errors import DeviceError, OptionError
 
 
 def choose_device(name: str) -> torch.device:
@@ -27,6 +27,24 @@ def choose_device(name: str) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("device mps was asked for, but this machine has no Metal GPU")
     return device
+
+
+def check_runtime(name: str, device: torch.device) -> None:
+    """Raise where `torch` or `onnx` cannot compute on a device.
+
+    Raises:
+        OptionError: onnxruntime is asked for on a GPU, or is not installed.
+    """
+    if name == "torch":
+        return
+    from .export.writing import require_onnx
+
+    if device.type != "cpu":
+        raise OptionError(
+            f"the runtime {name} computes on the CPU and this run would use {device}: "
+            "add --device cpu, or leave out --runtime"
+        )
+    require_onnx()
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import cv2
@@ -17,7 +18,12 @@ from torch import Tensor
 
 from instmatt_video.models.blocks import BlockGrid
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
-from instmatt_video.models.matting_network import BlockFeatures, CoarseMattes, normalise_image
+from instmatt_video.models.matting_network import (
+    BlockFeatures,
+    CoarseMattes,
+    RunTrunk,
+    normalise_image,
+)
 from instmatt_video.models.tri_mask import build_tri_masks
 
 from .alpha_frame import FAINTEST_ALPHA, AlphaFrame, trim_alpha
@@ -26,7 +32,7 @@ from .config import MattingConfig
 from .crops import GRID_PX, Cluster, Rectangle, plan_clusters
 from .detection.detections import Detections
 from .detection.paste import resample_mask
-from .device import choose_device, choose_precision
+from .device import check_runtime, choose_device, choose_precision
 from .media.color_noise import FINE
 from .source_resolution import enlarge_to_source, solve_at_source
 
@@ -52,6 +58,7 @@ class Matter:
         has_solved_edges: Solve the uncertain band from the picture's colours (closed form).
         color_noise: Standard deviation of the colours' errors, of 0..1, that edges must not follow.
         batch_size: People that go through the network at once; halved when memory runs out.
+        run_trunk: Another runtime's trunk of the same network.
     """
 
     def __init__(
@@ -66,6 +73,7 @@ class Matter:
         has_solved_edges: bool = True,
         color_noise: float = FINE,
         batch_size: int = 8,
+        run_trunk: RunTrunk | None = None,
     ) -> None:
         self.device = device or torch.device("cpu")
         self.precision = precision
@@ -76,6 +84,8 @@ class Matter:
         self.has_solved_edges = has_solved_edges
         self.color_noise = color_noise
         self.batch_size = batch_size
+        predict = self.network.predict_coarse
+        self._predict = partial(predict, run_trunk=run_trunk) if run_trunk else predict
 
     @classmethod
     def from_config(
@@ -93,15 +103,25 @@ class Matter:
 
         Raises:
             DeviceError: The device is not here.
+            OptionError: The runtime is not here, or not for this device.
             WeightsError: The weights are not here, or not whole.
         """
         from .weights.loading import load_matting_network
 
         device = choose_device(config.device)
+        check_runtime(config.runtime, device)
+        network = network or load_matting_network(config.model, device)
+        precision = choose_precision(config.precision, device)
+        run_trunk = None
+        if config.runtime == "onnx" and precision == torch.float32:
+            from .onnx_runtime.networks import OnnxTrunk
+
+            run_trunk = OnnxTrunk(network)
         return cls(
-            network or load_matting_network(config.model, device),
+            network,
             device=device,
-            precision=choose_precision(config.precision, device),
+            precision=precision,
+            run_trunk=run_trunk,
             matte_size=config.matte_size,
             context=config.context,
             has_refinement=config.has_refinement,
@@ -241,7 +261,7 @@ class Matter:
     def _predict_coarse(self, images: Tensor, guidance: Tensor) -> CoarseMattes:
         """Return the coarse mattes of a batch, in halves where memory runs out."""
         try:
-            coarse: CoarseMattes = self.network.predict_coarse(images, guidance)
+            coarse: CoarseMattes = self._predict(images, guidance)
             return coarse
         except torch.cuda.OutOfMemoryError:
             if len(images) == 1:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .config import MatteConfig
 from .detection.detector import Detector, create_detector
-from .device import choose_device
+from .device import check_runtime, choose_device
 from .manifest import WeightsRecord
 from .matter import Matter
 from .media.frame import ClipInfo
@@ -20,7 +20,7 @@ from .weights.registry import ENTRIES
 
 if TYPE_CHECKING:
     from instmatt_video.models.instance_matting import InstanceMattingNetwork
-    from instmatt_video.models.person_detector import PersonDetector
+    from instmatt_video.models.person_detector import PersonDetector, PersonNetworks
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,12 @@ def load_networks(
 
     Raises:
         DeviceError: The device is not here.
+        OptionError: The runtime is not here, or not for this device.
         WeightsError: Weights are missing or damaged.
         MaskReadError: The folder of masks cannot be used.
     """
     device = choose_device(config.matting.device)
+    check_runtime(config.matting.runtime, device)
     weights: list[WeightsRecord] = []
     reason = "A detector was handed in."
     if detector is None:
@@ -105,7 +107,7 @@ def load_networks(
             config.detection.detector,
             device,
             info,
-            compact=loaded.compact if loaded else None,
+            compact=_compact_networks(config, loaded),
         )
         detector, reason = choice.detector, choice.reason
         if loaded and detector.name == loaded.compact_record.name:
@@ -118,6 +120,18 @@ def load_networks(
         )
         weights.append(loaded.matting_record if loaded else _record(config.matting.model))
     return Networks(detector, reason, matter, tuple(weights))
+
+
+def _compact_networks(config: MatteConfig, loaded: LoadedWeights | None) -> PersonNetworks | None:
+    """Return the embedded detector's networks, unless it reads them itself or is not wanted."""
+    compact = loaded.compact if loaded else None
+    if config.matting.runtime == "torch" or config.detection.detector not in ("auto", "compact"):
+        return compact
+    from instmatt_video.models.person_detector import load_person_detector
+
+    from .onnx_runtime.networks import OnnxPersonNetworks
+
+    return OnnxPersonNetworks(compact or load_person_detector(resolve_weights("compact")))
 
 
 def _record(name: str) -> WeightsRecord:

@@ -6,7 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .matting_network import CoarseMattes, MattingNetwork, MattingNetworkConfig, MattingOutput
+from .matting_network import (
+    CoarseMattes,
+    MattingNetwork,
+    MattingNetworkConfig,
+    MattingOutput,
+    RunTrunk,
+)
 from .progressive_refinement import fuse_tri_mattes
 from .refinement import MultiInstanceRefinement, Strategy
 from .tri_mask import build_tri_masks
@@ -101,7 +107,9 @@ class InstanceMattingNetwork(nn.Module):
             )
         return tri_mattes
 
-    def predict_coarse(self, image: Tensor, guidance: Tensor) -> CoarseMattes:
+    def predict_coarse(
+        self, image: Tensor, guidance: Tensor, run_trunk: RunTrunk | None = None
+    ) -> CoarseMattes:
         """Return the coarse mattes of all samples; on a CPU one after the other.
 
         A batch gives a CPU nothing, and takes the memory of all at once.
@@ -109,11 +117,12 @@ class InstanceMattingNetwork(nn.Module):
         Args:
             image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
             guidance: As many channels of the tri-masks as the network reads, `(N, C, H, W)`, 0..1.
+            run_trunk: Another runtime's, of the same weights, in place of the branch's.
         """
         if image.is_cuda:
-            return self.branch.predict_coarse(image, guidance)
+            return self.branch.predict_coarse(image, guidance, run_trunk)
         parts = [
-            self.branch.predict_coarse(image[n : n + 1], guidance[n : n + 1])
+            self.branch.predict_coarse(image[n : n + 1], guidance[n : n + 1], run_trunk)
             for n in range(len(image))
         ]
         return CoarseMattes(*(torch.cat(part) for part in zip(*parts, strict=True)))

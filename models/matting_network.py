@@ -5,6 +5,7 @@ Knows one crop and one tri-mask a sample; knows nothing of which samples belong 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -123,6 +124,23 @@ class MattingOutput(NamedTuple):
     """`(N, C, H, W)`, the input of the stride-1 head; multi-instance refinement reads it."""
 
 
+class TrunkFeatures(NamedTuple):
+    """What the layers beyond stride 2 make of each sample: most of the work, a dense graph."""
+
+    half: Tensor
+    """What the shortcut at stride 2 reads."""
+    quarter: Tensor
+    """The decoder's feature at stride 4."""
+    logits_os8: Tensor
+    """Of the head at stride 8, `(N, 3, H/8, W/8)`."""
+    logits_os4: Tensor
+    """Of the head at stride 4, `(N, 3, H/4, W/4)`."""
+
+
+RunTrunk = Callable[[Tensor], TrunkFeatures]
+"""Image and guidance, `(N, C, H, W)`, to what the trunk makes of them."""
+
+
 class CoarseMattes(NamedTuple):
     """What is known of each sample before the finest layers run; the first three feed them."""
 
@@ -228,7 +246,18 @@ class MattingNetwork(nn.Module):
         fused, region = fuse_tri_mattes(output.os8, output.os4, output.os1)
         return fused, region, output.feature
 
-    def predict_coarse(self, image: Tensor, guidance: Tensor) -> CoarseMattes:
+    def run_trunk(self, picture: Tensor) -> TrunkFeatures:
+        """Return what all layers but the finest make of image and guidance, `(N, C, H, W)`."""
+        coarse, maps = self.encoder.forward_trunk(picture)
+        shortcuts = [
+            shortcut(x) for shortcut, x in zip(self.encoder.shortcuts[2:], maps[2:], strict=True)
+        ]
+        stride8, quarter = self.decoder.forward_coarse(coarse, shortcuts)
+        return TrunkFeatures(maps[1], quarter, self.head_os8(stride8), self.head_os4(quarter))
+
+    def predict_coarse(
+        self, image: Tensor, guidance: Tensor, run_trunk: RunTrunk | None = None
+    ) -> CoarseMattes:
         """Return the tri-mattes of the two coarser heads, and where the finest is to decide.
 
         With `predict_fine` this gives what `predict` gives, with the finest layers run only where
@@ -237,18 +266,15 @@ class MattingNetwork(nn.Module):
         Args:
             image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
             guidance: Tri-masks, `(N, 3, H, W)`, 0..1.
+            run_trunk: Another runtime's, of the same weights, in place of this network's.
         """
         picture = torch.cat((image, guidance), 1).contiguous(memory_format=torch.channels_last)
-        coarse, maps = self.encoder.forward_trunk(picture)
-        shortcuts = [
-            shortcut(x) for shortcut, x in zip(self.encoder.shortcuts[2:], maps[2:], strict=True)
-        ]
-        stride8, quarter = self.decoder.forward_coarse(coarse, shortcuts)
+        half, quarter, logits_os8, logits_os4 = (run_trunk or self.run_trunk)(picture)
         # Three planes are enlarged faster one after the other than interleaved.
-        os8 = activate(_enlarge(self.head_os8(stride8).contiguous(), 8), self.config)
-        os4 = activate(_enlarge(self.head_os4(quarter).contiguous(), 4), self.config)
+        os8 = activate(_enlarge(logits_os8.contiguous(), 8), self.config)
+        os4 = activate(_enlarge(logits_os4.contiguous(), 4), self.config)
         tri_mattes, region = fuse_coarse_mattes(os8, os4)
-        return CoarseMattes(picture, maps[1], quarter, tri_mattes, region)
+        return CoarseMattes(picture, half, quarter, tri_mattes, region)
 
     def predict_fine(
         self, coarse: CoarseMattes, wanted: Tensor | None = None

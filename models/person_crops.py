@@ -7,7 +7,7 @@ enlarged, so a mask's detail does not depend on how large its person stands in t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,6 +21,23 @@ MARGIN = 0.125
 EMBEDDING_SIZE = 128
 
 
+class PersonLooks(Protocol):
+    """What a look at `N` crops says."""
+
+    @property
+    def box_deltas(self) -> Tensor:
+        """`(N, 4)`: how far the true sides lie from the proposal's, in its sides."""
+        ...
+
+    def masks(self) -> Tensor:
+        """Return the masks over the crops, `(N, 96, 64)`, 0..1."""
+        ...
+
+    def qualities(self) -> Tensor:
+        """Return the overlaps that the masks will have with the truth, `(N,)`, 0..1."""
+        ...
+
+
 class CropOutputs(NamedTuple):
     """What the crop network says of `N` crops."""
 
@@ -32,6 +49,14 @@ class CropOutputs(NamedTuple):
     """`(N,)`: the overlap that the mask will have with the truth, 0 where there is no person."""
     embedding: Tensor
     """`(N, EMBEDDING_SIZE)`"""
+
+    def masks(self) -> Tensor:
+        """Return the masks over the crops, `(N, 96, 64)`, 0..1."""
+        return self.mask_logits.sigmoid()
+
+    def qualities(self) -> Tensor:
+        """Return the overlaps that the masks will have with the truth, `(N,)`, 0..1."""
+        return self.quality_logits.sigmoid()
 
 
 class PersonCropNetwork(nn.Module):

@@ -5,16 +5,32 @@ Knows tensors and weights files; who cuts the crops is not its business.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from safetensors import SafetensorError, safe_open
-from torch import nn
+from torch import Tensor, nn
 
 from .checkpoint import CheckpointError
-from .person_crops import PersonCropNetwork
-from .person_proposals import PersonProposals
+from .person_crops import PersonCropNetwork, PersonLooks
+from .person_proposals import CellBoxes, PersonProposals
 
 FORMAT = "instmatt-video person detector 1"
+
+
+class PersonNetworks(Protocol):
+    """Both looks, by whatever computes them."""
+
+    @property
+    def proposals(self) -> Callable[[Tensor], CellBoxes]:
+        """RGB images `(B, 3, H, W)`, 0..255, sides in 32s, to every cell's box and score."""
+        ...
+
+    @property
+    def crops(self) -> Callable[[Tensor], PersonLooks]:
+        """RGB crops `(N, 3, *CROP_SIZE)`, 0..255, to masks, box corrections and quality."""
+        ...
 
 
 class PersonDetector(nn.Module):

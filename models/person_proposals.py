@@ -9,7 +9,7 @@ Source:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +23,18 @@ NUM_BINS = 8
 NECK_CHANNELS = 96
 MAX_SIDE_PX = (NUM_BINS - 1) * STRIDES[-1]
 """A side's longest distance from its cell: a picture of at most twice this size hides no one."""
+
+
+class CellBoxes(Protocol):
+    """A box and a score for every cell of every level, `L` cells in all."""
+
+    def boxes(self) -> Tensor:
+        """Return the boxes, `(B, L, 4)` xyxy in input pixels."""
+        ...
+
+    def scores(self) -> Tensor:
+        """Return the scores, `(B, L)`, 0..1."""
+        ...
 
 
 class Proposals(NamedTuple):
@@ -44,6 +56,10 @@ class Proposals(NamedTuple):
         return torch.cat(
             [self.centers - distance[..., :2], self.centers + distance[..., 2:]], dim=-1
         )
+
+    def scores(self) -> Tensor:
+        """Return how sure each cell is of a person, `(B, L)`, 0..1."""
+        return self.logits.sigmoid()
 
 
 class PersonProposals(nn.Module):
@@ -98,15 +114,16 @@ class PersonProposals(nn.Module):
 
 @torch.no_grad()
 def select_boxes(
-    proposals: Proposals, min_score: float, max_iou: float, max_boxes: int
+    proposals: CellBoxes, min_score: float, max_iou: float, max_boxes: int
 ) -> list[tuple[Tensor, Tensor]]:
     """Return each image's boxes `(N, 4)` and scores `(N,)` after suppression, best first."""
-    boxes, scores = proposals.boxes(), proposals.logits.sigmoid()
+    boxes, scores = proposals.boxes(), proposals.scores()
+    count = len(scores)
     image_index, cell_index = torch.nonzero(scores >= min_score, as_tuple=True)
     boxes, scores = boxes[image_index, cell_index], scores[image_index, cell_index]
     kept = batched_nms(boxes, scores, image_index, max_iou)
     selected = []
-    for image in range(len(proposals.logits)):
+    for image in range(count):
         index = kept[image_index[kept] == image][:max_boxes]
         selected.append((boxes[index], scores[index]))
     return selected

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.ops import nms
 
 from instmatt_video.models.checkpoint import CheckpointError
 from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, refine_boxes
-from instmatt_video.models.person_detector import PersonDetector, load_person_detector
+from instmatt_video.models.person_detector import PersonNetworks, load_person_detector
 from instmatt_video.models.person_proposals import select_boxes
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 
@@ -73,7 +73,7 @@ class CompactDetector:
         weights: Weights file; `None` takes the embedded one.
         device: Where the networks run.
         settings: Thresholds.
-        network: A network to use instead of any file.
+        network: Networks to use instead of any file.
 
     Raises:
         WeightsError: The file is missing or damaged.
@@ -87,7 +87,7 @@ class CompactDetector:
         weights: Path | None = None,
         device: torch.device | str = "cpu",
         settings: CompactSettings | None = None,
-        network: PersonDetector | None = None,
+        network: PersonNetworks | None = None,
     ) -> None:
         self.settings = settings or CompactSettings()
         self.device = torch.device(device)
@@ -96,7 +96,9 @@ class CompactDetector:
                 network = load_person_detector(weights or WEIGHTS_FILE)
             except CheckpointError as error:
                 raise WeightsError(str(error)) from error
-        self._network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if isinstance(network, nn.Module):  # another runtime has no parameters to move
+            network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = network
 
     def looks_at(self, frame_index: int) -> bool:
         """Return True: every frame can be looked at."""
@@ -148,9 +150,7 @@ class CompactDetector:
         parts = []
         for start in range(0, len(crops), CROPS_AT_ONCE):
             output = self._network.crops(self._batch(crops[start : start + CROPS_AT_ONCE]))
-            parts.append(
-                (output.mask_logits.sigmoid(), output.box_deltas, output.quality_logits.sigmoid())
-            )
+            parts.append((output.masks(), output.box_deltas, output.qualities()))
         if not parts:
             height, width = CROP_SIZE
             empty = np.zeros((0, height // 2, width // 2), np.float32)

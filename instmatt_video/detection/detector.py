@@ -16,7 +16,7 @@ from .detections import Detections
 if TYPE_CHECKING:
     import torch
 
-    from instmatt_video.models.person_detector import PersonDetector
+    from instmatt_video.models.person_detector import PersonNetworks
 
     from ..media.frame import ClipInfo
 
@@ -64,7 +64,7 @@ def create_detector(
     spec: str,
     device: torch.device | str = "cpu",
     clip: ClipInfo | None = None,
-    compact: PersonDetector | None = None,
+    compact: PersonNetworks | None = None,
 ) -> DetectorChoice:
     """Return the detector that `spec` names.
 
@@ -104,7 +104,7 @@ def _masks_from(folder: Path, clip: ClipInfo | None) -> Detector:
     return masks
 
 
-def _choose(device: torch.device | str, compact: PersonDetector | None) -> DetectorChoice:
+def _choose(device: torch.device | str, compact: PersonNetworks | None) -> DetectorChoice:
     if str(device) == "cpu":
         return DetectorChoice(
             _compact(device, compact),
@@ -122,7 +122,7 @@ def _choose(device: torch.device | str, compact: PersonDetector | None) -> Detec
         )
 
 
-def _compact(device: torch.device | str, network: PersonDetector | None) -> Any:
+def _compact(device: torch.device | str, network: PersonNetworks | None) -> Any:
     from .compact import CompactDetector
 
     return CompactDetector(device=device, network=network)

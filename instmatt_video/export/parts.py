@@ -43,6 +43,23 @@ class MattingBranch(nn.Module):
         return tri_mattes, region.to(tri_mattes.dtype), feature
 
 
+class MattingTrunk(nn.Module):
+    """All layers of the matting branch but the finest and the fusion.
+
+    Args:
+        branch: In evaluation mode, norms folded.
+    """
+
+    def __init__(self, branch: MattingNetwork) -> None:
+        super().__init__()
+        self.branch = branch
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return `TrunkFeatures` of normalised RGB and guidance, `(N, C, H, W)`."""
+        half, quarter, logits_os8, logits_os4 = self.branch.run_trunk(picture)
+        return half, quarter, logits_os8, logits_os4
+
+
 class Proposals(nn.Module):
     """Pictures to boxes and scores, before any suppression.
 
@@ -61,7 +78,7 @@ class Proposals(nn.Module):
             images: RGB, 0..255, `(B, 3, H, W)`.
         """
         found = self.proposals(images)
-        return found.boxes(), found.logits.sigmoid()
+        return found.boxes(), found.scores()
 
 
 class PersonCrops(nn.Module):
@@ -82,7 +99,7 @@ class PersonCrops(nn.Module):
             crops: RGB, 0..255, `(N, 3, 192, 128)`.
         """
         seen = self.crops(crops)
-        return seen.mask_logits.sigmoid(), seen.box_deltas, seen.quality_logits.sigmoid()
+        return seen.masks(), seen.box_deltas, seen.qualities()
 
 
 @dataclass(frozen=True)
@@ -117,6 +134,20 @@ def matting_parts(
             True,
             inputs,
         ),
+    )
+
+
+def trunk_part(
+    network: InstanceMattingNetwork, inputs: Callable[[], Sequence[tuple[Tensor, ...]]]
+) -> Part:
+    """Return the dense part of what the product runs: it computes the finest layers in blocks."""
+    return Part(
+        "trunk",
+        MattingTrunk(network.branch).eval(),
+        ("picture",),
+        ("half", "quarter", "logits_os8", "logits_os4"),
+        True,
+        inputs,
     )
 
 

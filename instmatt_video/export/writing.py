@@ -53,7 +53,7 @@ def export_part(part: Part, path: Path, format: str, metadata: Mapping[str, str]
         AlphaWriteError: The file cannot be written, or does not give what torch gives.
     """
     partial = path.with_name(f".{path.name}.partial")
-    write, read = (_write_onnx, _read_onnx) if format == "onnx" else (_write_script, _read_script)
+    write, read = (_write_onnx, open_onnx) if format == "onnx" else (_write_script, _read_script)
     cases = part.check_inputs()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,14 +125,28 @@ def _write_onnx(
     program.save(str(path), external_data=False)
 
 
-def _read_onnx(path: Path) -> Reader:
+def open_onnx(graph: Path | bytes, threads: int = 0) -> Reader:
+    """Return the function of a graph, computed on the CPU.
+
+    Args:
+        graph: A file, or what stands in one.
+        threads: That share an operation; 1 is the caller's alone, 0 one for every core.
+    """
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Threads that wait must leave their cores to the other stages of a run.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(
+        graph if isinstance(graph, bytes) else str(graph),
+        options,
+        providers=["CPUExecutionProvider"],
+    )
     names = [node.name for node in session.get_inputs()]
 
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
-        words = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}
+        words = {n: tensor.contiguous().numpy() for n, tensor in zip(names, inputs, strict=True)}
         return [torch.from_numpy(array) for array in session.run(None, words)]
 
     return run

@@ -11,7 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config import DEVICES, PRECISIONS, MatteConfig
+from ..config import MatteConfig
+from ..device_options import add_device_options
 from ..errors import OptionError
 from .address import DEFAULT_ADDRESS, parse_address
 from .view_choice import KEYS, VIEWS, ViewChoice, ViewControl
@@ -125,10 +126,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PX",
         help=f"longest side of a person at most (default: {default.matting.matte_size})",
     )
-    group.add_argument(
-        "--device", dest="matting.device", metavar="NAME", help=f"{', '.join(DEVICES)}"
-    )
-    group.add_argument("--precision", dest="matting.precision", choices=PRECISIONS)
+    add_device_options(group)
     group.add_argument("--config", type=Path, metavar="TOML", help="file with settings")
 
 
