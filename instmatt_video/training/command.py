@@ -18,9 +18,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     matting.add_argument("--stage", type=int, choices=(1, 2), required=True)
     matting.add_argument("--preset", default="lite", help="lite or base (default: lite)")
     matting.add_argument(
-        "--start-from", type=Path, metavar="WEIGHTS", help="stage 2: the weights of stage 1"
-    )
-    matting.add_argument(
         "--mask-channels",
         type=int,
         choices=(1, 2, 3),
@@ -34,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="train on photos of these COCO licence ids alone (4, 5, 7 are permissive)",
     )
     detector.add_argument("--init", type=Path, metavar="WEIGHTS", help="safetensors to begin with")
-    for command in (matting, detector):
+    for command, whose in ((matting, "stage 2: those of stage 1"), (detector, "a whole detector")):
+        command.add_argument(
+            "--start-from", type=Path, metavar="WEIGHTS", help=f"weights to go on from ({whose})"
+        )
         command.add_argument("--data", type=Path, required=True, metavar="TOML")
         command.add_argument("--config", type=Path, metavar="TOML", help="schedule; else ours")
         command.add_argument("--out", type=Path, required=True, metavar="FOLDER")
@@ -87,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
                 licences=args.licences,
                 initialisation=args.init,
                 steps=args.steps,
+                start_from=args.start_from,
             )
         except CheckpointError as error:
             raise WeightsError(str(error)) from error

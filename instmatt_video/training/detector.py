@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from instmatt_video.models.person_detector import PersonDetector
+from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 from instmatt_video.models.person_proposals import PersonProposals
 
 from .config import read_config, resolve
@@ -28,8 +28,14 @@ from .detector_photos import (
     read_patches,
 )
 from .detector_proposal_task import ProposalTask, find_proposals
-from .detector_weights import join_detector_parts, load_detector_part, load_initialisation
+from .detector_weights import (
+    join_detector_parts,
+    load_detector_part,
+    load_initialisation,
+    save_detector_part,
+)
 from .loop import LoopConfig, Progress, train
+from .matting_validation import read_split
 
 PARTS = ("decoder", "crops", "proposals")
 MIN_PATCH_PX = 80.0
@@ -92,6 +98,7 @@ def train_detector(
     licences: tuple[int, ...] | None = None,
     initialisation: Path | None = None,
     steps: int | None = None,
+    start_from: Path | None = None,
 ) -> dict[str, float]:
     """Train the named parts and return their figures on held-out photos.
 
@@ -106,6 +113,8 @@ def train_detector(
         licences: Train on photos of these COCO licence ids, and on no other pack.
         initialisation: NanoDet-m's weights instead of those that the data names.
         steps: Length of every part instead of the schedule's.
+        start_from: A whole detector to go on from. Its decoder is not trained apart again, and a
+            part whose schedule has no steps stays as it is.
 
     Raises:
         OptionError: A configuration or a pack cannot be used.
@@ -119,8 +128,12 @@ def train_detector(
         short = {part: replace(getattr(config, part), steps=steps) for part in PARTS}
         config = replace(config, **short)
     material = _read(data, data_path, config.held_out_photos)
-    detector = PersonDetector()
-    load_initialisation(detector, initialisation or resolve(data.initialisation, data_path))
+    if start_from is None:
+        detector = PersonDetector()
+        load_initialisation(detector, initialisation or resolve(data.initialisation, data_path))
+    else:
+        detector = load_person_detector(start_from).train()
+        parts = [part for part in parts if part != "decoder" and getattr(config, part).steps]
     figures: dict[str, float] = {}
     if "decoder" in parts or "crops" in parts:
         recorded = _recorded_proposals(
@@ -137,7 +150,7 @@ def train_detector(
         for part, loop in (("decoder", config.decoder), ("crops", config.crops)):
             if part not in parts:
                 continue
-            if part == "crops":
+            if part == "crops" and start_from is None:
                 load_detector_part(detector.crops, "crops", out_dir / "decoder/last.safetensors")
             task = CropTask(
                 detector.crops,
@@ -162,6 +175,9 @@ def train_detector(
         figures["box_ap"] = best["score"]
     # The last weights, not the best: a few dozen held-out photos rank neighbours by chance.
     proposals, crops = (out_dir / part / "last.safetensors" for part in ("proposals", "crops"))
+    if start_from is not None and "proposals" not in parts:
+        proposals.parent.mkdir(exist_ok=True)
+        save_detector_part(detector.proposals, "proposals", proposals)
     if proposals.is_file() and crops.is_file():
         join_detector_parts(proposals, crops, out_dir / "person_detector.safetensors")
     return figures
@@ -180,7 +196,9 @@ def _read(data: DetectorData, data_path: Path, num_held_out: int) -> _Material:
     ]
     patches = patches_of_photos([*photos, *single_photos], MIN_PATCH_PX)
     if data.cutouts is not None:
-        patches += read_patches(resolve(data.cutouts, data_path))
+        # Mattes are measured from this detector's masks, too: it must not know those people.
+        held_out_people = read_split("matting_val_cutouts")
+        patches += read_patches(resolve(data.cutouts, data_path), held_out_people)
     backgrounds = (
         [] if data.backgrounds is None else read_backgrounds(resolve(data.backgrounds, data_path))
     )

@@ -103,7 +103,7 @@ class CropSampler:
         if kind < 0.14 and self._single_photos:
             photo = self._single_photos[int(rng.integers(len(self._single_photos)))]
             num_pasted = int(rng.integers(0, 3))
-        elif kind < 0.24 and self._backgrounds and self._patches:
+        elif kind < 0.34 and self._backgrounds and self._patches:
             image = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
             photo = Photo("", image, (), np.zeros((0, 4), np.float32))
             num_pasted = int(rng.integers(1, 5))

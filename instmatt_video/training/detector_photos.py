@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,10 +132,11 @@ def read_masked_photos(path: Path) -> list[Photo]:
     return photos
 
 
-def read_patches(path: Path) -> list[PersonPatch]:
-    """Return the people of a pack of `rgba/*.webp`."""
+def read_patches(path: Path, left_out: Container[str] = ()) -> list[PersonPatch]:
+    """Return the people of a pack of `rgba/*.webp`, less those whose file names are left out."""
     pack = ImagePack(path, "rgba")
-    patches = (patch_from_rgba(name, pack.read(name)) for name in pack.names)
+    names = [name for name in pack.names if name not in left_out]
+    patches = (patch_from_rgba(name, pack.read(name)) for name in names)
     return [patch for patch in patches if patch is not None]
 
 

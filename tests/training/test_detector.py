@@ -28,7 +28,12 @@ from instmatt_video.training.detector_photos import (
 )
 from instmatt_video.training.detector_proposal_task import ProposalTask, propose
 from instmatt_video.training.detector_validation import average_precision
-from instmatt_video.training.detector_weights import fold_batch_norms, load_initialisation
+from instmatt_video.training.detector_weights import (
+    fold_batch_norms,
+    join_detector_parts,
+    load_initialisation,
+    save_detector_part,
+)
 
 
 def disc_photo(seed, size=96):
@@ -234,6 +239,29 @@ def test_whole_training_gives_weights_that_the_detector_runs(config, tmp_path):
     assert found.masks.shape[1:] == (64, 64)
 
 
+def test_a_detector_is_trained_on_in_the_parts_that_have_steps(config, tmp_path):
+    text = config.read_text()
+    for part in ("decoder", "proposals"):
+        text = text.replace(f"[{part}]\nsteps = 2", f"[{part}]\nsteps = 0")
+    config.write_text(text)
+    (tmp_path / "n.safetensors").unlink()  # the initialisation is not asked for again
+    torch.manual_seed(1)
+    start = PersonDetector()
+    for part in ("proposals", "crops"):
+        save_detector_part(getattr(start, part), part, tmp_path / f"{part}.safetensors")
+    whole = tmp_path / "start.safetensors"
+    join_detector_parts(tmp_path / "proposals.safetensors", tmp_path / "crops.safetensors", whole)
+    out = tmp_path / "out"
+    figures = train_detector(config, tmp_path / "data.toml", out, start_from=whole)
+    assert set(figures) == {"mask_iou"}
+    before = load_person_detector(whole).state_dict()
+    after = load_person_detector(out / "person_detector.safetensors").state_dict()
+    is_changed = {key: not torch.equal(before[key], after[key]) for key in before}
+    assert is_changed["crops.mask.weight"]
+    assert is_changed["crops.backbone.conv1.0.weight"]
+    assert not any(changed for key, changed in is_changed.items() if key.startswith("proposals."))
+
+
 @pytest.mark.slow
 def test_a_part_needs_the_one_it_builds_on_and_its_licences(config, tmp_path):
     data, out = tmp_path / "data.toml", tmp_path / "out"
@@ -250,6 +278,8 @@ def test_other_licences_leave_out_every_pack_without_ids():
     assert data.licensed((4,)) == DetectorData(Path("p"), Path("i"), licences=(4,))
 
 
-def test_the_shipped_schedule_is_complete():
+def test_the_shipped_schedules_are_complete():
     schedule = read_config(shipped_config("detector"), DetectorTraining)
     assert schedule.crops.learning_rate < schedule.decoder.learning_rate
+    fine = read_config(shipped_config("detector-fine"), DetectorTraining)
+    assert fine.crops.steps > fine.decoder.steps == fine.proposals.steps == 0

@@ -13,7 +13,10 @@ from instmatt_video.training.detector_photos import (
     person_from_mask,
     read_coco_photos,
     read_masked_photos,
+    read_patches,
 )
+
+from .made_people import write_packs
 
 SQUARE = [10, 20, 30, 20, 30, 60, 10, 60]
 
@@ -116,3 +119,11 @@ def test_large_people_of_photos_become_patches(pack):
     (patch,) = patches_of_photos(photos, min_height_px=30)
     assert patch.rgba[20, 10].tolist() == [200, 20, 10, 255]
     assert not patch.touches_bottom
+
+
+def test_people_who_are_held_out_are_not_pasted(tmp_path):
+    write_packs(tmp_path, people=3)
+    everybody = read_patches(tmp_path / "cutouts")
+    others = read_patches(tmp_path / "cutouts", {"person_1.png"})
+    assert len(everybody) == 3
+    assert [p.rgba.tobytes() for p in others] == [everybody[k].rgba.tobytes() for k in (0, 2)]
