@@ -155,8 +155,10 @@ def serve_clips(connection: Connection, setting: WorkerSetting) -> None:
 
     A closed connection means that the batch is over or its process dead: a clip at work stops then.
     """
-    # Ctrl-C reaches the whole group; the parent tells us to stop, so that files are closed.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C and a scheduler's SIGTERM reach the whole group; the parent tells us to stop, so that
+    # files are closed.
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sent, signal.SIG_IGN)
     if setting.has_own_gpu:
         _see_one_gpu(setting.number)
     from .clip_work import keep_log_quiet, matte_clip, now_and_then, take_threads

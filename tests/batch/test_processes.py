@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -71,11 +75,30 @@ def test_a_clip_that_kills_every_worker_fails_and_the_next_is_tried(tmp_path: Pa
         assert "died (exit status 7), twice" in (notes.outcomes[index].error or "")
 
 
-def test_ctrl_c_leaves_no_worker_and_keeps_whole_chunks(tmp_path: Path) -> None:
+class GroupStopped(Notes):
+    """What a terminal and a scheduler do: their signals go to parent and workers."""
+
+    def __init__(self) -> None:
+        super().__init__(stops_at=1)
+        self.workers: list[BaseProcess] = []
+
+    def progressed(self, index: int, progress: Progress) -> None:
+        self.workers = multiprocessing.active_children()
+        for worker in self.workers:
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGINT)
+            os.kill(worker.pid, signal.SIGTERM)
+        super().progressed(index, progress)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signals")
+def test_a_stop_leaves_no_worker_and_keeps_whole_chunks(tmp_path: Path) -> None:
     job = job_of(write_clip(tmp_path / "walk.mp4", 2 * FRAMES), tmp_path / "out")
+    notes = GroupStopped()
     with pytest.raises(KeyboardInterrupt):
-        ProcessEngine(1, StubNetworks()).run([job], Notes(stops_at=1))
+        ProcessEngine(1, StubNetworks()).run([job], notes)
     assert not multiprocessing.active_children()
+    assert [worker.exitcode for worker in notes.workers] == [0], "it closed its files itself"
     assert not list(job.folder.glob("person_*"))
     kept = chunks_of(job)
     assert matte_clip(job, ignore, StubNetworks()).state == "done"
