@@ -189,22 +189,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict what was asked for; return the exit status."""
     from .console import make_console, set_up_logging
+    from .counting_bar import counting_bar
 
-    set_up_logging(make_console(), args.is_verbose, args.is_quiet)
-
-    def report(done: int, total: int) -> None:
-        if not args.is_quiet:
-            print(f"\r{done}/{total} images", end="", file=sys.stderr, flush=True)
-
+    console = make_console()
+    set_up_logging(console, args.is_verbose, args.is_quiet)
     config = MattingConfig(
         model=args.model,
         matte_size=args.matte_size,
         device=args.device,
         precision=args.precision,
     )
-    made = predict_images(
-        args.images, args.out, args.masks, config, args.detector, args.release, report
-    )
+    with counting_bar(console, "images", args.is_quiet) as count:
+        made = predict_images(
+            args.images, args.out, args.masks, config, args.detector, args.release, count
+        )
     if not args.is_quiet:
-        print(f"; {made} matted now: {args.out}", file=sys.stderr)
+        print(f"{made} images matted now: {args.out}", file=sys.stderr)
     return 0

@@ -8,20 +8,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from rich.console import Console
-from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
 from instmatt_video.eval.imq import WEIGHT as IMQ_WEIGHT
 from instmatt_video.eval.video_quality import WEIGHT as VMQ_WEIGHT
 
+from ..console import make_console
+from ..counting_bar import counting_bar
 from .clip_layouts import LAYOUTS
-from .images import Progress, evaluate_images
+from .images import evaluate_images
 from .records import (
     Row,
     image_document,
@@ -113,19 +113,6 @@ def _count(text: str) -> int:
     return value
 
 
-@contextmanager
-def _progress_bar(unit: str) -> Iterator[Progress]:
-    """Yield a callback that draws on stderr, where that is a terminal."""
-    console = Console(stderr=True)
-    with ProgressBar(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(unit, total=None)
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield show
-
-
 class _Outputs(NamedTuple, Generic[EvaluationT]):
     """How an evaluation is shown and written."""
 
@@ -164,7 +151,7 @@ def _finish(
 
 
 def _run_images(args: argparse.Namespace, console: Console) -> None:
-    with _progress_bar("images") as progress:
+    with counting_bar(make_console(), "images") as progress:
         evaluation = evaluate_images(
             args.pred,
             args.gt,
@@ -180,7 +167,7 @@ def _run_images(args: argparse.Namespace, console: Console) -> None:
 
 
 def _run_video(args: argparse.Namespace, console: Console) -> None:
-    with _progress_bar("clips") as progress:
+    with counting_bar(make_console(), "clips") as progress:
         evaluation = evaluate_video(
             args.pred,
             args.gt,

@@ -94,7 +94,7 @@ def make_validation(
         if detector is None:
             masks = simulate_masks(scene.alphas, GuidanceConfig(), rng)
         else:
-            masks, _ = detect_masks(detector, pixels.astype(np.float32) / 255, scene.alphas)
+            masks, _ = detect_masks(detector, scene.image, scene.alphas)
         image = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32) / 255)
         alphas = np.asarray(np.clip(scene.alphas, 0, 1) * 255 + 0.5, np.uint8)
         pictures.append(
