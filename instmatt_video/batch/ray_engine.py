@@ -7,9 +7,11 @@ goes on where the store ends.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ..errors import InstMattVideoError, OptionError
 from ..progress import Progress
@@ -24,6 +26,8 @@ MAX_RETRIES = 2
 """How often a task is run again after its worker died."""
 POLL_S = 0.5
 GRACE_S = 30.0
+ANSWER_S = 10.0
+"""How long a cluster may take to accept a connection; Ray itself would try for minutes."""
 
 
 class RayEngine:
@@ -80,17 +84,17 @@ class RayEngine:
                 ray.shutdown()
 
     def _connect(self) -> None:
+        place = self._address or "this machine"
         try:
+            _knock(self._address)
             self.ray.init(
                 address=self._address,
                 log_to_driver=False,
                 **({} if self._address else {"include_dashboard": False}),
             )
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            first_line = str(error).partition("\n")[0]
-            raise OptionError(
-                f"no Ray cluster at {self._address or 'this machine'}: {first_line}"
-            ) from error
+        except Exception as error:  # where its processes do not start Ray raises no other class
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise OptionError(f"no Ray cluster at {place}: {lines[0]}") from error
         needed = {"CPU": float(self.cpus), "GPU": self.gpus_of_task()}
         there = self.ray.cluster_resources()
         for kind, count in needed.items():
@@ -122,6 +126,17 @@ class RayEngine:
         if model not in self._handed_over:
             self._handed_over[model] = self.ray.put(self._provide or load_weights(job.config))
         return self._handed_over[model]
+
+
+def _knock(address: str | None) -> None:
+    """Connect to the port of an address, where it names one.
+
+    Raises:
+        OSError: Nobody answers.
+    """
+    parts = urlsplit(address if address and "://" in address else f"//{address or ''}")
+    if parts.hostname and parts.port:
+        socket.create_connection((parts.hostname, parts.port), ANSWER_S).close()
 
 
 @dataclass(frozen=True)
