@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from .errors import DeviceError, OptionError
+from .export.extra import require_onnx
 
 
 def choose_device(name: str) -> torch.device:
@@ -37,8 +38,6 @@ def check_runtime(name: str, device: torch.device) -> None:
     """
     if name == "torch":
         return
-    from .export.writing import require_onnx
-
     if device.type != "cpu":
         raise OptionError(
             f"the runtime {name} computes on the CPU and this run would use {device}: "

@@ -19,7 +19,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from .errors import WeightsError
+from .errors import OptionError, WeightsError
+from .export.extra import require_onnx
 from .weights.cache import verify, weights_path
 from .weights.registry import ENTRIES, WeightsEntry
 
@@ -112,6 +113,7 @@ def check_machine(out_dir: Path = Path()) -> list[Check]:
         *_check_encoders(),
         _check_ffmpeg_binary(),
         _check_device(),
+        _check_onnx(),
         *(_check_weights(entry) for entry in ENTRIES.values()),
         _check_disk(out_dir),
         _check_display(),
@@ -257,6 +259,18 @@ def _check_device() -> Check:
             "works: install torch built for the driver's CUDA.",
         )
     return Check("device", "ok", f"No GPU: {cpu} works, in {precision}.")
+
+
+def _check_onnx() -> Check:
+    purpose = "`--runtime onnx` and `export --format onnx`"
+    try:
+        require_onnx()
+    except OptionError as error:
+        return Check("onnx", "ok", f"Not here, and only needed for {purpose}. {error}.")
+    reason = _import_error("onnxruntime")
+    if reason is not None:
+        return Check("onnx", "warn", f"onnxruntime does not load: {reason}. It is for {purpose}.")
+    return Check("onnx", "ok", f"onnxruntime {version('onnxruntime')}, for {purpose}.")
 
 
 def _gpu(index: int) -> str:

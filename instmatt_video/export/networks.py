@@ -16,9 +16,10 @@ from ..config import MattingConfig
 from ..errors import OptionError, WeightsError
 from ..weights.loading import load_matting_network, resolve_weights
 from ..weights.registry import digest
+from .extra import require_onnx
 from .parts import Part, detector_parts, matting_parts
 from .pictures import CheckInputs, load_picture
-from .writing import FORMATS, Exported, export_part, require_onnx
+from .writing import FORMATS, Exported, export_part
 
 
 def export_network(

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import AlphaWriteError, OptionError
+from ..errors import AlphaWriteError
 from .parts import MAX_BATCH, MAX_SIDE_PX, STRIDE, Part, run_part
 
 FORMATS = {"onnx": ".onnx", "torchscript": ".pt"}
@@ -49,7 +49,6 @@ def export_part(part: Part, path: Path, format: str, metadata: Mapping[str, str]
         metadata: Stands in the file.
 
     Raises:
-        OptionError: The extra `onnx` is missing.
         AlphaWriteError: The file cannot be written, or does not give what torch gives.
     """
     partial = path.with_name(f".{path.name}.partial")
@@ -85,15 +84,6 @@ def largest_difference(part: Part, run: Reader, cases: Sequence[tuple[Tensor, ..
             difference = float((true - found).abs().max() / true.abs().max().clamp(min=1))
             largest = difference if difference != difference else max(largest, difference)
     return largest
-
-
-def require_onnx() -> None:
-    """Raise `OptionError` unless the extra `onnx` is installed."""
-    from importlib.util import find_spec
-
-    missing = [n for n in ("onnx", "onnxruntime", "onnxscript") if find_spec(n) is None]
-    if missing:
-        raise OptionError(f'ONNX needs {", ".join(missing)}: pip install "instmatt-video[onnx]"')
 
 
 def _write_onnx(
