@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,20 @@ from torch import Tensor, nn
 
 from instmatt_video.errors import OptionError
 from instmatt_video.export.parts import Part
-from instmatt_video.export.writing import Exported
+from instmatt_video.export.writing import Exported, open_onnx
 from instmatt_video.onnx_runtime import graph_cache
 from instmatt_video.onnx_runtime.graph_cache import digest_weights, load_graph
+
+
+class Scaled(nn.Module):
+    """The least that has a weight."""
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.tensor(weight))
+
+    def forward(self, x: Tensor) -> tuple[Tensor]:
+        return (self.weight * x,)
 
 
 class Exporter:
@@ -39,14 +51,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def part(weight: float = 1.0, name: str = "scaled") -> Part:
-    module = nn.Linear(1, 1)
-    nn.init.constant_(module.weight, weight)
-    nn.init.zeros_(module.bias)
-
     def nothing() -> list[tuple[Tensor, ...]]:
         raise AssertionError("only an exporter asks for inputs")
 
-    return Part(name, module, ("x",), ("y",), False, nothing)
+    return Part(name, Scaled(weight), ("x",), ("y",), False, nothing)
 
 
 def test_the_second_time_it_is_read(folder: Path) -> None:
@@ -76,6 +84,15 @@ def test_a_damaged_file_is_made_again(
     assert again.count == 1
     assert path.read_bytes() == b"a graph"
     assert "is damaged and is made again" in caplog.text
+
+
+def test_the_products_own_exporter(folder: Path) -> None:
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    x = torch.rand(2, 5)
+    run = open_onnx(load_graph(replace(part(3.0), check_inputs=lambda: [(x,)])), threads=1)
+    torch.testing.assert_close(run([x])[0], 3 * x)
+    assert [path.suffix for path in folder.iterdir()] == [".onnx"]
 
 
 def test_other_weights_part_and_exporter_are_other_files(

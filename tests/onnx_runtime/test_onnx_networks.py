@@ -30,12 +30,11 @@ from instmatt_video.models.matting_network import TrunkFeatures
 from instmatt_video.models.person_crops import CROP_SIZE
 from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 from instmatt_video.onnx_runtime import networks
-from instmatt_video.onnx_runtime.graph_cache import FOLDER_NAME, load_graph
+from instmatt_video.onnx_runtime.graph_cache import load_graph
 from instmatt_video.onnx_runtime.networks import OnnxGraph, OnnxPersonNetworks, OnnxTrunk
 from instmatt_video.weights.loading import load_matting_network, resolve_weights
 from tests.onnx_runtime.quick_export import QuickExport
 from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, write_clip
-from tests.tiny_network import TINY
 
 FRAMES = 8
 
@@ -133,24 +132,6 @@ class TestWhatIsComputed:
             together = list(pool.map(lambda batch: graph(batch).masks(), batches))
         for one, other in zip(alone, together, strict=True):
             torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
-
-    @pytest.mark.slow
-    def test_by_the_products_own_exporter(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        pytest.importorskip("onnxscript")
-        monkeypatch.setenv("INSTMATT_VIDEO_HOME", str(tmp_path))
-        monkeypatch.setattr(networks, "load_graph", load_graph)
-        torch.manual_seed(0)
-        network = InstanceMattingNetwork(TINY).eval().requires_grad_(False)
-        run_trunk = OnnxTrunk(network)
-        for size in ((1, 6, 64, 96), (3, 6, 96, 32)):
-            picture = torch.rand(size)
-            for mine, true in zip(
-                run_trunk(picture), network.branch.run_trunk(picture), strict=True
-            ):
-                torch.testing.assert_close(mine, true, atol=1e-4, rtol=1e-4)
-        assert len(list((tmp_path / FOLDER_NAME).iterdir())) == 1
 
 
 class TestWhoMayAsk:
