@@ -2,15 +2,14 @@
 
 Knows the store, the cast and the matter; runs once, between stitching and rendering. Both sides of
 a gap are known by then, so the mask is carried into it from both. A filled frame is stored as one
-of the tracklet after the gap, as a mask that was moved along and counts since the person is
-detected again; whoever reads the store need not know of it.
+of the tracklet after the gap.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -18,10 +17,9 @@ import numpy.typing as npt
 
 from instmatt_video.trackers import describe_people
 
-from .alpha_frame import AlphaFrame
-from .alpha_store import AlphaStore, FrameRecord, StoredAlpha, TrackedBox, pack_alpha
-from .detection.detections import Detections
+from .alpha_store import AlphaStore, FrameRecord
 from .identities import Cast
+from .late_matting import add_person
 from .mask_carrying import CarriedMask, carry_mask, mask_on_box
 from .matter import Matter
 from .media.frame import Frame, as_eight_bit
@@ -125,17 +123,8 @@ def _fill(
         (look,) = _looks(images[position], [person])
         if max(float(look @ side) for side in looks) < MIN_LIKENESS:
             continue
-        record = records[frame.index]
-        others = [a for a in record.alphas if cast.counting_part(a.track_id, frame.index)]
-        alpha = _matte_among_others(frame, record.detections, person, matter)
-        alpha = _within_rest(alpha, others)
-        fills[frame.index] = replace(
-            record,
-            tracks=(
-                *record.tracks,
-                TrackedBox(gap.tracklet_after, person.box, gap.score, is_detected=False),
-            ),
-            alphas=(*record.alphas, pack_alpha(gap.tracklet_after, alpha, is_coasted=True)),
+        fills[frame.index] = add_person(
+            frame, records[frame.index], cast, gap.tracklet_after, person, gap.score, matter
         )
     return fills
 
@@ -176,40 +165,3 @@ def _blended(a: CarriedMask, b: CarriedMask, share: float) -> CarriedMask:
 def _looks(image: npt.NDArray[np.uint8], people: Sequence[CarriedMask]) -> npt.NDArray[np.float64]:
     masks = np.stack([person.mask for person in people])
     return describe_people(image, np.stack([person.box for person in people]), masks)
-
-
-def _matte_among_others(
-    frame: Frame, found: Detections, person: CarriedMask, matter: Matter
-) -> AlphaFrame:
-    """Return the person's alpha, matted beside those who are detected in the frame."""
-    people = Detections(
-        np.concatenate([person.box[None].astype(np.float32), found.boxes]),
-        np.ones(1 + len(found), np.float32),
-        np.concatenate([person.mask[None], _at_size(found.masks, person.mask.shape[0])]),
-    )
-    return matter.matte(frame.image, people)[0]
-
-
-def _at_size(masks: npt.NDArray[np.float32], cells: int) -> npt.NDArray[np.float32]:
-    box = np.array([0.0, 0.0, 1.0, 1.0])
-    resized = [mask_on_box(mask, box, box, cells, cells) for mask in masks]
-    return np.asarray(resized, np.float32).reshape(len(masks), cells, cells)
-
-
-def _within_rest(alpha: AlphaFrame, others: Iterable[StoredAlpha]) -> AlphaFrame:
-    """Return an alpha, cut to what the others leave of each pixel (Eq. 2)."""
-    height, width = alpha.alpha.shape
-    taken = np.zeros((height, width), np.float32)
-    for other in (stored.unpack() for stored in others):
-        h, w = other.alpha.shape
-        left, top = max(alpha.left, other.left), max(alpha.top, other.top)
-        right = min(alpha.left + width, other.left + w)
-        bottom = min(alpha.top + height, other.top + h)
-        if right <= left or bottom <= top:
-            continue
-        here, there = (
-            np.s_[top - o.top : bottom - o.top, left - o.left : right - o.left]
-            for o in (alpha, other)
-        )
-        taken[here] += other.alpha[there]
-    return replace(alpha, alpha=np.minimum(alpha.alpha, np.maximum(0, 1 - taken)))

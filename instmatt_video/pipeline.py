@@ -20,6 +20,7 @@ from .alpha_store import FOLDER_NAME, AlphaStore
 from .analysis import analyse
 from .config import MatteConfig
 from .detection.detector import Detector
+from .entrances import fill_entrances
 from .errors import AlphaWriteError, OptionError
 from .gap_filling import fill_gaps
 from .identities import cast_of
@@ -118,8 +119,9 @@ def matte_video(
 
             believed = finder.tracker.finish()
             found = cast_of(store.records(), believed)
-            if fill_gaps(clip, store, found, networks.matter):
-                found = cast_of(store.records(), believed)
+            for fill in (fill_gaps, fill_entrances):
+                if fill(clip, store, found, networks.matter):
+                    found = cast_of(store.records(), believed)
             stitching = stitch_record(found)
             corrections = _earlier_corrections(folder) if is_going_on else corrections
             first = clip.info.first_frame_number
