@@ -127,6 +127,7 @@ def main() -> None:
         default="simulated",
         help="masks with a detector's faults, or those of the embedded detector itself",
     )
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-refinement", action="store_true")
     parser.add_argument("--no-solved-edges", action="store_true")
     args = parser.parse_args()
@@ -147,7 +148,7 @@ def main() -> None:
         has_solved_edges=not args.no_solved_edges,
         color_noise=CLEAN,
     )
-    torch.set_num_threads(2)
+    torch.set_num_threads(args.threads)
     counts = sorted({min(args.peers, args.pictures), args.pictures} - {0})
     mattes = []
     started = time.perf_counter()
