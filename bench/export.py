@@ -1,96 +1,115 @@
-"""Exported networks against torch on a CPU: processor time of one thread, and the difference.
+"""Torch against onnxruntime on a CPU, part by part: processor time of one thread.
 
-    python bench/export.py [--repeats 9] [--check PICTURE]
+    OMP_NUM_THREADS=1 python bench/export.py [--repeats 15] [--check PICTURE]
 
-Prints a Markdown table. The branch is compared with what the product runs, which computes the
-finest layers only where they count; the file computes them everywhere. Files are written to a
-temporary folder by `instmatt-video export`'s own code.
+Prints a Markdown table. `proposals`, `crops` and `trunk` are what `--runtime onnx` computes;
+`branch` is the whole of the matting network as `export` writes it, beside what the product runs in
+torch, which computes the finest layers only where they count. Both take turns, so that whatever
+else the machine does weighs on both; graphs are read from the cache, and exported into it at the
+first run.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 import torch
+from torch import Tensor
 
-from instmatt_video.export.networks import export_network
+from instmatt_video.export.parts import Part, detector_parts, matting_parts, trunk_part
 from instmatt_video.export.pictures import CheckInputs, load_picture
+from instmatt_video.export.writing import largest_difference, open_onnx
 from instmatt_video.models.matting_network import normalise_image
 from instmatt_video.models.person_detector import load_person_detector
+from instmatt_video.onnx_runtime.graph_cache import load_graph
 from instmatt_video.weights.loading import load_matting_network, resolve_weights
 
-
-def cpu_ms(run: Callable[[], Any], repeats: int) -> float:
-    """Return the least processor time of several runs, milliseconds; the first one warms up."""
-    times = []
-    for _ in range(1 + repeats):
-        began = time.process_time()
-        run()
-        times.append(time.process_time() - began)
-    return 1000 * min(times[1:])
+CROPS = 7
+"""People whom the detector looks at in a crowded picture."""
 
 
-def torch_runs(inputs: CheckInputs) -> dict[str, tuple[Callable[[], Any], tuple[Any, ...]]]:
-    """Return what the product runs in torch for each part, and the part's inputs."""
-    branch = load_matting_network("lite").branch
+@dataclass(frozen=True)
+class Contest:
+    """One part on one input."""
+
+    part: Part
+    by_torch: Callable[..., Any]
+    """What the product runs."""
+    inputs: tuple[Tensor, ...]
+
+
+def contests(inputs: CheckInputs) -> list[Contest]:
+    """Return every part with inputs made from a picture."""
     detector = load_person_detector(resolve_weights("compact"))
-    detector = detector.to(memory_format=torch.channels_last)
-    image, tri_masks = (tensor[:1] for tensor in inputs.matting()[0])
-    (picture,), (crops,) = inputs.pictures()[0], inputs.crops()[1]
+    network = load_matting_network("lite")
+    (picture,), (crop,) = inputs.pictures()[0], inputs.crops()[0]
+    proposals, crops = detector_parts(detector, inputs.pictures, inputs.crops)
+    matting = [tuple(tensor[:1] for tensor in case) for case in inputs.matting()]
+    pictures = [torch.cat((normalise_image(image), masks), 1) for image, masks in matting]
+    trunk = trunk_part(network, lambda: [(picture,) for picture in pictures])
+    (branch,) = matting_parts(network, lambda: matting)
+
+    def matte(image: Tensor, tri_masks: Tensor) -> Any:
+        coarse = network.branch.predict_coarse(normalise_image(image), tri_masks)
+        return network.branch.predict_fine(coarse)
+
+    # The parts share their layers with these, which the product runs with channels last.
+    detector.to(memory_format=torch.channels_last)
+    return [
+        Contest(proposals, detector.proposals, (picture,)),
+        Contest(crops, detector.crops, (crop,)),
+        Contest(crops, detector.crops, (crop.repeat(CROPS, 1, 1, 1),)),
+        *(Contest(trunk, network.branch.run_trunk, (picture,)) for picture in pictures),
+        *(Contest(branch, matte, case) for case in matting),
+    ]
+
+
+@torch.inference_mode()
+def race(contest: Contest, repeats: int) -> tuple[float, float, float]:
+    """Return torch's and onnxruntime's median milliseconds, and their largest difference."""
+    by_onnx = open_onnx(load_graph(contest.part), threads=1)
     last = torch.channels_last
-    return {
-        "branch": (
-            lambda: branch.predict_fine(branch.predict_coarse(normalise_image(image), tri_masks)),
-            (image, tri_masks),
-        ),
-        "proposals": (
-            lambda: detector.proposals(picture.contiguous(memory_format=last)),
-            (picture,),
-        ),
-        "crops": (lambda: detector.crops(crops.contiguous(memory_format=last)), (crops,)),
-    }
+    for_torch = [tensor.contiguous(memory_format=last) for tensor in contest.inputs]
+    times: dict[str, list[float]] = {"torch": [], "onnx": []}
+    for _ in range(1 + repeats):  # the first one warms up
+        times["torch"].append(cpu_ms(lambda: contest.by_torch(*for_torch)))
+        times["onnx"].append(cpu_ms(lambda: by_onnx(contest.inputs)))
+    difference = largest_difference(contest.part, by_onnx, [contest.inputs])
+    medians = [statistics.median(values[1:]) for values in times.values()]
+    return medians[0], medians[1], difference
 
 
-def main() -> int:
+def cpu_ms(run: Callable[[], Any]) -> float:
+    """Return the processor time of a call, milliseconds."""
+    began = time.process_time()
+    run()
+    return 1000 * (time.process_time() - began)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--check", type=Path, help="picture with people")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     torch.set_num_threads(1)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    runs = torch_runs(CheckInputs(load_picture(arguments.check)))
-    print("| part | input | torch CPU ms | onnxruntime CPU ms | torch:onnx | difference |")
-    print("|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as folder:
-        for network in ("matting", "detector"):
-            for part in export_network(
-                network, Path(folder) / "network.onnx", "onnx", check_picture=arguments.check
-            ):
-                run, inputs = runs[part.part]
-                session = onnxruntime.InferenceSession(
-                    str(part.path), options, providers=["CPUExecutionProvider"]
-                )
-                words = {
-                    node.name: tensor.numpy()
-                    for node, tensor in zip(session.get_inputs(), inputs, strict=True)
-                }
-                with torch.inference_mode():
-                    torch_ms = cpu_ms(run, arguments.repeats)
-                onnx_ms = cpu_ms(lambda: session.run(None, words), arguments.repeats)  # noqa: B023
-                shape = "×".join(map(str, inputs[0].shape))
-                print(
-                    f"| {part.part} | {shape} | {torch_ms:.1f} | {onnx_ms:.1f} "
-                    f"| {torch_ms / onnx_ms:.2f} | {part.difference:.0e} |",
-                    flush=True,
-                )
+    print("| part | input | torch ms | onnxruntime ms | torch:onnxruntime | difference |")
+    print("|---|---|---|---|---|---|", flush=True)
+    for contest in contests(CheckInputs(load_picture(arguments.check))):
+        torch_ms, onnx_ms, difference = race(contest, arguments.repeats)
+        shape = "×".join(map(str, contest.inputs[0].shape))
+        print(
+            f"| {contest.part.name} | {shape} | {torch_ms:.1f} | {onnx_ms:.1f} "
+            f"| {torch_ms / onnx_ms:.2f} | {difference:.0e} |",
+            flush=True,
+        )
     return 0
 
 

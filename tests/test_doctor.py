@@ -19,6 +19,7 @@ import pytest
 
 from instmatt_video import doctor
 from instmatt_video.doctor import Check, check_machine
+from instmatt_video.export import extra
 from instmatt_video.media.encodings import ENCODINGS
 from instmatt_video.media.frame import ClipInfo
 from instmatt_video.weights.registry import WeightsEntry, seal
@@ -218,6 +219,25 @@ class TestDevice:
             pytest.skip("no CUDA GPU here")
         check = doctor._check_device()
         assert check.state == "ok" and torch.cuda.get_device_name(0) in check.sentence
+
+
+class TestOnnx:
+    def test_not_installed_is_no_fault(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(extra, "find_spec", lambda name: None)
+        check = doctor._check_onnx()
+        assert check.state == "ok" and 'pip install "instmatt-video[onnx]"' in check.sentence
+
+    def test_there(self) -> None:
+        onnxruntime = pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnxscript")
+        check = doctor._check_onnx()
+        assert check.state == "ok" and onnxruntime.__version__ in check.sentence
+
+    def test_a_library_that_does_not_load(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(extra, "find_spec", lambda name: name)
+        monkeypatch.setattr(doctor, "_import_error", lambda module: "libgomp.so.1")
+        check = doctor._check_onnx()
+        assert check.state == "warn" and "libgomp.so.1" in check.sentence
 
 
 class TestWeights:
