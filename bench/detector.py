@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from instmatt_video.detection.compact import CompactDetector, CompactSettings
+from instmatt_video.config import RUNTIMES
+from instmatt_video.detection.compact import WEIGHTS_FILE, CompactDetector, CompactSettings
 from instmatt_video.detection.paste import paste_masks
 from instmatt_video.media.video_file import VideoFileSource
+from instmatt_video.models.person_detector import PersonNetworks, load_person_detector
+from instmatt_video.onnx_runtime.networks import OnnxPersonNetworks
 from instmatt_video.training.detector_photos import read_coco_photos
 from instmatt_video.training.detector_validation import average_precision
 
@@ -61,8 +64,9 @@ def main() -> None:
     parser.add_argument("--subset", default="val")
     parser.add_argument("--video", type=Path, help="clip for the timing")
     parser.add_argument("--frames", type=int, default=32, help="frames of the clip to time")
-    parser.add_argument("--weights", type=Path, help="weights other than the embedded ones")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS_FILE)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runtime", choices=RUNTIMES, default="torch")
     parser.add_argument(
         "--low", action="store_true", help="keep scores from 0.05, as AP is mostly measured"
     )
@@ -71,7 +75,10 @@ def main() -> None:
     settings = CompactSettings()
     if arguments.low:
         settings = CompactSettings(min_proposal_score=0.05, min_score=0.02, max_people=100)
-    detector = CompactDetector(arguments.weights, settings=settings)
+    networks: PersonNetworks = load_person_detector(arguments.weights)
+    if arguments.runtime == "onnx":
+        networks = OnnxPersonNetworks(networks)
+    detector = CompactDetector(settings=settings, network=networks)
     if arguments.photos:
         measure_precision(detector, arguments.photos, arguments.subset)
     if arguments.video:
