@@ -32,6 +32,8 @@ FloatArray = npt.NDArray[np.float32]
 WEIGHTS_FILE = Path(__file__).parents[1] / "weights" / "person_detector.safetensors"
 MASK_SIZE = 64
 CROPS_AT_ONCE = 16
+MIN_CELLS_OUTSIDE = 3
+"""Cells of a row or column of the mask that make a box grow over it; fewer are noise."""
 MIN_SIDE_PX = 2.0
 """Nothing can be seen in a thinner box."""
 
@@ -181,9 +183,16 @@ class CompactDetector:
             self.settings.person_iou,
         )
         index = usable[kept.numpy()]
-        masks = [_mask_in_box(looks.masks[i], regions[i], refined[i]) for i in index]
+        held = np.array(
+            [_hold_mask(refined[i], looks.masks[i], regions[i]) for i in index], np.float32
+        ).reshape(-1, 4)
+        held = held.clip(0, [shape[1], shape[0], shape[1], shape[0]])
+        masks = [
+            _mask_in_box(looks.masks[i], regions[i], box)
+            for i, box in zip(index, held, strict=True)
+        ]
         detections = Detections(
-            boxes=refined[index],
+            boxes=held,
             scores=joint[index],
             masks=np.stack(masks) if masks else Detections.empty(MASK_SIZE).masks,
         )
@@ -203,6 +212,22 @@ class _Looks(NamedTuple):
     """`(N, 4)`"""
     qualities: FloatArray
     """`(N,)`"""
+
+
+def _hold_mask(box: FloatArray, mask: FloatArray, region: tuple[int, int, int, int]) -> FloatArray:
+    """Return the box, grown where the mask over `region` reaches past it: shoes, a hand."""
+    held = box.copy()
+    for axis, counts in enumerate(((mask > 0.5).sum(0), (mask > 0.5).sum(1))):
+        seen = np.flatnonzero(counts >= MIN_CELLS_OUTSIDE)
+        if not len(seen):
+            return box
+        low, high = region[axis], region[axis + 2]
+        edges = low + np.arange(len(counts) + 1) * ((high - low) / len(counts))
+        if edges[seen[0] + 1] <= box[axis]:  # a whole cell lies outside
+            held[axis] = edges[seen[0]]
+        if edges[seen[-1]] >= box[axis + 2]:
+            held[axis + 2] = edges[seen[-1] + 1]
+    return held
 
 
 def _mask_in_box(

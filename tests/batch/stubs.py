@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,18 +67,33 @@ class DyingDetector(ColorDetector):
         return super().detect(images, frame_indices)
 
 
+class WaitingDetector(ColorDetector):
+    """Does not look at a frame before the marker is there."""
+
+    def __init__(self, waits_at: int, marker: Path) -> None:
+        super().__init__()
+        self.waits_at, self.marker = waits_at, marker
+
+    def detect(self, images, frame_indices=None):  # type: ignore[no-untyped-def]
+        while self.waits_at in frame_indices and not self.marker.exists():
+            time.sleep(0.05)
+        return super().detect(images, frame_indices)
+
+
 @dataclass(frozen=True)
 class StubNetworks:
-    """A `NetworkProvider`: flat-coloured people, box mattes; may kill its worker once."""
+    """A `NetworkProvider`: flat-coloured people, box mattes; may kill its worker once, or wait."""
 
     dies_at: int | None = None
+    waits_at: int | None = None
     marker: Path | None = None
 
     def __call__(self, config: MatteConfig, info: ClipInfo) -> Networks:
         detector = ColorDetector()
-        if self.dies_at is not None:
-            assert self.marker is not None
+        if self.marker is not None and self.dies_at is not None:
             detector = DyingDetector(self.dies_at, self.marker)
+        elif self.marker is not None and self.waits_at is not None:
+            detector = WaitingDetector(self.waits_at, self.marker)
         return Networks(detector, "a stub", BoxMatter())  # type: ignore[arg-type]
 
 

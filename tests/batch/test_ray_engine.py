@@ -85,10 +85,13 @@ def test_outputs_are_those_of_one_process_though_a_worker_is_killed(
 
 def test_ctrl_c_ends_the_tasks_and_the_next_run_goes_on(cluster: Any, tmp_path: Path) -> None:
     job = job_of(write_clip(tmp_path / "walk.mp4", 40), tmp_path / "out")
-    engine = RayEngine(cpus_per_clip=1, gpus_per_clip=0, provide_networks=StubNetworks())
+    marker = tmp_path / "goes on"
+    networks = StubNetworks(waits_at=30, marker=marker)  # the task cannot end before Ctrl-C
+    engine = RayEngine(cpus_per_clip=1, gpus_per_clip=0, provide_networks=networks)
     with pytest.raises(KeyboardInterrupt):
         engine.run([job], Notes(stops_at=1))
     kept = chunks_of(job)
+    marker.touch()
     notes = Notes()
     engine.run([job], notes)
     assert notes.outcomes[0].state == "done"

@@ -72,6 +72,31 @@ def test_boxes_come_back_in_the_pictures_pixels():
     assert found.scores[0] == pytest.approx(1 / (1 + np.exp(-8)), abs=1e-4)
 
 
+class Shoes(Looks):
+    """Sees something below the box too: so many cells in each of two rows of the crop's margin."""
+
+    def __init__(self, cells):
+        super().__init__()
+        self.cells = cells
+
+    def forward(self, crops):
+        outputs = super().forward(crops)
+        outputs.mask_logits[:, 86:90, 20 : 20 + self.cells] = 20.0
+        return outputs
+
+
+@pytest.mark.parametrize(
+    ("cells", "bottom"),
+    # The crop's 96 rows show 80 px from 56 on: row 90 begins at 56 + 75.
+    [pytest.param(8, 131.0, id="a shoe"), pytest.param(2, 128.0, id="noise")],
+)
+def test_a_box_grows_over_what_the_mask_shows_outside(cells, bottom):
+    found = detector(Boxes([[96.0, 96.0]], 2), Shoes(cells)).detect([picture()])[0]
+    np.testing.assert_allclose(found.boxes, [[64, 64, 128, bottom]], atol=0.01)
+    pasted = paste_masks(found, 192, 416)[0] > 0.5
+    assert pasted[129:131].any() == (cells > 2)
+
+
 def test_mask_fills_the_box_and_nothing_else():
     found = detector(Boxes([[96.0, 96.0]], 2)).detect([picture()])[0]
     pasted = paste_masks(found, 192, 416)[0] > 0.5
@@ -81,7 +106,13 @@ def test_mask_fills_the_box_and_nothing_else():
 
 
 def test_second_look_moves_the_box():
-    looks = Looks(deltas=(0.25, 0.0, 0.0, -0.25))
+    class Smaller(Looks):
+        def forward(self, crops):
+            outputs = super().forward(crops)
+            outputs.mask_logits[:, 60:] = outputs.mask_logits[:, :, :20] = -20.0
+            return outputs
+
+    looks = Smaller(deltas=(0.25, 0.0, 0.0, -0.25))
     found = detector(Boxes([[96.0, 96.0]], 2), looks).detect([picture()])[0]
     np.testing.assert_allclose(found.boxes, [[80, 64, 128, 112]], atol=0.01)
 
