@@ -201,6 +201,9 @@ class _Driver:
         except KeyboardInterrupt:
             tasks = list(self._tasks)
             self._drop(tasks)
+            _, deaf = self._ray.wait(tasks, num_returns=len(tasks), timeout=GRACE_S)
+            for task in deaf:  # its worker is killed, which a store bears at any moment
+                self._ray.cancel(task, force=True)
             self._ray.wait(tasks, num_returns=len(tasks), timeout=GRACE_S)
             raise
 

@@ -83,10 +83,13 @@ def test_outputs_are_those_of_one_process_though_a_worker_is_killed(
     assert [again.outcomes[i].state for i in range(3)] == ["skipped", "failed", "skipped"]
 
 
-def test_ctrl_c_ends_the_tasks_and_the_next_run_goes_on(cluster: Any, tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_tasks_and_the_next_run_goes_on(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("instmatt_video.batch.ray_engine.GRACE_S", 5.0)
     job = job_of(write_clip(tmp_path / "walk.mp4", 40), tmp_path / "out")
     marker = tmp_path / "goes on"
-    networks = StubNetworks(waits_at=30, marker=marker)  # the task cannot end before Ctrl-C
+    networks = StubNetworks(waits_at=30, marker=marker)  # the task does not end by itself
     engine = RayEngine(cpus_per_clip=1, gpus_per_clip=0, provide_networks=networks)
     with pytest.raises(KeyboardInterrupt):
         engine.run([job], Notes(stops_at=1))
