@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from .config import MatteConfig
 from .detection.detector import Detector
 from .entrances import fill_entrances
 from .errors import AlphaWriteError, OptionError
+from .folder_lock import changing_alone, rendering_alone
 from .gap_filling import fill_gaps
 from .identities import cast_of
 from .manifest import FILE_NAME as MANIFEST_FILE
@@ -72,7 +74,8 @@ def matte_video(
     Raises:
         VideoOpenError: There is nothing to read.
         FrameDecodeError: The clip breaks off; what was analysed is kept.
-        OptionError: Choices that cannot be, or an output that is there already.
+        OptionError: Choices that cannot be, or an output that is there already, or is being
+            rendered.
         DeviceError: The device is not here.
         WeightsError: Weights are missing or damaged.
         AlphaWriteError: The disk is full, or a stream fails its verification.
@@ -80,13 +83,14 @@ def matte_video(
     config, report = config or MatteConfig(), progress or ignore
     started, clock = time.monotonic(), StageClock()
     check_format(config.output.format, quality=config.output.quality)
-    with open_source(source, frame_rate=config.frame_rate) as clip:
+    with open_source(source, frame_rate=config.frame_rate) as clip, ExitStack() as held:
         folder = Path(out_dir) / clip.info.name
         refuse_earlier(folder, config)
         check_output(config.output, clip.info)
         provide = provide_networks or partial(load_networks, detector=detector, matter=matter)
         networks = provide(config, clip.info)
         logger.info("%s", networks.reason)
+        held.enter_context(rendering_alone(folder))
         make_room(folder, config)
 
         finder = PeopleFinder(networks.detector, config.detection.detect_every)
@@ -96,6 +100,7 @@ def matte_video(
         store = AlphaStore(folder / FOLDER_NAME, fingerprint_of(clip, origin, config, networks))
         stitching: StitchRecord | None = None
         corrections: tuple[Correction, ...] = ()
+        is_going_on = False
         if config.run.is_online:
             tracks_file = folder / TRACKS_FILE
             streams = OnlineStreams(clip.info, config.output, folder, clock, sound, tracks_file)
@@ -123,7 +128,8 @@ def matte_video(
                 if fill(clip, store, found, networks.matter):
                     found = cast_of(store.records(), believed)
             stitching = stitch_record(found)
-            corrections = _earlier_corrections(folder) if is_going_on else corrections
+            if is_going_on:
+                corrections = _earlier_corrections(folder)
             first = clip.info.first_frame_number
             cast = corrected_cast(found, corrections, range(first, first + frame_count))
             output = output_after(config.output, found, corrections)
@@ -143,7 +149,10 @@ def matte_video(
             stitching,
             corrections,
         )
-        manifest = publish(folder, manifest, cast, plans, rendered, config.output)
+        with changing_alone(store.folder) if is_going_on else nullcontext():
+            if is_going_on:  # corrections that came in the meantime stay, to be rendered next
+                manifest = manifest.model_copy(update={"corrections": _earlier_corrections(folder)})
+            manifest = publish(folder, manifest, cast, plans, rendered, config.output)
         if config.run.is_cleaned:
             store.remove()
     return manifest

@@ -59,6 +59,8 @@ class MattingNetworkConfig:
     """Channels of its aggregation."""
     refinement_rule: RefinementRule = "paper"
     """`paper`: Eq. 7-9; `release`: without the halves of Eq. 7 and 8, for the released weights."""
+    has_second_look: bool = False
+    """The network was trained to look twice: its first answer is the guidance of its second."""
 
     def __post_init__(self) -> None:
         if self.activation not in ("tanh", "softmax"):
@@ -88,6 +90,7 @@ PRESETS: dict[str, MattingNetworkConfig] = {
         has_fine_norm=False,
         refinement_width=8,
         head_refinement_width=16,
+        has_second_look=True,
     ),
 }
 """`base` is the paper's released configuration; `lite` is embedded, for CPUs and live use."""
@@ -242,7 +245,7 @@ class MattingNetwork(nn.Module):
         Returns:
             Tri-mattes `(N, 3, H, W)`, 0..1; region `(N, 1, H, W)`, bool; feature `(N, C, H, W)`.
         """
-        output = self(image, guidance)
+        output = self(image, self.guide(image, guidance))
         fused, region = fuse_tri_mattes(output.os8, output.os4, output.os1)
         return fused, region, output.feature
 
@@ -268,6 +271,35 @@ class MattingNetwork(nn.Module):
             guidance: Tri-masks, `(N, 3, H, W)`, 0..1.
             run_trunk: Another runtime's, of the same weights, in place of this network's.
         """
+        return self._look(image, self.guide(image, guidance, run_trunk), run_trunk)
+
+    def guide(self, image: Tensor, guidance: Tensor, run_trunk: RunTrunk | None = None) -> Tensor:
+        """Return what guides the look that counts, like `guidance`.
+
+        That is `guidance` itself or, where the network has a second look, its first answer.
+
+        Args:
+            image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
+            guidance: Tri-masks, `(N, C, H, W)`, 0..1.
+            run_trunk: Another runtime's, of the same weights, in place of this network's.
+        """
+        if not self.config.has_second_look:
+            return guidance
+        return self.look_first(image, guidance, run_trunk)
+
+    def look_first(
+        self, image: Tensor, guidance: Tensor, run_trunk: RunTrunk | None = None
+    ) -> Tensor:
+        """Return the network's own answer as guidance; arguments as for `guide`.
+
+        Bad masks are righted in two steps: what a first look makes of them is nearer to the truth,
+        and grey where it is in doubt. It looks at the mirrored picture, so that the two looks do
+        not share every mistake.
+        """
+        mirrored = self._look(image.flip(3), guidance.flip(3), run_trunk)
+        return mirrored.tri_mattes.flip(3)[:, : guidance.shape[1]]
+
+    def _look(self, image: Tensor, guidance: Tensor, run_trunk: RunTrunk | None) -> CoarseMattes:
         picture = torch.cat((image, guidance), 1).contiguous(memory_format=torch.channels_last)
         half, quarter, logits_os8, logits_os4 = (run_trunk or self.run_trunk)(picture)
         # Three planes are enlarged faster one after the other than interleaved.

@@ -19,6 +19,7 @@ from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
 from instmatt_video.errors import AlphaWriteError, OptionError, VideoOpenError
 from instmatt_video.manifest import Manifest, load_manifest
 from instmatt_video.media.alpha_reader import read_alpha
+from instmatt_video.progress import Progress
 from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, boxes_at, write_clip
 
 FRAMES = 40
@@ -137,6 +138,23 @@ def test_an_earlier_output_is_neither_lost_nor_mixed(clip: Path, tmp_path: Path)
     config = replace(LIGHT, run=RunConfig(is_overwriting=True))
     run(clip, tmp_path, config)
     assert stray.read_text() == "mine"
+
+
+def test_nobody_else_works_in_the_folder_meanwhile(clip: Path, tmp_path: Path) -> None:
+    refused = []
+
+    def interfere(progress: Progress) -> None:
+        if progress.done != 12:
+            return
+        for choice in (RunConfig(is_resumed=True), RunConfig(is_overwriting=True)):
+            with pytest.raises(OptionError, match="walk is being rendered by another process"):
+                run(clip, tmp_path, replace(LIGHT, run=choice))
+            refused.append(progress.stage)
+
+    manifest = run(clip, tmp_path, progress=interfere)
+    assert len(refused) == 4 and len(set(refused)) == 2, "while matting and while rendering"
+    assert all((tmp_path / "walk" / track.file).is_file() for track in manifest.tracks)
+    run(clip, tmp_path, replace(LIGHT, run=RunConfig(is_resumed=True)))
 
 
 def test_resume_refuses_other_settings(clip: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..alpha_store import FOLDER_NAME, AlphaStore
 from ..errors import AlphaStoreError, AlphaWriteError, OptionError
+from ..folder_lock import changing_alone, rendering_alone
 from ..identities import Cast, known_cast
 from ..manifest import Manifest, TrackRecord, load_manifest
 from ..progress import Report, ignore
@@ -27,7 +28,6 @@ from ..stages import StageClock
 from ..stream_ledger import StreamLedger
 from .correction import Correction
 from .corrections import corrected_cast, output_after
-from .lock import changing_alone, rendering_alone
 from .source import reopen_source
 
 
@@ -196,7 +196,7 @@ class Review:
             config = replace(config, output=replace(config.output, has_rest=has_rest))
         output = output_after(config.output, self.found, manifest.corrections)
         clip, path = reopen_source(manifest.source, manifest.settings, source)
-        with clip, rendering_alone(self.store.folder):
+        with clip, rendering_alone(self.folder):
             ledger = stream_ledger(self.store)
             plans = plan_streams(cast, clip.info, self.store.frame_count, output)
             keys = stream_keys(plans, cast, output)

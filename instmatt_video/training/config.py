@@ -58,6 +58,9 @@ class MattingTraining:
     stage2: LoopConfig = field(default_factory=LoopConfig)
     is_branch_frozen: bool = False
     """Stage 2 trains the refinement alone, as the release; else the branch too, as the paper."""
+    second_look_chance: float = 0.0
+    """Share of pictures whose guidance is the network's own first answer; above 0 the weights say
+    that they look twice."""
     stage2_curriculum: Curriculum = field(default_factory=Curriculum)
     """Window sizes of stage 2."""
 

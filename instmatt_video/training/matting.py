@@ -113,7 +113,25 @@ def train_matting(
     if not validation:
         logger.warning("no held-out people or backgrounds: the last weights count as the best")
     curriculum = config.curriculum if stage == 1 else config.stage2_curriculum
+    network = _looking_twice(network, config.second_look_chance > 0)
     task = MattingTask(
-        network, stage, batches, validation, curriculum, loop.steps, config.is_branch_frozen
+        network,
+        stage,
+        batches,
+        validation,
+        curriculum,
+        loop.steps,
+        config.is_branch_frozen,
+        config.second_look_chance,
     )
     return train(task, loop, out_dir, progress)
+
+
+def _looking_twice(network: InstanceMattingNetwork, is_wanted: bool) -> InstanceMattingNetwork:
+    """Return the network, with or without a second look."""
+    if network.config.has_second_look == is_wanted:
+        return network
+    config = replace(network.config, has_second_look=is_wanted)
+    changed = InstanceMattingNetwork(config, network.mask_channels)
+    changed.load_state_dict(network.state_dict())
+    return changed

@@ -6,7 +6,7 @@ Source: InstMatt sections 3.4 and 6.1; the two stages are the authors' release's
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,7 @@ class MattingTask:
         steps: Length of the training, for the curriculum.
         is_branch_frozen: Stage 2 leaves the branch as it is, as the release does; else both are
             trained, as the paper says.
+        second_look_chance: Share of pictures whose guidance is the network's own first answer.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class MattingTask:
         curriculum: Curriculum,
         steps: int,
         is_branch_frozen: bool = False,
+        second_look_chance: float = 0.0,
     ) -> None:
         if stage not in (1, 2):
             raise ValueError(f"stage must be 1 or 2, not {stage}")
@@ -85,6 +87,7 @@ class MattingTask:
         self.curriculum = curriculum
         self.steps = steps
         self.is_branch_frozen = is_branch_frozen
+        self.second_look_chance = second_look_chance
         network.branch.requires_grad_(stage == 1 or not is_branch_frozen)
         network.refinement.requires_grad_(stage == 2)
 
@@ -96,6 +99,8 @@ class MattingTask:
         self, network: nn.Module, batch: MattingBatch, step: int
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of the stage and its parts."""
+        if self.second_look_chance:
+            batch = self._looked_at_once(batch, step)
         if self.stage == 1:
             return branch_loss(network(batch.image, batch.tri_masks), batch)
         assert isinstance(self.network, InstanceMattingNetwork)
@@ -109,6 +114,27 @@ class MattingTask:
         if not self.is_branch_frozen:
             total = total + branch_loss(output, batch)[0]
         return total, parts
+
+    def _looked_at_once(self, batch: MattingBatch, step: int) -> MattingBatch:
+        """Return the batch; some pictures' guidance is what the network answers to it now."""
+        assert isinstance(self.network, InstanceMattingNetwork)
+        pictures = int(batch.groups.max()) + 1
+        chosen = np.random.default_rng(step).random(pictures) < self.second_look_chance
+        is_chosen = torch.from_numpy(chosen).to(batch.groups.device)[batch.groups]
+        if not is_chosen.any():
+            return batch
+        channels = self.network.mask_channels
+        branch = self.network.branch
+        was_training = branch.training
+        branch.eval()  # batch norms learn from what is trained on alone
+        with torch.no_grad():
+            answers = branch.look_first(
+                batch.image[is_chosen], batch.tri_masks[is_chosen, :channels]
+            )
+        branch.train(was_training)
+        guidance = batch.tri_masks.clone()
+        guidance[is_chosen, :channels] = answers.to(guidance.dtype)
+        return replace(batch, tri_masks=guidance)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Return IMQ (strict, per cent) on the validation pictures; `score` is their mean."""

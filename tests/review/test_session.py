@@ -19,10 +19,11 @@ import pytest
 from instmatt_video import matte_video
 from instmatt_video.config import MatteConfig, OutputConfig, RunConfig
 from instmatt_video.errors import AlphaStoreError, AlphaWriteError, OptionError, VideoOpenError
+from instmatt_video.folder_lock import rendering_alone
 from instmatt_video.manifest import load_manifest
 from instmatt_video.media.alpha_reader import read_alpha
+from instmatt_video.progress import Progress
 from instmatt_video.review.correction import Drop, Merge, Rename, Split, Swap
-from instmatt_video.review.lock import rendering_alone
 from instmatt_video.review.session import Review
 from tests.review.conftest import FRAMES, LIGHT
 from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, boxes_at, picture
@@ -195,7 +196,7 @@ def test_a_killed_rendering_is_finished_by_the_next(folder: Path) -> None:
 
 def test_one_rendering_at_a_time(folder: Path) -> None:
     with (
-        rendering_alone(folder / "alphas"),
+        rendering_alone(folder),
         pytest.raises(OptionError, match="rendered by another process"),
     ):
         Review(folder).render()
@@ -241,6 +242,22 @@ def test_a_run_that_goes_on_keeps_the_corrections(folder: Path, matted: Path) ->
     )
     assert [track.id for track in manifest.tracks] == [1, 3]
     assert Review(folder).is_rendered
+
+
+def test_a_correction_during_a_run_is_not_lost(folder: Path, matted: Path) -> None:
+    rename = Rename(track=1, name="Ann")
+    (folder / ONE).unlink()
+
+    def correct(progress: Progress) -> None:
+        if progress.done == 12:
+            Review(folder).correct(rename)
+
+    resumed = replace(LIGHT, run=RunConfig(is_resumed=True))
+    clip = matted / "walk.mp4"
+    matte_video(clip, folder.parent, resumed, correct, detector=ColorDetector(), matter=BoxMatter())
+    review = Review(folder)
+    assert review.manifest.corrections == (rename,) and not review.is_rendered
+    assert review.render().manifest.tracks[0].name == "Ann"
 
 
 def test_pictures_keep_their_numbers_and_their_rate(tmp_path: Path) -> None:

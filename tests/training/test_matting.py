@@ -101,6 +101,16 @@ def test_fewer_mask_channels_and_steps(folder: Path) -> None:
     assert load_matting_weights(folder / "ablation" / "last.safetensors").mask_channels == 1
 
 
+def test_weights_look_as_often_as_they_were_trained_to(folder: Path) -> None:
+    twice = folder / "twice.toml"
+    twice.write_text("second_look_chance = 0.5\n" + SCHEDULE)
+    assert train(folder, 1, "twice", "--steps", "1", "--config", str(twice)) == 0
+    weights = folder / "twice" / "last.safetensors"
+    assert load_matting_weights(weights).config.has_second_look
+    assert train(folder, 1, "once", "--steps", "1", "--start-from", str(weights)) == 0
+    assert not load_matting_weights(folder / "once" / "last.safetensors").config.has_second_look
+
+
 def test_without_held_out_people_the_last_weights_are_the_best(tmp_path: Path) -> None:
     write_packs(tmp_path, 2, 1)
     (tmp_path / "data.toml").write_text('cutouts = "cutouts"\nbackgrounds = "backgrounds"\n')

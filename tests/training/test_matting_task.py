@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,6 +162,66 @@ class TestStages:
         state = made.network.state_dict()
         for key, value in loaded.state_dict().items():
             torch.testing.assert_close(value, state[key], atol=1e-3, rtol=1e-3)
+
+
+class TestSecondLook:
+    @pytest.fixture
+    def guidance(
+        self, maker: MattingBatchMaker, batch: MattingBatch, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[[float, int], Tensor]:
+        """Return what the branch is trained with, at a chance and a step."""
+
+        def trained_with(chance: float, step: int) -> Tensor:
+            made = task(maker, 1, second_look_chance=chance)
+            made.network.train()
+            seen: list[Tensor] = []
+            made.network.branch.register_forward_pre_hook(lambda _, args: seen.append(args[1]))
+            before = {k: v.clone() for k, v in made.network.named_buffers()}
+            loss, _ = made.loss(made.network, batch, step)
+            loss.backward()
+            (guidance,) = seen
+            assert made.network.branch.training
+            assert any(not torch.equal(v, before[k]) for k, v in made.network.named_buffers())
+            return guidance
+
+        return trained_with
+
+    def test_guidance_is_what_the_network_answers(
+        self,
+        maker: MattingBatchMaker,
+        batch: MattingBatch,
+        guidance: Callable[[float, int], Tensor],
+    ) -> None:
+        network = task(maker, 1).network.eval()
+        assert isinstance(network, InstanceMattingNetwork)
+        with torch.no_grad():
+            answer = network.branch.look_first(batch.image, batch.tri_masks)
+        assert torch.equal(guidance(1.0, 0), answer)
+        assert torch.equal(guidance(0.0, 0), batch.tri_masks)
+
+    def test_it_is_the_guidance_of_whole_pictures_and_the_same_at_the_same_step(
+        self, batch: MattingBatch, guidance: Callable[[float, int], Tensor]
+    ) -> None:
+        shares = []
+        for step in range(12):
+            made = guidance(0.5, step)
+            assert torch.equal(made, guidance(0.5, step))
+            is_kept = torch.tensor(
+                [torch.equal(a, b) for a, b in zip(made, batch.tri_masks, strict=True)]
+            )
+            for picture in batch.groups.unique():
+                assert len(is_kept[batch.groups == picture].unique()) == 1
+            shares.append(is_kept.float().mean())
+        assert 0.2 < float(torch.stack(shares).mean()) < 0.8
+
+    def test_batch_norms_learn_nothing_from_it(
+        self, maker: MattingBatchMaker, batch: MattingBatch
+    ) -> None:
+        made = task(maker, 2, is_branch_frozen=True, second_look_chance=1.0)
+        made.network.train()
+        before = {k: v.clone() for k, v in made.network.named_buffers()}
+        made.loss(made.network, batch, 0)
+        assert all(torch.equal(v, before[k]) for k, v in made.network.named_buffers())
 
 
 class TestValidation:

@@ -1,4 +1,4 @@
-"""One rendering of a folder at a time, and one change of its manifest, whichever process does it.
+"""One rendering of a clip's folder at a time, and one change of its manifest, whichever process.
 
 Knows folders; knows nothing of what is written there. The system lets go of a lock when a process
 dies.
@@ -6,50 +6,62 @@ dies.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import AlphaWriteError, OptionError
+from .errors import AlphaWriteError, OptionError
 
 
 @contextmanager
 def rendering_alone(folder: Path) -> Iterator[None]:
-    """Hold a folder's rendering while the `with` block runs.
+    """Hold a clip's folder while the `with` block writes its streams; make it if need be.
 
     Raises:
         OptionError: Somebody else holds it.
         AlphaWriteError: The folder cannot be written.
     """
-    with _held(folder / "render.lock", f"{folder.parent} is being rendered", waits=False):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AlphaWriteError(f"{folder} cannot be written: {error.strerror}") from error
+    # The folder itself outlives whatever is removed from it; only Windows cannot open one.
+    path = folder / ".render.lock" if sys.platform == "win32" else folder
+    with _held(path, f"{folder} is being rendered", waits=False):
         yield
 
 
 @contextmanager
-def changing_alone(folder: Path) -> Iterator[None]:
+def changing_alone(store: Path) -> Iterator[None]:
     """Wait for whoever changes the manifest; hold it while the `with` block reads and writes it.
+
+    Args:
+        store: The folder of the clip's alphas.
 
     Raises:
         OptionError: Somebody else holds it for longer than a change takes (Windows only).
         AlphaWriteError: The folder cannot be written.
     """
-    with _held(folder / "manifest.lock", f"{folder.parent} is being changed", waits=True):
+    with _held(store / "manifest.lock", f"{store.parent} is being changed", waits=True):
         yield
 
 
 @contextmanager
 def _held(path: Path, what: str, waits: bool) -> Iterator[None]:
     try:
-        file = path.open("ab")
+        descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT)
     except OSError as error:
-        raise AlphaWriteError(f"{path.parent} cannot be written: {error.strerror}") from error
-    with file:
+        raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error
+    try:
         try:
-            _lock(file.fileno(), waits)
+            _lock(descriptor, waits)
         except OSError as error:
             raise OptionError(f"{what} by another process") from error
         yield
+    finally:
+        os.close(descriptor)
 
 
 def _lock(descriptor: int, waits: bool) -> None:
