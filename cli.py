@@ -180,6 +180,13 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave out the multi-instance refinement",
     )
     group.add_argument(
+        "--no-second-look",
+        dest="matting.has_second_look",
+        action="store_false",
+        default=None,
+        help="let the network look once: faster, less sure of limbs and touching people",
+    )
+    group.add_argument(
         "--no-solved-edges",
         dest="matting.has_solved_edges",
         action="store_false",

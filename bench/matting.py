@@ -129,6 +129,7 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-refinement", action="store_true")
+    parser.add_argument("--no-second-look", action="store_true")
     parser.add_argument("--no-solved-edges", action="store_true")
     args = parser.parse_args()
     detector = CompactDetector() if args.guidance == "detected" else None
@@ -145,6 +146,7 @@ def main() -> None:
         load_matting_network(args.weights),
         matte_size=args.matte_size,
         has_refinement=not args.no_refinement,
+        has_second_look=not args.no_second_look,
         has_solved_edges=not args.no_solved_edges,
         color_noise=CLEAN,
     )

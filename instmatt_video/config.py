@@ -47,6 +47,8 @@ class MattingConfig:
     fp32, the trunk of the matting network. Alphas differ from torch's by rounding."""
     has_refinement: bool = True
     """Run the multi-instance refinement where people share a crop."""
+    has_second_look: bool = True
+    """Let a network that was trained to look twice do so: its first answer guides its second."""
     has_solved_edges: bool = True
     """Solve edges and hair from the picture's colours, after the network (closed-form matting)."""
     color_noise: float | None = None

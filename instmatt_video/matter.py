@@ -55,6 +55,7 @@ class Matter:
         matte_size: Longest side of a person's crop as the network sees it, in pixels.
         context: Margin of a crop, as a share of the person's longer side.
         has_refinement: Run the multi-instance refinement where people share a crop.
+        has_second_look: Let a network that was trained to look twice do so.
         has_solved_edges: Solve the uncertain band from the picture's colours (closed form).
         color_noise: Standard deviation of the colours' errors, of 0..1, that edges must not follow.
         batch_size: People that go through the network at once; halved when memory runs out.
@@ -70,6 +71,7 @@ class Matter:
         matte_size: int = 320,
         context: float = 0.3,
         has_refinement: bool = True,
+        has_second_look: bool = True,
         has_solved_edges: bool = True,
         color_noise: float = FINE,
         batch_size: int = 8,
@@ -81,6 +83,7 @@ class Matter:
         self.matte_size = matte_size
         self.context = context
         self.has_refinement = has_refinement
+        self.has_second_look = has_second_look
         self.has_solved_edges = has_solved_edges
         self.color_noise = color_noise
         self.batch_size = batch_size
@@ -125,6 +128,7 @@ class Matter:
             matte_size=config.matte_size,
             context=config.context,
             has_refinement=config.has_refinement,
+            has_second_look=config.has_second_look,
             has_solved_edges=config.has_solved_edges,
             color_noise=color_noise if config.color_noise is None else config.color_noise,
         )
@@ -261,7 +265,9 @@ class Matter:
     def _predict_coarse(self, images: Tensor, guidance: Tensor) -> CoarseMattes:
         """Return the coarse mattes of a batch, in halves where memory runs out."""
         try:
-            coarse: CoarseMattes = self._predict(images, guidance)
+            coarse: CoarseMattes = self._predict(
+                images, guidance, has_second_look=self.has_second_look
+            )
             return coarse
         except torch.cuda.OutOfMemoryError:
             if len(images) == 1:

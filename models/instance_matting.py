@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -108,7 +110,11 @@ class InstanceMattingNetwork(nn.Module):
         return tri_mattes
 
     def predict_coarse(
-        self, image: Tensor, guidance: Tensor, run_trunk: RunTrunk | None = None
+        self,
+        image: Tensor,
+        guidance: Tensor,
+        run_trunk: RunTrunk | None = None,
+        has_second_look: bool = True,
     ) -> CoarseMattes:
         """Return the coarse mattes of all samples; on a CPU one after the other.
 
@@ -118,13 +124,14 @@ class InstanceMattingNetwork(nn.Module):
             image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
             guidance: As many channels of the tri-masks as the network reads, `(N, C, H, W)`, 0..1.
             run_trunk: Another runtime's, of the same weights, in place of the branch's.
+            has_second_look: Look twice, if the network was trained to.
         """
+        look = partial(
+            self.branch.predict_coarse, run_trunk=run_trunk, has_second_look=has_second_look
+        )
         if image.is_cuda:
-            return self.branch.predict_coarse(image, guidance, run_trunk)
-        parts = [
-            self.branch.predict_coarse(image[n : n + 1], guidance[n : n + 1], run_trunk)
-            for n in range(len(image))
-        ]
+            return look(image, guidance)
+        parts = [look(image[n : n + 1], guidance[n : n + 1]) for n in range(len(image))]
         return CoarseMattes(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
     def matte_picture(self, image: Tensor, masks: Tensor, has_refinement: bool = True) -> Tensor:

@@ -245,7 +245,13 @@ class MattingNetwork(nn.Module):
         Returns:
             Tri-mattes `(N, 3, H, W)`, 0..1; region `(N, 1, H, W)`, bool; feature `(N, C, H, W)`.
         """
-        output = self(image, self.guide(image, guidance))
+        if self.config.has_second_look:
+            first, _, _ = self._predict_once(image.flip(3), guidance.flip(3))
+            guidance = first.flip(3)[:, : guidance.shape[1]]
+        return self._predict_once(image, guidance)
+
+    def _predict_once(self, image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        output = self(image, guidance)
         fused, region = fuse_tri_mattes(output.os8, output.os4, output.os1)
         return fused, region, output.feature
 
@@ -259,7 +265,11 @@ class MattingNetwork(nn.Module):
         return TrunkFeatures(maps[1], quarter, self.head_os8(stride8), self.head_os4(quarter))
 
     def predict_coarse(
-        self, image: Tensor, guidance: Tensor, run_trunk: RunTrunk | None = None
+        self,
+        image: Tensor,
+        guidance: Tensor,
+        run_trunk: RunTrunk | None = None,
+        has_second_look: bool = True,
     ) -> CoarseMattes:
         """Return the tri-mattes of the two coarser heads, and where the finest is to decide.
 
@@ -270,34 +280,28 @@ class MattingNetwork(nn.Module):
             image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
             guidance: Tri-masks, `(N, 3, H, W)`, 0..1.
             run_trunk: Another runtime's, of the same weights, in place of this network's.
+            has_second_look: Look twice, if the network was trained to.
         """
-        return self._look(image, self.guide(image, guidance, run_trunk), run_trunk)
+        if has_second_look and self.config.has_second_look:
+            guidance = self.look_first(image, guidance, run_trunk)
+        return self._look(image, guidance, run_trunk)
 
-    def guide(self, image: Tensor, guidance: Tensor, run_trunk: RunTrunk | None = None) -> Tensor:
-        """Return what guides the look that counts, like `guidance`.
+    def look_first(
+        self, image: Tensor, guidance: Tensor, run_trunk: RunTrunk | None = None
+    ) -> Tensor:
+        """Return the network's own answer to the guidance as guidance for a second look, like it.
 
-        That is `guidance` itself or, where the network has a second look, its first answer.
+        Bad masks are righted in two steps: what a first look makes of them is nearer to the truth,
+        and grey where it is in doubt. It looks at the mirrored picture, so that the two looks do
+        not share every mistake.
 
         Args:
             image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
             guidance: Tri-masks, `(N, C, H, W)`, 0..1.
             run_trunk: Another runtime's, of the same weights, in place of this network's.
         """
-        if not self.config.has_second_look:
-            return guidance
-        return self.look_first(image, guidance, run_trunk)
-
-    def look_first(
-        self, image: Tensor, guidance: Tensor, run_trunk: RunTrunk | None = None
-    ) -> Tensor:
-        """Return the network's own answer as guidance; arguments as for `guide`.
-
-        Bad masks are righted in two steps: what a first look makes of them is nearer to the truth,
-        and grey where it is in doubt. It looks at the mirrored picture, so that the two looks do
-        not share every mistake.
-        """
-        mirrored = self._look(image.flip(3), guidance.flip(3), run_trunk)
-        return mirrored.tri_mattes.flip(3)[:, : guidance.shape[1]]
+        coarse = self._look(image.flip(3), guidance.flip(3), run_trunk)
+        return self.predict_fine(coarse)[0].flip(3)[:, : guidance.shape[1]]
 
     def _look(self, image: Tensor, guidance: Tensor, run_trunk: RunTrunk | None) -> CoarseMattes:
         picture = torch.cat((image, guidance), 1).contiguous(memory_format=torch.channels_last)

@@ -38,9 +38,13 @@ class EchoNetwork(nn.Module):
         super().__init__()
         self.branch = EchoBranch()
         self.batches: list[tuple[int, ...]] = []
+        self.looks: list[bool] = []
 
-    def predict_coarse(self, image: Tensor, guidance: Tensor) -> CoarseMattes:
+    def predict_coarse(
+        self, image: Tensor, guidance: Tensor, has_second_look: bool
+    ) -> CoarseMattes:
         self.batches.append(tuple(image.shape))
+        self.looks.append(has_second_look)
         region = torch.zeros_like(guidance[:, :1], dtype=torch.bool)
         return CoarseMattes(image, image, image, self.answer(guidance), region)
 
@@ -311,10 +315,12 @@ class TestTinyNetwork:
         self, crowd: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         class Small(EchoNetwork):
-            def predict_coarse(self, image: Tensor, guidance: Tensor) -> CoarseMattes:
+            def predict_coarse(
+                self, image: Tensor, guidance: Tensor, has_second_look: bool
+            ) -> CoarseMattes:
                 if len(image) > 1:
                     raise torch.cuda.OutOfMemoryError("no room")
-                return super().predict_coarse(image, guidance)
+                return super().predict_coarse(image, guidance, has_second_look)
 
         monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
         matter = Matter(Small(), batch_size=4, has_refinement=False)
@@ -351,3 +357,11 @@ def test_edges_are_solved_from_the_pictures_colours() -> None:
         for solved in (False, True)
     ]
     assert errors[1] < 0.3 * errors[0]
+
+
+@pytest.mark.parametrize("has_second_look", [True, False])
+def test_the_network_is_told_how_often_to_look(has_second_look: bool) -> None:
+    matter = echo(has_second_look=has_second_look)
+    mask = ellipse((160, 128), (80, 64), (30, 50))[None]
+    matter.matte_masks(picture_of(mask), mask)
+    assert matter.network.looks == [has_second_look]

@@ -250,6 +250,7 @@ def _pace(
         config.matting.matte_size,
         config.matting.has_refinement,
         config.matting.has_solved_edges,
+        config.matting.has_second_look,
     )
     levels = work_levels(best) if args.is_adapting else (best,)
     goal_fps = min(args.goal_fps, source_fps)

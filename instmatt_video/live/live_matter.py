@@ -85,6 +85,7 @@ class LiveMatter:
         self._matter.matte_size = level.matte_size
         self._matter.has_refinement = level.has_refinement
         self._matter.has_solved_edges = level.has_solved_edges
+        self._matter.has_second_look = level.has_second_look
         every = min(level.detect_every, QUICK_LOOK) if self._has_newcomers else level.detect_every
         self._finder.detect_every = every
         # What was overtaken is no gap: frames count as they are matted.

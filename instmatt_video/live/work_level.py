@@ -32,11 +32,14 @@ class WorkLevel:
     """People who share a crop are refined together."""
     has_solved_edges: bool
     """The uncertain band is solved from the picture's colours."""
+    has_second_look: bool = False
+    """The network looks twice."""
 
     def __str__(self) -> str:
         words = [f"detect every {self.detect_every}", f"matte {self.matte_size} px"]
         words += ["refined"] if self.has_refinement else []
         words += ["edges solved"] if self.has_solved_edges else []
+        words += ["looked at twice"] if self.has_second_look else []
         return ", ".join(words)
 
     def at_most(self, best: WorkLevel) -> WorkLevel:
@@ -46,10 +49,12 @@ class WorkLevel:
             min(self.matte_size, best.matte_size),
             self.has_refinement and best.has_refinement,
             self.has_solved_edges and best.has_solved_edges,
+            self.has_second_look and best.has_second_look,
         )
 
 
 STEPS = (
+    WorkLevel(1, 384, True, True, True),
     WorkLevel(1, 320, True, True),
     WorkLevel(1, 320, True, False),
     WorkLevel(2, 256, True, False),
@@ -60,7 +65,7 @@ STEPS = (
     WorkLevel(8, 160, False, False),
 )
 """From best to cheapest."""
-MODEST_STEP = 3
+MODEST_STEP = 4
 """Where a CPU begins: better a plain picture at once than a fine one late."""
 
 

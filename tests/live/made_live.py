@@ -64,13 +64,15 @@ class MadeSource(FrameSource):
 class SettableMatter(BoxMatter):
     """Mattes by boxes; remembers what each frame was to cost."""
 
-    matte_size, has_refinement, has_solved_edges = 320, True, True
+    matte_size, has_refinement, has_solved_edges, has_second_look = 320, True, True, True
 
     def __init__(self) -> None:
-        self.asked: list[tuple[int, bool, bool]] = []
+        self.asked: list[tuple[int, bool, bool, bool]] = []
 
     def matte(self, image: np.ndarray, people: Any) -> list[AlphaFrame]:
-        self.asked.append((self.matte_size, self.has_refinement, self.has_solved_edges))
+        self.asked.append(
+            (self.matte_size, self.has_refinement, self.has_solved_edges, self.has_second_look)
+        )
         return super().matte(image, people)
 
 

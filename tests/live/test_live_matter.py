@@ -92,10 +92,10 @@ def test_the_detector_looks_more_often_until_everybody_is_confirmed() -> None:
 
 def test_the_level_of_work_is_obeyed() -> None:
     _, detector, network = process(
-        [standing_people(k) for k in range(4)], WorkLevel(1, 192, True, False)
+        [standing_people(k) for k in range(4)], WorkLevel(1, 192, True, False, True)
     )
     assert detector.looks == [0, 1, 2, 3]
-    assert network.asked == [(192, True, False)] * 4
+    assert network.asked == [(192, True, False, True)] * 4
 
 
 def test_between_detections_masks_come_from_the_last_alpha_and_follow_the_motion() -> None:

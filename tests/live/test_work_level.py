@@ -42,6 +42,8 @@ def test_a_best_level_bounds_all_others() -> None:
 
 def test_a_level_says_what_it_does() -> None:
     assert str(WorkLevel(3, 224, True, False)) == "detect every 3, matte 224 px, refined"
+    everything = WorkLevel(1, 320, True, True, True)
+    assert str(everything).endswith("refined, edges solved, looked at twice")
 
 
 def test_too_slow_goes_down_one_step_at_a_time_and_stays_where_it_fits() -> None:
