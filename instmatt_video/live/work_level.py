@@ -54,8 +54,8 @@ class WorkLevel:
 
 
 STEPS = (
-    WorkLevel(1, 384, True, True, True),
-    WorkLevel(1, 320, True, True),
+    WorkLevel(1, 448, True, True, True),
+    WorkLevel(1, 384, True, True),
     WorkLevel(1, 320, True, False),
     WorkLevel(2, 256, True, False),
     WorkLevel(3, 224, True, False),
