@@ -191,8 +191,8 @@ def test_the_same_people_end_to_end(
     folders = {name: tmp_path / name / "walk" for name in ("torch", "onnx")}
     for name, folder in folders.items():
         assert main([*words, "--out-dir", str(folder.parent), "--runtime", name]) == 0
-        # Two looks and a trunk a frame.
-        assert len(calls) == (0 if name == "torch" else 3 * FRAMES)
+        # Two looks of the detector and two of the matting trunk a frame.
+        assert len(calls) == (0 if name == "torch" else 4 * FRAMES)
     expected, found = (load_manifest(folder) for folder in folders.values())
     assert found.settings["matting"]["runtime"] == "onnx"
     assert found.weights == expected.weights
