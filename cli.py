@@ -184,7 +184,7 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         dest="matting.has_second_look",
         action="store_false",
         default=None,
-        help="let the network look once: faster, less sure of limbs and touching people",
+        help="let the network look once: faster, less right where masks are wrong",
     )
     group.add_argument(
         "--no-solved-edges",
