@@ -239,7 +239,7 @@ class Matter:
                 ] = True
                 values.append(features.values)
             if refined.any():
-                tri_mattes = self.network.refinement.refine_blocks(
+                tri_mattes = self.network.refinement.refine_region(
                     image,
                     tri_mattes,
                     BlockFeatures(BlockGrid(is_active), torch.cat(values)),

@@ -91,6 +91,27 @@ class BlockGrid:
                 )
         return result
 
+    def windows(self, values: Tensor, places: Tensor, border: int) -> Tensor:
+        """Return the same blocks of every map with a wide border; absent blocks give 0.
+
+        Args:
+            values: One block each, `(K, C, b, b)`; `K` is at least 1.
+            places: Wanted blocks, `(M, 3)`, active or not; their samples do not count.
+            border: Pixels around them, at most `b`.
+
+        Returns:
+            `(N, M, b + 2 * border, b + 2 * border, C)`.
+        """
+        size = values.shape[-1]
+        span = torch.arange(-border, size + border, device=values.device)
+        _, row, column = (places + 1).unbind(1)  # the index has a ring around the map
+        rows = row[:, None, None] + (span // size)[:, None]
+        columns = column[:, None, None] + span // size
+        index = self._index[:, rows, columns]  # (N, M, side, side)
+        inner = span % size
+        picked = values.permute(0, 2, 3, 1)[index, inner[:, None], inner]
+        return picked.masked_fill_((index < 0)[..., None], 0)
+
 
 def find_blocks(wanted: Tensor, reach_px: int) -> Tensor:
     """Return the blocks that a wanted pixel is in or reaches, `(N, rows, columns)`, bool.

@@ -100,7 +100,7 @@ class InstanceMattingNetwork(nn.Module):
                 pictures.append(members)
         tri_mattes, features = self.branch.predict_fine(coarse, wanted)
         for members in pictures:
-            tri_mattes[members] = self.refinement.refine_blocks(
+            tri_mattes[members] = self.refinement.refine_region(
                 image[members[0]],
                 tri_mattes[members],
                 features.of(members),

@@ -177,6 +177,10 @@ class BlockFeatures(NamedTuple):
         """Return those of a rectangle of blocks; beyond its edge they are still seen."""
         return BlockFeatures(self.grid.crop(rows, columns), self.values)
 
+    def windows(self, places: Tensor, border: int) -> Tensor:
+        """Return blocks of every sample with a wide border; see `BlockGrid.windows`."""
+        return self.grid.windows(self.values, places, border)
+
 
 class MattingNetwork(nn.Module):
     """Encoder, decoder and three heads (the structure of Yu et al. 2021, as the paper says).

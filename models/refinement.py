@@ -8,15 +8,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import BLOCK_PX, BlockGrid, cut_patches, find_blocks, paste_blocks
+from .blocks import BLOCK_PX, cut_patches, find_blocks, paste_blocks
 from .decoder import LEAKY_SLOPE
 from .layers import convolve_valid
-from .matting_network import BlockFeatures, MattingNetworkConfig, RefinementRule, activate
+from .matting_network import (
+    REFINEMENT_REACH_PX,
+    BlockFeatures,
+    MattingNetworkConfig,
+    RefinementRule,
+    activate,
+)
 
 Strategy = Literal["parallel", "cycle"]
 
-BLOCKS_AT_ONCE = 64
-"""Blocks that are separated together: enough to be fast, few enough to be small."""
+PATCHES_AT_ONCE = {"cpu": 24, "cuda": 1024}
+"""Blocks, times people, that go through all layers together: on a CPU few enough for its cache."""
 
 
 class MultiInstanceRefinement(nn.Module):
@@ -72,7 +78,7 @@ class MultiInstanceRefinement(nn.Module):
             exchanged = interact_in_cycle(separated, groups, coverage, rule)
         return self.aggregate(image, exchanged)
 
-    def refine_blocks(
+    def refine_region(
         self,
         image: Tensor,
         tri_mattes: Tensor,
@@ -94,51 +100,79 @@ class MultiInstanceRefinement(nn.Module):
             is_covered: Blocks in which each instance takes part, `(n, rows, columns)`, bool: those
                 of its crop, where the image is a canvas of several crops. `None` is everywhere.
         """
-        count = len(tri_mattes)
         everyone = region.any(0, keepdim=True)
-        grid = BlockGrid(find_blocks(everyone, 3).expand(count, -1, -1))
-        separated = self._separate_blocks(tri_mattes, features, grid)
-        by_instance = separated.unflatten(0, (count, -1)).unflatten(2, (3, -1))
-        groups = torch.zeros(count, dtype=torch.long, device=image.device)
-        exchange = interact if strategy == "parallel" else interact_in_cycle
-        coverage = None
+        places = find_blocks(everyone, 0).nonzero()
+        is_active = find_blocks(region, 0)[:, places[:, 1], places[:, 2]]
+        # The border is what the four convolutions read; each of them takes a pixel of it.
+        attention = _cut_for_each(tri_mattes, places, REFINEMENT_REACH_PX)
+        pixels = cut_patches(image[None], places, BLOCK_PX, 3).permute(0, 2, 3, 1)
+        is_inside = cut_patches(torch.ones_like(everyone), places, BLOCK_PX, 3)
+        takes_part = is_inside[None, :, 0, :, :, None].expand(len(tri_mattes), -1, -1, -1, -1)
         if is_covered is not None:
-            shared = grid.places[: len(grid) // count]
-            coverage = is_covered[:, shared[:, 1], shared[:, 2]].to(separated.dtype)
-            coverage = coverage[..., None, None, None]
-        # (n, blocks, 3, D, b, b): the equations want the components second
-        exchanged = exchange(
-            by_instance.transpose(1, 2), groups, coverage, self.config.refinement_rule
-        )
-        exchanged = exchanged.transpose(1, 2).flatten(2, 3).flatten(0, 1)
+            takes_part = _cut_for_each(_enlarge_blocks(is_covered), places, 3)
         refined = tri_mattes.clone()
-        for index, is_active in enumerate(find_blocks(region, 2)):
-            own = BlockGrid(is_active[None])
-            places = own.places + own.places.new_tensor([index, 0, 0])
-            pixels = cut_patches(image[None], own.places, BLOCK_PX, 1)
-            x = torch.cat((grid.patches(exchanged, places), pixels), 1)
-            x = F.leaky_relu_(convolve_valid(self.merge1, x), LEAKY_SLOPE)
-            x = convolve_valid(self.merge2, own.patches(x))
-            logits = convolve_valid(self.head, own.patches(x))
-            paste_blocks(refined, places, activate(logits, self.config))
+        patches = PATCHES_AT_ONCE["cuda" if image.is_cuda else "cpu"]
+        at_once = max(1, patches // len(tri_mattes))
+        for first in range(0, len(places), at_once):
+            some = slice(first, first + at_once)
+            feature = features.windows(places[some], REFINEMENT_REACH_PX)
+            separated = self._separate_patches(feature, attention[:, some])
+            exchanged = self._exchange(separated, takes_part[:, some], strategy)
+            instance, block = is_active[:, some].nonzero().unbind(1)
+            x = torch.cat((*exchanged[instance, :, block].unbind(1), pixels[some][block]), 3)
+            mattes = self._aggregate_patches(x.permute(0, 3, 1, 2), is_inside[some][block])
+            here = places[some][block]
+            paste_blocks(refined, torch.stack((instance, here[:, 1], here[:, 2]), 1), mattes)
         return torch.where(region, refined, tri_mattes)
 
-    def _separate_blocks(
-        self, tri_mattes: Tensor, features: BlockFeatures, grid: BlockGrid
-    ) -> Tensor:
-        """Return the projected features of the three components, `(K, 3 * D, b, b)`."""
+    def _separate_patches(self, feature: Tensor, attention: Tensor) -> Tensor:
+        """Return the projected features of the three components, `(n, 3, M, b + 6, b + 6, D)`.
+
+        Args:
+            feature: `(n, M, b + 8, b + 8, C)`.
+            attention: Tri-mattes, `(n, M, b + 8, b + 8, 3)`.
+        """
         assert self.split.bias is not None
         weights, biases = self.split.weight.chunk(3), self.split.bias.chunk(3)
-        parts = []
-        for places in torch.split(grid.places, BLOCKS_AT_ONCE):
-            feature = features.grid.patches(features.values, places)
-            attention = cut_patches(tri_mattes, places, BLOCK_PX, 1)
-            projected = [
-                F.conv2d(feature * attention[:, c : c + 1], weight, bias)
-                for c, (weight, bias) in enumerate(zip(weights, biases, strict=True))
-            ]
-            parts.append(torch.cat(projected, 1))
-        return torch.cat(parts)
+        projected = [
+            F.conv2d(
+                (feature * attention[..., c : c + 1]).flatten(0, 1).permute(0, 3, 1, 2),
+                weight,
+                bias,
+            )
+            for c, (weight, bias) in enumerate(zip(weights, biases, strict=True))
+        ]
+        by_instance = [x.permute(0, 2, 3, 1).unflatten(0, feature.shape[:2]) for x in projected]
+        return torch.stack(by_instance, 1)
+
+    def _exchange(self, separated: Tensor, takes_part: Tensor, strategy: Strategy) -> Tensor:
+        """Return exchanged features, shaped as they came, `(n, 3, …, D)`.
+
+        Args:
+            separated: `(n, 3, …, D)`.
+            takes_part: `(n, …, 1)`, bool.
+            strategy: As for `forward`.
+        """
+        coverage = None if takes_part.all() else takes_part.to(separated.dtype)
+        groups = torch.zeros(len(separated), dtype=torch.long, device=separated.device)
+        exchange = interact if strategy == "parallel" else interact_in_cycle
+        return exchange(separated, groups, coverage, self.config.refinement_rule)
+
+    def _aggregate_patches(self, x: Tensor, is_inside: Tensor) -> Tensor:
+        """Return tri-mattes of blocks `(K, 3, b, b)`.
+
+        Args:
+            x: Exchanged features and picture, `(K, 3 * D + 3, b + 6, b + 6)`.
+            is_inside: Which of these pixels lie in the picture, `(K, 1, b + 6, b + 6)`, bool.
+        """
+        x = F.leaky_relu_(convolve_valid(self.merge1, x), LEAKY_SLOPE)
+        is_edge = not is_inside.all()
+        if is_edge:  # outside the picture a convolution reads 0, not what it would compute there
+            x *= is_inside[:, :, 1:-1, 1:-1]
+        x = convolve_valid(self.merge2, x)
+        if is_edge:
+            x *= is_inside[:, :, 2:-2, 2:-2]
+        return activate(convolve_valid(self.head, x), self.config)
 
     def separate(self, tri_mattes: Tensor, features: Tensor) -> Tensor:
         """Return the attended, projected features of the three components, `(N, 3, D, H, W)`."""
@@ -224,3 +258,17 @@ def interact_in_cycle(
         refined = interact(group, groups.new_zeros(len(members)), here, rule)
         current[index] = refined[members.index(index)]
     return torch.stack(current) if current else features
+
+
+def _cut_for_each(maps: Tensor, places: Tensor, border: int) -> Tensor:
+    """Return the same blocks of every map `(n, C, H, W)`, `(n, M, side, side, C)`."""
+    count = len(maps)
+    everywhere = places.repeat(count, 1)
+    everywhere[:, 0] = torch.arange(count, device=places.device).repeat_interleave(len(places))
+    patches = cut_patches(maps, everywhere, BLOCK_PX, border)
+    return patches.permute(0, 2, 3, 1).unflatten(0, (count, len(places)))
+
+
+def _enlarge_blocks(blocks: Tensor) -> Tensor:
+    """Return `(n, rows, columns)` of blocks as pixels, `(n, 1, H, W)`."""
+    return blocks.repeat_interleave(BLOCK_PX, 1).repeat_interleave(BLOCK_PX, 2)[:, None]

@@ -190,7 +190,7 @@ def _refine_window(
     )
     region = torch.zeros_like(tri_mattes[:, :1], dtype=torch.bool)
     region[_area(window, WINDOW_BORDER_PX)] = mask
-    tri_mattes[area] = refinement.refine_blocks(
+    tri_mattes[area] = refinement.refine_region(
         image[area],
         tri_mattes[area],
         features.crop(slice(top, bottom), slice(left, right)),
