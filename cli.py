@@ -20,8 +20,8 @@ from typing import Any
 
 from . import __version__
 from .config import FOREGROUND_METHODS, MatteConfig
-from .device_options import add_device_options
 from .errors import InstMattVideoError
+from .matting_options import add_matting_options
 from .media.formats import FORMATS
 
 INTERRUPTED = 130
@@ -130,7 +130,7 @@ def _add_matte_arguments(parser: argparse.ArgumentParser) -> None:
 def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the main job; their defaults are `MatteConfig`'s."""
     default = MatteConfig()
-    detection, matting, output = default.detection, default.matting, default.output
+    detection, output = default.detection, default.output
     parser.add_argument(
         "--out-dir", type=Path, required=True, metavar="FOLDER", help="gets a folder named as CLIP"
     )
@@ -158,49 +158,7 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a folder of frames, as 25 or 30000/1001",
     )
 
-    group = parser.add_argument_group("matting")
-    group.add_argument(
-        "--model",
-        dest="matting.model",
-        metavar="NAME",
-        help=f"lite, base or a weights file (default: {matting.model})",
-    )
-    group.add_argument(
-        "--matte-size",
-        dest="matting.matte_size",
-        type=int,
-        metavar="PX",
-        help=f"longest side of a person as the network sees it (default: {matting.matte_size})",
-    )
-    group.add_argument(
-        "--no-refinement",
-        dest="matting.has_refinement",
-        action="store_false",
-        default=None,
-        help="leave out the multi-instance refinement",
-    )
-    group.add_argument(
-        "--no-second-look",
-        dest="matting.has_second_look",
-        action="store_false",
-        default=None,
-        help="let the network look once: faster, less right where masks are wrong",
-    )
-    group.add_argument(
-        "--no-solved-edges",
-        dest="matting.has_solved_edges",
-        action="store_false",
-        default=None,
-        help="leave edges as the network drew them: faster, softer",
-    )
-    group.add_argument(
-        "--color-noise",
-        dest="matting.color_noise",
-        type=float,
-        metavar="STD",
-        help="errors of colours, of 0..1, that edges must not follow (default: by the coding)",
-    )
-    add_device_options(group)
+    add_matting_options(parser.add_argument_group("matting"))
 
     group = parser.add_argument_group("streams")
     group.add_argument(

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from .config import MattingConfig
 from .errors import AlphaWriteError, MaskReadError, VideoOpenError
 from .matter import Matter
+from .matting_options import add_matting_options
 from .media.color_noise import noise_of_picture
 from .media.frame import as_eight_bit
 from .media.image_sequence import natural_key, read_image
@@ -170,15 +171,11 @@ def _write_folder(folder: Path, alphas: dict[str, npt.NDArray[np.uint8]]) -> Non
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `predict-images` its options."""
-    default = MattingConfig()
     parser.add_argument("images", type=Path, metavar="IMAGES", help="folder of pictures")
     parser.add_argument("--masks", type=Path, help="folder of <image>/<nn>.png; else detected")
     parser.add_argument("--out", type=Path, required=True, metavar="PRED")
-    parser.add_argument("--model", default=default.model, help="lite, base or a weights file")
-    parser.add_argument("--matte-size", type=int, default=default.matte_size, metavar="PX")
     parser.add_argument("--detector", default="auto", help="auto, compact or maskrcnn")
-    parser.add_argument("--device", default=default.device)
-    parser.add_argument("--precision", default=default.precision)
+    add_matting_options(parser.add_argument_group("matting"))
     parser.add_argument(
         "--release", action="store_true", help="exactly what the authors' release does"
     )
@@ -190,15 +187,11 @@ def run(args: argparse.Namespace) -> int:
     """Predict what was asked for; return the exit status."""
     from .console import make_console, set_up_logging
     from .counting_bar import counting_bar
+    from .settings import resolve_config
 
     console = make_console()
     set_up_logging(console, args.is_verbose, args.is_quiet)
-    config = MattingConfig(
-        model=args.model,
-        matte_size=args.matte_size,
-        device=args.device,
-        precision=args.precision,
-    )
+    config = resolve_config({k: v for k, v in vars(args).items() if "." in k}).matting
     with counting_bar(console, "images", args.is_quiet) as count:
         made = predict_images(
             args.images, args.out, args.masks, config, args.detector, args.release, count

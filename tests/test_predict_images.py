@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 import torch
 
 from instmatt_video.cli import main
+from instmatt_video.matter import Matter
 from instmatt_video.models.checkpoint import save_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
+from instmatt_video.weights.loading import load_matting_network
 from tests.tiny_network import TINY
 from tests.training.made_people import write_packs
 
@@ -131,3 +134,29 @@ def test_bad_input_is_named(
     assert status == 3
     assert "has no masks" in capsys.readouterr().err
     assert not list((tmp_path / "out").glob("*"))
+
+
+def test_matting_options_are_heeded(benchmark: Path, weights: Path, tmp_path: Path) -> None:
+    options = ("--no-solved-edges", "--no-refinement", "--no-second-look", "--matte-size", "96")
+    assert predict(benchmark, weights, tmp_path, *options) == 0
+    image = sorted((benchmark / "images").iterdir())[0]
+    truth = sorted((benchmark / "alphas" / image.stem).iterdir())
+    matter = Matter(
+        load_matting_network(str(weights)),
+        matte_size=96,
+        has_refinement=False,
+        has_second_look=False,
+        has_solved_edges=False,
+    )
+    pixels = cv2.cvtColor(cv2.imread(str(image)), cv2.COLOR_BGR2RGB)
+    masks = np.stack([cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in truth])
+    for path, alpha in zip(truth, matter.matte_masks(pixels, masks), strict=True):
+        found = cv2.imread(str(tmp_path / image.stem / path.name), cv2.IMREAD_GRAYSCALE)
+        np.testing.assert_allclose(found, alpha * 255, rtol=0, atol=0.51)
+
+
+def test_a_size_out_of_range_is_named(
+    benchmark: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict(benchmark, weights, tmp_path / "out", "--matte-size", "8") == 2
+    assert "matte_size must be in 64..4096" in capsys.readouterr().err
