@@ -265,8 +265,8 @@ def _cut_for_each(maps: Tensor, places: Tensor, border: int) -> Tensor:
     count = len(maps)
     everywhere = places.repeat(count, 1)
     everywhere[:, 0] = torch.arange(count, device=places.device).repeat_interleave(len(places))
-    patches = cut_patches(maps, everywhere, BLOCK_PX, border)
-    return patches.permute(0, 2, 3, 1).unflatten(0, (count, len(places)))
+    patches = cut_patches(maps, everywhere, BLOCK_PX, border).permute(0, 2, 3, 1)
+    return patches.view(count, len(places), *patches.shape[1:])
 
 
 def _enlarge_blocks(blocks: Tensor) -> Tensor:

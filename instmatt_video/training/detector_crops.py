@@ -25,6 +25,10 @@ MIN_PERSON_PX = 20.0
 MIN_MATCH_IOU = 0.4
 """A proposal that overlaps everybody less shows nobody."""
 MAX_CROPS_PER_PHOTO = 4
+LIMB_CHANCE = 0.3
+"""Share of boxes of which one side is off by much."""
+LIMB_RANGE = (-0.15, 0.35)
+"""How far inwards, as a share of the box."""
 
 
 @dataclass(frozen=True)
@@ -160,10 +164,18 @@ def make_sample(photo: Photo, person: Person | None, box: FloatArray) -> CropSam
 
 
 def jitter_box(box: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return the box as a detector might have found it: every side off by a few percent."""
+    """Return the box as a detector might have found it.
+
+    Every side is off by a few percent; now and then one is off by much more, mostly inwards: a
+    raised arm was left out.
+    """
     sides = np.array([box[2] - box[0], box[3] - box[1]] * 2, np.float32)
-    moved = box + rng.normal(0, rng.uniform(0.02, 0.10), 4) * sides
-    return np.asarray(moved, np.float32)
+    error = rng.normal(0, rng.uniform(0.02, 0.10), 4)
+    if rng.random() < LIMB_CHANCE:
+        side = int(rng.integers(4))
+        inwards = 1 if side < 2 else -1
+        error[side] = inwards * rng.uniform(*LIMB_RANGE)
+    return np.asarray(box + error * sides, np.float32)
 
 
 def _varied(photo: Photo, rng: np.random.Generator) -> Photo:

@@ -51,6 +51,24 @@ def test_absent_neighbours_are_zero() -> None:
     assert patch.tolist() == [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 1]]
 
 
+def test_windows_reach_into_their_neighbours() -> None:
+    dense = torch.randn(2, 5, 12, 16)
+    grid = BlockGrid(torch.ones(2, 3, 4, dtype=torch.bool))
+    places = torch.tensor([[0, 0, 0], [0, 1, 2], [0, 2, 3]])
+    windows = grid.windows(cut_patches(dense, grid.places, 4, 0), places, 3)
+    for sample in range(2):
+        here = places + torch.tensor([sample, 0, 0])
+        expected = cut_patches(dense, here, 4, 3).permute(0, 2, 3, 1)
+        assert torch.equal(windows[sample], expected)
+
+
+def test_windows_are_zero_where_no_block_is() -> None:
+    is_active = torch.zeros(1, 2, 2, dtype=torch.bool)
+    is_active[0, 0, 1] = True
+    window = BlockGrid(is_active).windows(torch.ones(1, 1, 2, 2), torch.tensor([[0, 0, 0]]), 1)
+    assert window[0, 0, :, :, 0].tolist() == [[0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0] * 4]
+
+
 def test_cut_and_paste_are_inverse() -> None:
     dense = torch.randn(2, 3, 8, 8)
     grid = BlockGrid(torch.ones(2, 2, 2, dtype=torch.bool))
