@@ -21,6 +21,7 @@ from .detected_guidance import detect_masks
 from .guidance import GuidanceConfig, drop_neighbours, simulate_masks
 from .packs import ImagePack
 from .scene import SceneConfig, compose_scene
+from .walls import make_wall
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -69,6 +70,8 @@ class MattingBatchConfig:
     """How much oftener a cut-out with long or curly hair is drawn."""
     detected_chance: float = 0.0
     """Share of composites whose masks the embedded detector makes, instead of a simulation."""
+    wall_chance: float = 0.0
+    """Share of composites before a plain wall in the people's own colours."""
     scene: SceneConfig = field(default_factory=SceneConfig)
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
 
@@ -141,10 +144,14 @@ class MattingBatchMaker:
         weights = np.array(self.config.scene.count_weights)
         count = 1 + int(rng.choice(len(weights), p=weights / weights.sum()))
         chosen = rng.choice(len(self.cutouts), count, p=self.chances)
+        people = [self.cutouts[int(i)] for i in chosen]
         name = self.background_names[int(rng.integers(len(self.background_names)))]
+        background = self._background(name)
+        if self.config.wall_chance and rng.random() < self.config.wall_chance:
+            background = make_wall(people, (side, side), rng)
         scene = compose_scene(
-            [self.cutouts[int(i)] for i in chosen],
-            self._background(name),
+            people,
+            background,
             (side, side),
             self.config.scene,
             rng,

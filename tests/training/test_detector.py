@@ -281,5 +281,6 @@ def test_other_licences_leave_out_every_pack_without_ids():
 def test_the_shipped_schedules_are_complete():
     schedule = read_config(shipped_config("detector"), DetectorTraining)
     assert schedule.crops.learning_rate < schedule.decoder.learning_rate
-    fine = read_config(shipped_config("detector-fine"), DetectorTraining)
-    assert fine.crops.steps > fine.decoder.steps == fine.proposals.steps == 0
+    for name in ("detector-fine", "detector-limbs"):
+        later = read_config(shipped_config(name), DetectorTraining)
+        assert later.crops.steps > later.decoder.steps == later.proposals.steps == 0

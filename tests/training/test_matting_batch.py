@@ -94,9 +94,9 @@ class TestNumbers:
 
 
 class TestComposites:
-    @pytest.fixture(scope="class")
-    def batches(self, packs: Path) -> list[MattingBatch]:
-        made = maker(packs)
+    @pytest.fixture(scope="class", params=[0.0, 1.0], ids=["places", "walls"])
+    def batches(self, packs: Path, request: pytest.FixtureRequest) -> list[MattingBatch]:
+        made = maker(packs, replace(CONFIG, wall_chance=request.param))
         return [made.make(step) for step in range(6)]
 
     def test_shapes(self, batches: list[MattingBatch]) -> None:
