@@ -50,7 +50,7 @@ def _color_near(people: Sequence[Cutout], rng: np.random.Generator) -> npt.NDArr
     rgba = people[int(rng.integers(len(people)))].levels[-1].reshape(-1, 4)
     inner = rgba[rgba[:, 3] >= 0.9 * rgba[:, 3].max()]
     color = inner[int(rng.integers(len(inner))), :3].astype(np.float64)
-    return color * rng.uniform(0.85, 1.15) + rng.normal(0, 6, 3)
+    return np.asarray(color * rng.uniform(0.85, 1.15) + rng.normal(0, 6, 3), np.float64)
 
 
 def _surface(
