@@ -146,9 +146,8 @@ class MattingBatchMaker:
         chosen = rng.choice(len(self.cutouts), count, p=self.chances)
         people = [self.cutouts[int(i)] for i in chosen]
         name = self.background_names[int(rng.integers(len(self.background_names)))]
-        background = self._background(name)
-        if self.config.wall_chance and rng.random() < self.config.wall_chance:
-            background = make_wall(people, (side, side), rng)
+        is_walled = self.config.wall_chance and rng.random() < self.config.wall_chance
+        background = make_wall(people, (side, side), rng) if is_walled else self._background(name)
         scene = compose_scene(
             people,
             background,
