@@ -20,8 +20,8 @@ from instmatt_video.detection.paste import paste_masks
 from instmatt_video.media.video_file import VideoFileSource
 from instmatt_video.models.person_detector import PersonNetworks, load_person_detector
 from instmatt_video.onnx_runtime.networks import OnnxPersonNetworks
-from instmatt_video.training.detector_photos import read_coco_photos
 from instmatt_video.training.detector_validation import average_precision
+from instmatt_video.training.marked_photos import read_coco_photos
 
 MIN_HEIGHTS_PX = (0.0, 62.4, 96.0)
 """62.4 px in photos of 416 px are 96 px in the 640 px originals of COCO."""

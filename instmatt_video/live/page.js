@@ -3,11 +3,16 @@
 const VIEW_NAMES = { tinted: "Tinted", cutout: "Cut-out", mattes: "Mattes", source: "Source" };
 const POLL_MS = 500;
 const RETRY_MS = 2000;
+const ANSWER_MS = 5000;
 const at = (id) => document.getElementById(id);
 let state = null;
 
+// An answer that is lost on its way must not end the asking.
+const ask = (options) =>
+  fetch("state", { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS), ...options });
+
 async function send(change) {
-  const answer = await fetch("state", {
+  const answer = await ask({
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(change),
@@ -74,7 +79,7 @@ function show(next) {
 
 async function poll() {
   try {
-    const answer = await fetch("state");
+    const answer = await ask();
     if (answer.ok) show(await answer.json());
   } catch {
     at("trouble").hidden = false;

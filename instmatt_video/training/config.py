@@ -41,6 +41,8 @@ class MattingData:
     cutouts_under: str = "rgba"
     """Folder of the cut-outs inside the pack."""
     photos: tuple[PhotoPack, ...] = ()
+    instances: Path | None = None
+    """COCO-format folder or tar file: photos whose people are marked one by one."""
 
 
 @dataclass(frozen=True)

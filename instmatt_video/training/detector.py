@@ -18,15 +18,6 @@ from instmatt_video.models.person_proposals import PersonProposals
 from .config import read_config, resolve
 from .detector_crop_task import CropTask
 from .detector_crops import CropSample, CropSampler, jitter_box, make_sample
-from .detector_photos import (
-    PersonPatch,
-    Photo,
-    patches_of_photos,
-    read_backgrounds,
-    read_coco_photos,
-    read_masked_photos,
-    read_patches,
-)
 from .detector_proposal_task import ProposalTask, find_proposals
 from .detector_weights import (
     join_detector_parts,
@@ -35,6 +26,15 @@ from .detector_weights import (
     save_detector_part,
 )
 from .loop import LoopConfig, Progress, train
+from .marked_photos import (
+    PersonPatch,
+    Photo,
+    patches_of_photos,
+    read_backgrounds,
+    read_coco_photos,
+    read_masked_photos,
+    read_patches,
+)
 from .matting_validation import read_split
 
 PARTS = ("decoder", "crops", "proposals")

@@ -15,8 +15,8 @@ from instmatt_video.models.person_crops import CROP_SIZE, MARGIN
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 
 from ..detection.regions import cut_region, expand_to_region
-from .detector_photos import Person, PersonPatch, Photo, UInt8Array
 from .detector_scenes import degrade, mirror, paste_patches, vary_colour
+from .marked_photos import Person, PersonPatch, Photo, UInt8Array
 
 FloatArray = npt.NDArray[np.float32]
 MASK_SIZE = (CROP_SIZE[0] // 2, CROP_SIZE[1] // 2)

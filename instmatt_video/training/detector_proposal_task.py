@@ -17,11 +17,11 @@ from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 
 from ..detection.detections import Detections
 from ..detection.letterbox import letterbox
-from .detector_photos import PersonPatch, Photo
 from .detector_proposal_losses import SceneTruth, proposal_losses
 from .detector_scenes import degrade, mirror, paste_patches, vary_colour
 from .detector_validation import average_precision
 from .detector_weights import save_detector_part
+from .marked_photos import PersonPatch, Photo
 
 INPUT_SIDE_PX = 416
 SIDES_PX = (288, 448)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .detector_photos import Person, PersonPatch, Photo, UInt8Array, person_from_mask
+from .marked_photos import Person, PersonPatch, Photo, UInt8Array, person_from_mask
 
 MIN_VISIBLE_SHARE = 0.25
 """A person of whom less stays visible is no longer one to find, nor one to count as background."""

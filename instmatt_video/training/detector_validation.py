@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..detection.detections import Detections
 from ..detection.paste import paste_masks
-from .detector_photos import Photo
+from .marked_photos import Photo
 
 MAX_DETECTIONS = 100
 

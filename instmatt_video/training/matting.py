@@ -18,7 +18,8 @@ from ..errors import OptionError, WeightsError
 from .config import MattingData, MattingTraining, read_config, resolve
 from .cutouts import CutoutLibrary, read_long_hair_names
 from .loop import Progress, train
-from .matting_batch import MaskedPhotos, MattingBatchMaker
+from .marked_photos import read_coco_photos, read_masked_photos
+from .matting_batch import MattingBatchMaker
 from .matting_task import MattingTask
 from .matting_validation import make_validation, read_split
 from .packs import ImagePack
@@ -80,12 +81,13 @@ def train_matting(
     weights = np.array(
         [config.batch.long_hair_weight if n in long_hair else 1.0 for n in cutouts.names]
     )
-    photos = []
-    for entry in data.photos:
-        path = resolve(entry.path, data_path)
-        images, masks = ImagePack(path, entry.images), ImagePack(path, entry.masks)
-        stems = {Path(n).stem for n in images.names} & {Path(n).stem for n in masks.names}
-        photos.append(MaskedPhotos(images, masks, tuple(sorted(stems))))
+    photos = [
+        photo
+        for pack in data.photos
+        for photo in read_masked_photos(resolve(pack.path, data_path), pack.images, pack.masks)
+    ]
+    if data.instances is not None:
+        photos += read_coco_photos(resolve(data.instances, data_path), "train")
     detector = CompactDetector() if config.batch.detected_chance else None
     batches = MattingBatchMaker(
         cutouts,

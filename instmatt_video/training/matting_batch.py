@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -19,7 +19,9 @@ from .cutouts import CutoutLibrary
 from .degradation import degrade
 from .detected_guidance import detect_masks
 from .guidance import GuidanceConfig, drop_neighbours, simulate_masks
+from .marked_photos import Photo
 from .packs import ImagePack
+from .photo_windows import PhotoWindow, has_target, view_photo
 from .scene import SceneConfig, compose_scene
 from .walls import make_wall
 
@@ -65,7 +67,7 @@ class MattingBatchConfig:
     targets: int = 2
     """Targets drawn from each picture; fewer where fewer people are found."""
     photo_chance: float = 0.15
-    """Share of pictures that are photos with a hard mask."""
+    """Share of pictures that are photos with hard masks."""
     long_hair_weight: float = 4.0
     """How much oftener a cut-out with long or curly hair is drawn."""
     detected_chance: float = 0.0
@@ -80,16 +82,6 @@ class MattingBatchConfig:
             raise ValueError(f"size_px must be a multiple of 32 from 64, not {self.size_px}")
 
 
-@dataclass(frozen=True)
-class MaskedPhotos:
-    """Photos of one person each, with a hard mask."""
-
-    images: ImagePack
-    masks: ImagePack
-    names: tuple[str, ...]
-    """Stems present in both packs."""
-
-
 class MattingBatchMaker:
     """Makes any batch of a training from its number alone: a resumed run sees the same data.
 
@@ -98,7 +90,7 @@ class MattingBatchMaker:
         weights: Chance of each cut-out, not normalised, `(len(cutouts),)`.
         backgrounds: Pictures without people.
         background_names: Which of them.
-        photos: Photos with hard masks; may be empty.
+        photos: Photos whose people have hard masks; may be empty.
         config: What a batch is made of.
         seed: Start of all chance.
         detector: Makes the masks of `detected_chance` of the composites.
@@ -110,7 +102,7 @@ class MattingBatchMaker:
         weights: npt.NDArray[np.float64],
         backgrounds: ImagePack,
         background_names: list[str],
-        photos: list[MaskedPhotos],
+        photos: Sequence[Photo],
         config: MattingBatchConfig,
         seed: int,
         detector: Detector | None = None,
@@ -120,7 +112,7 @@ class MattingBatchMaker:
         self.chances = weights / weights.sum()
         self.backgrounds = backgrounds
         self.background_names = background_names
-        self.photos = photos
+        self.photos = [photo for photo in photos if has_target(photo)]
         self.config = config
         self.seed = seed
         self._background_cache: dict[str, npt.NDArray[np.uint8]] = {}
@@ -131,8 +123,10 @@ class MattingBatchMaker:
         samples: list[dict[str, Tensor]] = []
         for picture in range(self.config.pictures):
             rng = np.random.default_rng([self.seed, step, rank, picture])
-            if self.photos and rng.random() < self.config.photo_chance:
-                sample = self._photo(side, rng)
+            is_photo = self.photos and rng.random() < self.config.photo_chance
+            window = self._window(side, rng) if is_photo else None
+            if window is not None:
+                sample = self._photo(window, rng)
             else:
                 sample = self._composite(side, rng)
             count = len(sample["tri_masks"])
@@ -155,49 +149,29 @@ class MattingBatchMaker:
             self.config.scene,
             rng,
         )
-        masks = simulate_masks(scene.alphas, self.config.guidance, rng)
-        found = drop_neighbours(len(masks), self.config.guidance, rng)
         pixels = degrade(scene.image, rng)
-        if self.detector is not None and rng.random() < self.config.detected_chance:
-            detected, is_seen = detect_masks(self.detector, pixels, scene.alphas)
-            if is_seen.any():  # else the simulation stands in: a sample needs somebody
-                masks, found = detected, is_seen
+        masks, found = self._guidance(scene.alphas, pixels, rng)
         return composite_samples(scene, masks, found, pixels, self.config.targets, rng)
 
-    def _photo(self, side: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        photos = self.photos[int(rng.integers(len(self.photos)))]
-        name = photos.names[int(rng.integers(len(photos.names)))]
-        image = photos.images.read(f"{name}.jpg")
-        mask = photos.masks.read(f"{name}.png")
-        if mask.ndim == 3:
-            mask = mask[..., 0]
-        height, width = mask.shape
-        span = side / (min(height, width) * rng.uniform(0.45, 1.0))
-        crop = round(side / span)
-        x, y = (int(rng.integers(0, max(1, n - crop + 1))) for n in (width, height))
-        flip = -1 if rng.random() < 0.5 else 1
-        window = np.s_[y : y + crop, x : x + crop][:2]
-        size = (side, side)
-        picture = cv2.resize(np.ascontiguousarray(image[window][:, ::flip]), size, interpolation=3)
-        hard = cv2.resize(np.ascontiguousarray(mask[window][:, ::flip]), size, interpolation=1)
-        alpha = np.asarray(hard > 127, np.float32)
-        # A hard mask is right but for its edge: hair is smoothed over, the outline is ragged.
-        band = max(3, round(0.03 * side * max(1.0, span)))
-        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * band + 1, 2 * band + 1))
-        known = 1 - cv2.morphologyEx(alpha, cv2.MORPH_GRADIENT, kernel)
-        pixels = degrade(picture.astype(np.float32) / 255, rng)
-        guidance = simulate_masks(alpha[None], self.config.guidance, rng)
-        zero = np.zeros_like(alpha)
-        blank = torch.zeros(1, 3, side, side)
-        return {
-            "image": normalise_image(_to_chw(pixels))[None],
-            "tri_masks": build_tri_masks(torch.from_numpy(guidance)),
-            "tri_mattes": torch.from_numpy(np.stack((alpha, zero, 1 - alpha)))[None],
-            "weight": torch.from_numpy(np.asarray(known, np.float32))[None, None],
-            "layers": blank[:, :, None].expand(-1, -1, 3, -1, -1),
-            "composite": blank,
-            "has_layers": torch.zeros(1, 1, 1, 1),
-        }
+    def _window(self, side: int, rng: np.random.Generator) -> PhotoWindow | None:
+        return view_photo(self.photos[int(rng.integers(len(self.photos)))], side, rng)
+
+    def _photo(self, window: PhotoWindow, rng: np.random.Generator) -> dict[str, Tensor]:
+        pixels = degrade(window.image, rng)
+        masks, found = self._guidance(window.alphas, pixels, rng)
+        return photo_samples(window, masks, found, pixels, self.config.targets, rng)
+
+    def _guidance(
+        self, alphas: FloatArray, pixels: FloatArray, rng: np.random.Generator
+    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Return masks of the people, `(n, H, W)`, and which of them were found, `(n,)`."""
+        masks = simulate_masks(alphas, self.config.guidance, rng)
+        found = drop_neighbours(len(masks), self.config.guidance, rng)
+        if self.detector is not None and rng.random() < self.config.detected_chance:
+            detected, is_seen = detect_masks(self.detector, pixels, alphas)
+            if is_seen.any():  # else the simulation stands in: a sample needs somebody
+                return detected, is_seen
+        return masks, found
 
     def _background(self, name: str) -> npt.NDArray[np.uint8]:
         if name not in self._background_cache:
@@ -234,30 +208,25 @@ def composite_samples(
         rng: Source of chance.
     """
     people = np.flatnonzero(found)
-    chosen = rng.permutation(len(people))[:targets]
     alphas, colors = scene.alphas[people], scene.foregrounds[people]
+    chosen, tri_mattes, tri_masks = _draw_targets(alphas, masks[people], targets, rng)
     everybody, all_colors = alphas.sum(0), colors.sum(0)
     rest = 1 - everybody
     rest_color = scene.image - all_colors
-    mattes, layers = [], []
-    for i in chosen:
-        reference, reference_color = everybody - alphas[i], all_colors - colors[i]
-        mattes.append(np.stack((alphas[i], reference, rest)))
-        layers.append(
-            np.stack(
-                [
-                    _straight(color, alpha)
-                    for color, alpha in (
-                        (colors[i], alphas[i]),
-                        (reference_color, reference),
-                        (rest_color, rest),
-                    )
-                ]
-            )
+    layers = [
+        np.stack(
+            [
+                _straight(color, alpha)
+                for color, alpha in (
+                    (colors[i], alphas[i]),
+                    (all_colors - colors[i], everybody - alphas[i]),
+                    (rest_color, rest),
+                )
+            ]
         )
+        for i in chosen
+    ]
     count = len(chosen)
-    tri_mattes = torch.from_numpy(np.clip(np.stack(mattes), 0, 1).astype(np.float32))
-    tri_masks = build_tri_masks(torch.from_numpy(masks[people]))[torch.from_numpy(chosen)]
     stacked = torch.from_numpy(np.stack(layers)).permute(0, 1, 4, 2, 3)  # (n, 3, 3, H, W)
     return {
         "image": normalise_image(_to_chw(pixels)).expand(count, -1, -1, -1),
@@ -268,6 +237,41 @@ def composite_samples(
         "composite": _to_chw(scene.image).expand(count, -1, -1, -1),
         "has_layers": torch.ones(count, 1, 1, 1),
     }
+
+
+def photo_samples(
+    window: PhotoWindow,
+    masks: FloatArray,
+    found: npt.NDArray[np.bool_],
+    pixels: FloatArray,
+    targets: int,
+    rng: np.random.Generator,
+) -> dict[str, Tensor]:
+    """Return the samples of one photo, as `composite_samples` does; its layers are not known."""
+    people = np.flatnonzero(found)
+    alphas = window.alphas[people]
+    chosen, tri_mattes, tri_masks = _draw_targets(alphas, masks[people], targets, rng)
+    count, (height, width) = len(chosen), window.known.shape
+    return {
+        "image": normalise_image(_to_chw(pixels)).expand(count, -1, -1, -1),
+        "tri_masks": tri_masks,
+        "tri_mattes": tri_mattes,
+        "weight": torch.from_numpy(window.known).expand(count, 1, -1, -1),
+        "layers": torch.zeros(1, 1, 1, 1, 1).expand(count, 3, 3, height, width),
+        "composite": torch.zeros(1, 1, 1, 1).expand(count, 3, height, width),
+        "has_layers": torch.zeros(count, 1, 1, 1),
+    }
+
+
+def _draw_targets(
+    alphas: FloatArray, masks: FloatArray, targets: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int64], Tensor, Tensor]:
+    """Return whom to learn, and their tri-mattes and tri-masks, `(targets, 3, H, W)`, 0..1."""
+    chosen = rng.permutation(len(alphas))[:targets]
+    everybody = alphas.sum(0)
+    mattes = np.stack([np.stack((a, everybody - a, 1 - everybody)) for a in alphas[chosen]])
+    tri_masks = build_tri_masks(torch.from_numpy(masks))[torch.from_numpy(chosen)]
+    return chosen, torch.from_numpy(np.clip(mattes, 0, 1).astype(np.float32)), tri_masks
 
 
 def _straight(premultiplied: FloatArray, alpha: FloatArray) -> FloatArray:

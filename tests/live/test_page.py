@@ -265,6 +265,23 @@ def test_figures_are_updated(browser_page: Any) -> None:
 
 
 @pytest.mark.browser
+def test_a_lost_answer_does_not_stop_the_page(browser_page: Any, live_url: str) -> None:
+    page = browser_page.context.browser.new_page()
+    asked: list[str] = []
+
+    def lose_the_first(route: Any) -> None:
+        asked.append(route.request.url)
+        if len(asked) > 1:
+            route.continue_()
+
+    page.route("**/state", lose_the_first)
+    page.goto(live_url, wait_until="domcontentloaded")
+    until_true(page, "document.getElementById('count').textContent === '2'")
+    page.close()
+    assert len(asked) > 1
+
+
+@pytest.mark.browser
 def test_solo_leaves_one_person_in_the_picture(browser_page: Any) -> None:
     browser_page.click("#views [data-key=mattes]")
     until_seen(browser_page, lambda m: share(m, *FIRST) > 240 and share(m, *SECOND) > 240)

@@ -48,6 +48,7 @@ def test_data(tmp_path: Path) -> None:
     assert resolve(data.cutouts, path) == tmp_path / "people"
     assert resolve(data.backgrounds, path) == Path("/places.tar")
     assert [(p.path, p.images, p.masks) for p in data.photos] == [(Path("p"), "image", "m")]
+    assert data.instances is None
 
 
 @pytest.mark.parametrize(

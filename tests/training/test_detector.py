@@ -21,11 +21,6 @@ from instmatt_video.training.detector import (
 )
 from instmatt_video.training.detector_crop_task import CropTask
 from instmatt_video.training.detector_crops import CropSampler
-from instmatt_video.training.detector_photos import (
-    Photo,
-    person_from_mask,
-    read_coco_photos,
-)
 from instmatt_video.training.detector_proposal_task import ProposalTask, propose
 from instmatt_video.training.detector_validation import average_precision
 from instmatt_video.training.detector_weights import (
@@ -33,6 +28,11 @@ from instmatt_video.training.detector_weights import (
     join_detector_parts,
     load_initialisation,
     save_detector_part,
+)
+from instmatt_video.training.marked_photos import (
+    Photo,
+    person_from_mask,
+    read_coco_photos,
 )
 
 

@@ -8,7 +8,6 @@ from instmatt_video.detection.detections import Detections
 from instmatt_video.models.person_crops import CropOutputs
 from instmatt_video.models.person_proposals import NUM_BINS, Proposals
 from instmatt_video.training.detector_losses import CropTargets, crop_losses, dice, mask_iou
-from instmatt_video.training.detector_photos import Photo, person_from_mask
 from instmatt_video.training.detector_proposal_losses import (
     SceneTruth,
     assign_cells,
@@ -18,6 +17,7 @@ from instmatt_video.training.detector_proposal_losses import (
     side_targets,
 )
 from instmatt_video.training.detector_validation import average_precision
+from instmatt_video.training.marked_photos import Photo, person_from_mask
 
 
 class TestCropLosses:

@@ -7,8 +7,8 @@ from instmatt_video.training.detector_crops import (
     jitter_box,
     make_sample,
 )
-from instmatt_video.training.detector_photos import PersonPatch, Photo, person_from_mask
 from instmatt_video.training.detector_scenes import degrade, mirror, paste_patches, vary_colour
+from instmatt_video.training.marked_photos import PersonPatch, Photo, person_from_mask
 
 
 def photo(height=120, width=160, box=(20, 30, 60, 110), name="p"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,28 @@ def test_weights_look_as_often_as_they_were_trained_to(folder: Path) -> None:
     assert load_matting_weights(weights).config.has_second_look
     assert train(folder, 1, "once", "--steps", "1", "--start-from", str(weights)) == 0
     assert not load_matting_weights(folder / "once" / "last.safetensors").config.has_second_look
+
+
+def test_photos_of_marked_people_are_trained_on(folder: Path) -> None:
+    photos = folder / "photos"
+    write_rgb(photos / "images" / "a.jpg", place(3, height=160, width=200))
+    square = [20, 20, 120, 20, 120, 140, 20, 140]
+    document = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 200, "height": 160, "subset": "train"}],
+        "annotations": [
+            {"image_id": 1, "iscrowd": 0, "bbox": [20, 20, 100, 120], "segmentation": [square]}
+        ],
+    }
+    (photos / "instances_person.json").write_text(json.dumps(document))
+    data, schedule = folder / "photos.toml", folder / "photos_alone.toml"
+    data.write_text((folder / "data.toml").read_text() + 'instances = "photos"\n')
+    schedule.write_text(SCHEDULE.replace("[batch]", "[batch]\nphoto_chance = 1.0"))
+    more = ("--steps", "4", "--data", str(data), "--config", str(schedule))
+    assert train(folder, 1, "photos-alone", *more) == 0
+    with (folder / "photos-alone" / "log.csv").open(newline="") as file:
+        figures = {row[1]: float(row[2]) for row in csv.reader(file) if row[0] == "4"}
+    assert figures["loss"] > 0
+    assert figures["composition"] == 0, "of a photo nobody knows the layers: Eq. 10 says nothing"
 
 
 def test_without_held_out_people_the_last_weights_are_the_best(tmp_path: Path) -> None:

@@ -14,15 +14,17 @@ from instmatt_video.models.matting_network import IMAGE_MEAN, IMAGE_STD
 from instmatt_video.training.composites import Layer, composite
 from instmatt_video.training.cutouts import CutoutLibrary
 from instmatt_video.training.guidance import GuidanceConfig
+from instmatt_video.training.marked_photos import read_masked_photos
 from instmatt_video.training.matting_batch import (
-    MaskedPhotos,
     MattingBatch,
     MattingBatchConfig,
     MattingBatchMaker,
     composite_samples,
+    photo_samples,
     read_color,
 )
 from instmatt_video.training.packs import ImagePack
+from instmatt_video.training.photo_windows import PhotoWindow
 
 from .made_people import person, place, write_packs, write_rgb
 
@@ -53,10 +55,9 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def maker(packs: Path, config: MattingBatchConfig = CONFIG, seed: int = 1) -> MattingBatchMaker:
     cutouts = CutoutLibrary(ImagePack(packs / "cutouts", "rgba"))
     backgrounds = ImagePack(packs / "backgrounds")
-    root = packs / "photos"
-    photos = MaskedPhotos(ImagePack(root, "image"), ImagePack(root, "mask"), ("0", "1"))
+    photos = read_masked_photos(packs / "photos")
     return MattingBatchMaker(
-        cutouts, np.ones(len(cutouts)), backgrounds, backgrounds.names, [photos], config, seed
+        cutouts, np.ones(len(cutouts)), backgrounds, backgrounds.names, photos, config, seed
     )
 
 
@@ -213,6 +214,41 @@ class TestPhotos:
         made = maker(packs, replace(CONFIG, photo_chance=0.5))
         kinds = torch.cat([made.make(step).has_layers.flatten() for step in range(8)])
         assert 0 < kinds.mean() < 1
+
+
+def test_the_people_of_a_photo() -> None:
+    alphas = np.zeros((3, 8, 9), np.float32)
+    for k in range(3):
+        alphas[k, :, 3 * k : 3 * k + 2] = 1
+    known = np.ones((8, 9), np.float32)
+    known[:, 4] = 0
+    window = PhotoWindow(np.full((8, 9, 3), 0.5, np.float32), alphas, known)
+    found = np.array([True, False, True])
+    samples = photo_samples(
+        window, alphas, found, window.image, targets=5, rng=np.random.default_rng(0)
+    )
+    assert samples["image"].shape == samples["composite"].shape == (2, 3, 8, 9)
+    assert samples["layers"].shape == (2, 3, 3, 8, 9)
+    targets = {tuple(matte[0, 0].tolist()) for matte in samples["tri_mattes"]}
+    assert targets == {tuple(alphas[0, 0].tolist()), tuple(alphas[2, 0].tolist())}
+    for matte, mask, weight in zip(
+        samples["tri_mattes"], samples["tri_masks"], samples["weight"], strict=True
+    ):
+        torch.testing.assert_close(matte, mask, msg="the guidance is the truth here")
+        assert (matte.sum(0) == 1).all()
+        assert (matte[2, :, 3:5] == 1).all(), "who was not found is background"
+        assert torch.equal(weight[0], torch.from_numpy(known))
+    assert not samples["has_layers"].any()
+
+
+def test_people_too_small_to_learn_from_are_no_photos(packs: Path) -> None:
+    made = maker(packs)
+    (photo, *_) = made.photos
+    far = replace(photo, people=tuple(replace(p, box=p.box / 4) for p in photo.people))
+    again = MattingBatchMaker(
+        made.cutouts, made.chances, made.backgrounds, made.background_names, [photo, far], CONFIG, 1
+    )
+    assert again.photos == [photo]
 
 
 def test_chances_of_cutouts(packs: Path) -> None:

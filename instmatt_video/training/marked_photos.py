@@ -115,9 +115,17 @@ def read_coco_photos(
     return photos
 
 
-def read_masked_photos(path: Path) -> list[Photo]:
-    """Return photos of one person each from `image/*.jpg` and `mask/*.png` of the same stem."""
-    images, masks = ImagePack(path, "image"), ImagePack(path, "mask")
+def read_masked_photos(
+    path: Path, images_under: str = "image", masks_under: str = "mask"
+) -> list[Photo]:
+    """Return photos of one person each, with masks (.png) of the same stem.
+
+    Args:
+        path: Folder or tar pack.
+        images_under: Folder of the photos inside it.
+        masks_under: Folder of the masks inside it.
+    """
+    images, masks = ImagePack(path, images_under), ImagePack(path, masks_under)
     photos = []
     for name in images.names:
         image = _rgb(images.read(name))
@@ -125,7 +133,7 @@ def read_masked_photos(path: Path) -> list[Photo]:
         grey = masks.read(mask_name)
         mask = (grey if grey.ndim == 2 else grey[..., 0]) > 127
         if mask.shape != image.shape[:2]:
-            raise OptionError(f"mask/{mask_name} of {path} is not of its photo's size")
+            raise OptionError(f"{masks_under}/{mask_name} of {path} is not of its photo's size")
         person = person_from_mask(mask)
         people = () if person is None else (person,)
         photos.append(Photo(name, image, people, np.zeros((0, 4), np.float32), is_complete=False))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from instmatt_video.errors import OptionError
-from instmatt_video.training.detector_photos import (
+from instmatt_video.training.marked_photos import (
     MAX_PATCH_PX,
     patch_from_rgba,
     patches_of_photos,
