@@ -11,6 +11,7 @@ edges. Prints Markdown.
 from __future__ import annotations
 
 import argparse
+import itertools
 from pathlib import Path
 
 import cv2
@@ -43,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=Path, required=True, help="COCO-format folder or tar pack")
     parser.add_argument("--subset", default="val")
+    parser.add_argument("--pictures", type=int, help="look at so many photos alone")
     parser.add_argument("--weights", nargs="+", default=["lite"])
     parser.add_argument("--matte-size", type=int, default=MattingConfig().matte_size)
     parser.add_argument("--threads", type=int, default=2)
@@ -56,7 +58,8 @@ def main() -> None:
     }
     figures: dict[str, list[tuple[float, float]]] = {"the masks themselves": []}
     figures |= {name: [] for name in matters}
-    for photo in filter(has_target, read_coco_photos(args.photos, args.subset)):
+    photos = filter(has_target, read_coco_photos(args.photos, args.subset))
+    for photo in itertools.islice(photos, args.pictures):
         height, width = photo.image.shape[:2]
         window = open_window(photo, np.s_[:, :], (width, height))
         if window is None:
