@@ -107,7 +107,11 @@ def load_networks(
             config.detection.detector,
             device,
             info,
-            compact=_compact_networks(config, loaded),
+            compact=compact_networks(
+                config.matting.runtime,
+                config.detection.detector,
+                loaded.compact if loaded else None,
+            ),
         )
         detector, reason = choice.detector, choice.reason
         if loaded and detector.name == loaded.compact_record.name:
@@ -122,16 +126,23 @@ def load_networks(
     return Networks(detector, reason, matter, tuple(weights))
 
 
-def _compact_networks(config: MatteConfig, loaded: LoadedWeights | None) -> PersonNetworks | None:
-    """Return the embedded detector's networks, unless it reads them itself or is not wanted."""
-    compact = loaded.compact if loaded else None
-    if config.matting.runtime == "torch" or config.detection.detector not in ("auto", "compact"):
-        return compact
+def compact_networks(
+    runtime: str, detector: str, loaded: PersonDetector | None = None
+) -> PersonNetworks | None:
+    """Return the embedded detector's networks, `None` where it is to read them itself.
+
+    Args:
+        runtime: One of `RUNTIMES`, known to be here.
+        detector: Which detector a run asks for.
+        loaded: Its networks in memory, in torch.
+    """
+    if runtime == "torch" or detector not in ("auto", "compact"):
+        return loaded
     from instmatt_video.models.person_detector import load_person_detector
 
     from .onnx_runtime.networks import OnnxPersonNetworks
 
-    return OnnxPersonNetworks(compact or load_person_detector(resolve_weights("compact")))
+    return OnnxPersonNetworks(loaded or load_person_detector(resolve_weights("compact")))
 
 
 def _record(name: str) -> WeightsRecord:

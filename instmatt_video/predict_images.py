@@ -61,7 +61,11 @@ def predict_images(
     config = config or MattingConfig()
     matter = Matter.from_config(config)
     mattes = _release_mattes(matter) if is_release else _own_mattes(matter)
-    find_masks = _masks_from(masks) if masks is not None else _detected_masks(detector, matter)
+    find_masks = (
+        _masks_from(masks)
+        if masks is not None
+        else _detected_masks(detector, matter, config.runtime)
+    )
     made = 0
     for done, path in enumerate(paths, 1):
         folder = out / path.stem
@@ -135,12 +139,13 @@ def _masks_from(
 
 
 def _detected_masks(
-    spec: str, matter: Matter
+    spec: str, matter: Matter, runtime: str
 ) -> Callable[[Path, npt.NDArray[np.uint8]], dict[str, npt.NDArray[np.uint8]]]:
     from .detection.detector import create_detector
     from .detection.paste import paste_masks
+    from .networks import compact_networks
 
-    choice = create_detector(spec, matter.device)
+    choice = create_detector(spec, matter.device, compact=compact_networks(runtime, spec))
     logger.info("%s", choice.reason)
 
     def find(path: Path, image: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:

@@ -172,19 +172,25 @@ class TestWhoMayAsk:
         assert made == [lite]
 
 
-def test_the_same_people_end_to_end(
-    home: Path, photograph: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small = cv2.resize(photograph, SIZE, interpolation=cv2.INTER_AREA)
-    clip = write_clip(tmp_path / "walk.mp4", FRAMES, picture=lambda index: np.roll(small, index, 1))
-    calls: list[int] = []
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows by a number with every graph that onnxruntime runs."""
+    made: list[int] = []
     run = OnnxGraph.__call__
 
     def counted(graph: OnnxGraph, batch: torch.Tensor) -> list[torch.Tensor]:
-        calls.append(len(batch))
+        made.append(len(batch))
         return run(graph, batch)
 
     monkeypatch.setattr(OnnxGraph, "__call__", counted)
+    return made
+
+
+def test_the_same_people_end_to_end(
+    home: Path, photograph: np.ndarray, tmp_path: Path, calls: list[int]
+) -> None:
+    small = cv2.resize(photograph, SIZE, interpolation=cv2.INTER_AREA)
+    clip = write_clip(tmp_path / "walk.mp4", FRAMES, picture=lambda index: np.roll(small, index, 1))
     words = [str(clip), "--device", "cpu", "--precision", "fp32", "--detector", "compact"]
     words += ["--format", "matte-ffv1", "--matte-size", "96", "--no-solved-edges", "--quiet"]
     words += ["--no-preview", "--no-report", "--clean"]
@@ -206,6 +212,24 @@ def test_the_same_people_end_to_end(
     for true, mine in zip(*streams, strict=True):
         assert true.max() > 0.9
         assert np.abs(mine.astype(np.float32) - true).max() < 0.01
+
+
+def test_the_people_of_pictures(
+    home: Path, photograph: np.ndarray, tmp_path: Path, calls: list[int]
+) -> None:
+    (tmp_path / "in").mkdir()
+    assert cv2.imwrite(str(tmp_path / "in" / "a.png"), photograph[..., ::-1])
+    words = ["predict-images", str(tmp_path / "in"), "--device", "cpu", "--precision", "fp32"]
+    words += ["--detector", "compact", "--matte-size", "96", "--no-solved-edges", "--quiet"]
+    for name in ("torch", "onnx"):
+        assert main([*words, "--out", str(tmp_path / name), "--runtime", name]) == 0
+        assert len(calls) == (0 if name == "torch" else 4)
+    expected, found = (
+        cv2.imread(str(tmp_path / name / "a" / "00.png"), cv2.IMREAD_GRAYSCALE).astype(int)
+        for name in ("torch", "onnx")
+    )
+    assert expected.max() == 255
+    assert np.abs(found - expected).max() <= 2
 
 
 def test_a_run_is_not_resumed_by_another_runtime(tmp_path: Path) -> None:
