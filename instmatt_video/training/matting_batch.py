@@ -16,7 +16,7 @@ from instmatt_video.models.tri_mask import build_tri_masks
 from ..detection.detector import Detector
 from .composites import Composite
 from .cutouts import CutoutLibrary
-from .degradation import degrade
+from .degradation import degrade, obscure
 from .detected_guidance import detect_masks
 from .guidance import GuidanceConfig, drop_neighbours, simulate_masks
 from .marked_photos import Photo
@@ -71,7 +71,10 @@ class MattingBatchConfig:
     long_hair_weight: float = 4.0
     """How much oftener a cut-out with long or curly hair is drawn."""
     detected_chance: float = 0.0
-    """Share of composites whose masks the embedded detector makes, instead of a simulation."""
+    """Share of pictures whose masks the embedded detector makes, instead of a simulation."""
+    obscured_chance: float = 0.0
+    """Share of those in which the detector sees an obscured picture: it has learned from these
+    very people, and its masks of strangers are worse."""
     wall_chance: float = 0.0
     """Share of composites before a plain wall in the people's own colours."""
     scene: SceneConfig = field(default_factory=SceneConfig)
@@ -93,7 +96,7 @@ class MattingBatchMaker:
         photos: Photos whose people have hard masks; may be empty.
         config: What a batch is made of.
         seed: Start of all chance.
-        detector: Makes the masks of `detected_chance` of the composites.
+        detector: Makes the masks of `detected_chance` of the pictures.
     """
 
     def __init__(
@@ -168,7 +171,10 @@ class MattingBatchMaker:
         masks = simulate_masks(alphas, self.config.guidance, rng)
         found = drop_neighbours(len(masks), self.config.guidance, rng)
         if self.detector is not None and rng.random() < self.config.detected_chance:
-            detected, is_seen = detect_masks(self.detector, pixels, alphas)
+            chance = self.config.obscured_chance
+            is_obscured = chance and rng.random() < chance
+            shown = obscure(pixels, rng) if is_obscured else pixels
+            detected, is_seen = detect_masks(self.detector, shown, alphas)
             if is_seen.any():  # else the simulation stands in: a sample needs somebody
                 return detected, is_seen
         return masks, found

@@ -7,7 +7,13 @@ import pytest
 
 from instmatt_video.training.composites import Layer
 from instmatt_video.training.cutouts import cut_out
-from instmatt_video.training.degradation import degrade, match_light, motion_kernel, soften
+from instmatt_video.training.degradation import (
+    degrade,
+    match_light,
+    motion_kernel,
+    obscure,
+    soften,
+)
 
 from .made_people import person, place
 
@@ -90,3 +96,17 @@ def test_degraded_pictures_stay_pictures() -> None:
 def test_same_seed_same_bytes() -> None:
     first, second = (degrade(SCENE, np.random.default_rng(5)) for _ in range(2))
     assert np.array_equal(first, second)
+
+
+def test_an_obscured_picture_keeps_its_shapes_and_loses_its_contrast() -> None:
+    row = np.arange(96) // 24 % 2 * 0.8 + 0.1
+    stripes = np.broadcast_to(row[None, :, None], (64, 96, 3)).astype(np.float32)
+    for seed in range(20):
+        after = obscure(stripes, np.random.default_rng(seed))
+        assert after.shape == stripes.shape and after.dtype == np.float32
+        assert after.min() >= 0 and after.max() <= 1
+        bright, dark = after[:, 32:40].mean(), after[:, 8:16].mean()
+        assert 0.15 < bright - dark < 0.8 * 1.7  # the tint can raise it, e^0.5 at three sigmas
+    spread = [obscure(stripes, np.random.default_rng(seed)).std() for seed in range(20)]
+    assert np.mean(spread) < 0.85 * stripes.std()
+    assert len(set(spread)) == 20
