@@ -170,9 +170,11 @@ class MattingBatchMaker:
         """Return masks of the people, `(n, H, W)`, and which of them were found, `(n,)`."""
         masks = simulate_masks(alphas, self.config.guidance, rng)
         found = drop_neighbours(len(masks), self.config.guidance, rng)
-        if self.detector is not None and rng.random() < self.config.detected_chance:
-            chance = self.config.obscured_chance
-            is_obscured = chance and rng.random() < chance
+        is_detected, is_obscured = rng.random(2) < (
+            self.config.detected_chance,
+            self.config.obscured_chance,
+        )
+        if self.detector is not None and is_detected:
             shown = obscure(pixels, rng) if is_obscured else pixels
             detected, is_seen = detect_masks(self.detector, shown, alphas)
             if is_seen.any():  # else the simulation stands in: a sample needs somebody
