@@ -31,14 +31,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="train on photos of these COCO licence ids alone (4, 5, 7 are permissive)",
     )
     detector.add_argument("--init", type=Path, metavar="WEIGHTS", help="safetensors to begin with")
-    for command, whose in ((matting, "stage 2: those of stage 1"), (detector, "a whole detector")):
+    for command, whose, packs in (
+        (matting, "stage 2: those of stage 1", "cutouts, backgrounds, photos, instances"),
+        (detector, "a whole detector", "photos, masked_photos, cutouts, backgrounds"),
+    ):
         command.add_argument(
             "--start-from", type=Path, metavar="WEIGHTS", help=f"weights to go on from ({whose})"
         )
-        command.add_argument("--data", type=Path, required=True, metavar="TOML")
+        command.add_argument(
+            "--data",
+            type=Path,
+            required=True,
+            metavar="TOML",
+            help=f"where the pictures are: {packs} (the model card has an example)",
+        )
         command.add_argument("--config", type=Path, metavar="TOML", help="schedule; else ours")
         command.add_argument("--out", type=Path, required=True, metavar="FOLDER")
         command.add_argument("--steps", type=int, help="instead of the schedule's")
+        command.add_argument("--seed", type=int, help="of all chance, instead of the schedule's")
         command.add_argument("--quiet", dest="is_quiet", action="store_true")
         command.add_argument("--verbose", dest="is_verbose", action="store_true")
 
@@ -72,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
             show,
             args.mask_channels,
             args.steps,
+            args.seed,
         )
     else:
         from instmatt_video.models.checkpoint import CheckpointError
@@ -87,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
                 licences=args.licences,
                 initialisation=args.init,
                 steps=args.steps,
+                seed=args.seed,
                 start_from=args.start_from,
             )
         except CheckpointError as error:

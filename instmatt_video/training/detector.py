@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 from instmatt_video.models.person_proposals import PersonProposals
@@ -99,6 +100,7 @@ def train_detector(
     initialisation: Path | None = None,
     steps: int | None = None,
     start_from: Path | None = None,
+    seed: int | None = None,
 ) -> dict[str, float]:
     """Train the named parts and return their figures on held-out photos.
 
@@ -115,6 +117,7 @@ def train_detector(
         steps: Length of every part instead of the schedule's.
         start_from: A whole detector to go on from. Its decoder is not trained apart again, and a
             part whose schedule has no steps stays as it is.
+        seed: Of every part instead of the schedule's.
 
     Raises:
         OptionError: A configuration or a pack cannot be used.
@@ -124,11 +127,13 @@ def train_detector(
     data = read_config(data_path, DetectorData)
     if licences is not None:
         data = data.licensed(licences)
-    if steps is not None:
-        short = {part: replace(getattr(config, part), steps=steps) for part in PARTS}
-        config = replace(config, **short)
+    told = {"steps": steps, "seed": seed}
+    changes = {name: value for name, value in told.items() if value is not None}
+    loops = {part: replace(getattr(config, part), **changes) for part in PARTS}
+    config = replace(config, **loops)
     material = _read(data, data_path, config.held_out_photos)
     if start_from is None:
+        torch.manual_seed(config.decoder.seed)  # what the initialisation lacks is chance
         detector = PersonDetector()
         load_initialisation(detector, initialisation or resolve(data.initialisation, data_path))
     else:

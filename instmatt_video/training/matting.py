@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from instmatt_video.models.checkpoint import CheckpointError, load_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
@@ -36,6 +37,7 @@ def train_matting(
     progress: Progress | None = None,
     mask_channels: int | None = None,
     steps: int | None = None,
+    seed: int | None = None,
 ) -> dict[str, float]:
     """Train one stage of a matting network and return the figures of its best validation.
 
@@ -48,6 +50,7 @@ def train_matting(
         progress: Told of steps as they pass.
         mask_channels: Overrides the config's, for the ablation of Table 3.
         steps: Overrides the config's length.
+        seed: Overrides the config's seed.
 
     Raises:
         OptionError: A file is missing or wrong, or stage 2 has nothing to start from.
@@ -59,6 +62,8 @@ def train_matting(
     loop = config.stage1 if stage == 1 else config.stage2
     if steps is not None:
         loop = replace(loop, steps=steps)
+    if seed is not None:
+        loop = replace(loop, seed=seed)
     if start_from is not None:
         try:
             network = load_matting_weights(start_from).train()
@@ -67,6 +72,7 @@ def train_matting(
     elif stage == 1:
         if config.preset not in PRESETS:
             raise OptionError(f"{config_path}: preset must be one of {', '.join(PRESETS)}")
+        torch.manual_seed(loop.seed)  # the first weights are chance, too
         network = InstanceMattingNetwork(
             PRESETS[config.preset], mask_channels or config.mask_channels
         )

@@ -102,6 +102,14 @@ def test_fewer_mask_channels_and_steps(folder: Path) -> None:
     assert load_matting_weights(folder / "ablation" / "last.safetensors").mask_channels == 1
 
 
+def test_the_seed_decides_what_is_seen(folder: Path) -> None:
+    seen = {}
+    for out, seed in (("seed-5", "5"), ("seed-5-again", "5"), ("seed-6", "6")):
+        assert train(folder, 1, out, "--steps", "4", "--seed", seed) == 0
+        seen[out] = losses(folder / out)
+    assert seen["seed-5"] == seen["seed-5-again"] != seen["seed-6"]
+
+
 def test_weights_look_as_often_as_they_were_trained_to(folder: Path) -> None:
     twice = folder / "twice.toml"
     twice.write_text("second_look_chance = 0.5\n" + SCHEDULE)
