@@ -93,7 +93,8 @@ class MattingBatchMaker:
         weights: Chance of each cut-out, not normalised, `(len(cutouts),)`.
         backgrounds: Pictures without people.
         background_names: Which of them.
-        photos: Photos whose people have hard masks; may be empty.
+        photos: Photos whose people have hard masks; may be empty. One that shows nobody of
+            `photo_windows.MIN_HEIGHT_PX` is left out.
         config: What a batch is made of.
         seed: Start of all chance.
         detector: Makes the masks of `detected_chance` of the pictures.
