@@ -216,32 +216,25 @@ def composite_samples(
         targets: At most so many of those found become targets.
         rng: Source of chance.
     """
-    people = np.flatnonzero(found)
-    alphas, colors = scene.alphas[people], scene.foregrounds[people]
-    chosen, tri_mattes, tri_masks = _draw_targets(alphas, masks[people], targets, rng)
-    everybody, all_colors = alphas.sum(0), colors.sum(0)
-    rest = 1 - everybody
-    rest_color = scene.image - all_colors
+    drawn, shared = _draw_targets(scene.alphas, masks, found, pixels, targets, rng)
+    colors = scene.foregrounds
+    everybody = colors[found].sum(0)
     layers = [
         np.stack(
             [
                 _straight(color, alpha)
-                for color, alpha in (
-                    (colors[i], alphas[i]),
-                    (all_colors - colors[i], everybody - alphas[i]),
-                    (rest_color, rest),
+                for color, alpha in zip(
+                    (colors[i], everybody - colors[i], scene.image - everybody), matte, strict=True
                 )
             ]
         )
-        for i in chosen
+        for i, matte in zip(drawn, shared["tri_mattes"].numpy(), strict=True)
     ]
-    count = len(chosen)
+    count, (height, width) = len(drawn), scene.image.shape[:2]
     stacked = torch.from_numpy(np.stack(layers)).permute(0, 1, 4, 2, 3)  # (n, 3, 3, H, W)
     return {
-        "image": normalise_image(_to_chw(pixels)).expand(count, -1, -1, -1),
-        "tri_masks": tri_masks,
-        "tri_mattes": tri_mattes,
-        "weight": torch.ones(count, 1, *tri_mattes.shape[2:]),
+        **shared,
+        "weight": torch.ones(count, 1, height, width),
         "layers": stacked,
         "composite": _to_chw(scene.image).expand(count, -1, -1, -1),
         "has_layers": torch.ones(count, 1, 1, 1),
@@ -257,14 +250,10 @@ def photo_samples(
     rng: np.random.Generator,
 ) -> dict[str, Tensor]:
     """Return the samples of one photo, as `composite_samples` does; its layers are not known."""
-    people = np.flatnonzero(found)
-    alphas = window.alphas[people]
-    chosen, tri_mattes, tri_masks = _draw_targets(alphas, masks[people], targets, rng)
-    count, (height, width) = len(chosen), window.known.shape
+    drawn, shared = _draw_targets(window.alphas, masks, found, pixels, targets, rng)
+    count, (height, width) = len(drawn), window.known.shape
     return {
-        "image": normalise_image(_to_chw(pixels)).expand(count, -1, -1, -1),
-        "tri_masks": tri_masks,
-        "tri_mattes": tri_mattes,
+        **shared,
         "weight": torch.from_numpy(window.known).expand(count, 1, -1, -1),
         "layers": torch.zeros(1, 1, 1, 1, 1).expand(count, 3, 3, height, width),
         "composite": torch.zeros(1, 1, 1, 1).expand(count, 3, height, width),
@@ -273,14 +262,25 @@ def photo_samples(
 
 
 def _draw_targets(
-    alphas: FloatArray, masks: FloatArray, targets: int, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.int64], Tensor, Tensor]:
-    """Return whom to learn, and their tri-mattes and tri-masks, `(targets, 3, H, W)`, 0..1."""
-    chosen = rng.permutation(len(alphas))[:targets]
-    everybody = alphas.sum(0)
-    mattes = np.stack([np.stack((a, everybody - a, 1 - everybody)) for a in alphas[chosen]])
-    tri_masks = build_tri_masks(torch.from_numpy(masks))[torch.from_numpy(chosen)]
-    return chosen, torch.from_numpy(np.clip(mattes, 0, 1).astype(np.float32)), tri_masks
+    alphas: FloatArray,
+    masks: FloatArray,
+    found: npt.NDArray[np.bool_],
+    pixels: FloatArray,
+    targets: int,
+    rng: np.random.Generator,
+) -> tuple[npt.NDArray[np.int64], dict[str, Tensor]]:
+    """Return whom to learn, and what their samples hold whatever the picture was made of."""
+    people = np.flatnonzero(found)
+    chosen = rng.permutation(len(people))[:targets]
+    drawn = people[chosen]
+    everybody = alphas[people].sum(0)
+    mattes = np.stack([np.stack((a, everybody - a, 1 - everybody)) for a in alphas[drawn]])
+    tri_masks = build_tri_masks(torch.from_numpy(masks[people]))
+    return drawn, {
+        "image": normalise_image(_to_chw(pixels)).expand(len(drawn), -1, -1, -1),
+        "tri_masks": tri_masks[torch.from_numpy(chosen)],
+        "tri_mattes": torch.from_numpy(np.clip(mattes, 0, 1).astype(np.float32)),
+    }
 
 
 def _straight(premultiplied: FloatArray, alpha: FloatArray) -> FloatArray:

@@ -45,7 +45,7 @@ class PhotoWindow:
 
 def has_target(photo: Photo) -> bool:
     """Say whether anybody in the photo is marked well enough to learn from."""
-    return any(person.height_px >= MIN_HEIGHT_PX for person in photo.people)
+    return bool(_targets(photo))
 
 
 def view_photo(photo: Photo, side: int, rng: np.random.Generator) -> PhotoWindow | None:
@@ -56,7 +56,7 @@ def view_photo(photo: Photo, side: int, rng: np.random.Generator) -> PhotoWindow
         side: Side of the window in pixels.
         rng: Source of chance.
     """
-    targets = [person for person in photo.people if person.height_px >= MIN_HEIGHT_PX]
+    targets = _targets(photo)
     person = targets[int(rng.integers(len(targets)))]
     left, top, crop = _place(person, photo.image.shape[:2], side, rng)
     part = np.s_[top : top + crop, left : left + crop]
@@ -103,6 +103,10 @@ def open_window(
     image = np.asarray(seen(photo.image) / np.float32(255), np.float32)
     apart = np.stack(alphas) & ~taken
     return PhotoWindow(image, _as_float(apart), _as_float(known))
+
+
+def _targets(photo: Photo) -> list[Person]:
+    return [person for person in photo.people if person.height_px >= MIN_HEIGHT_PX]
 
 
 def _place(
