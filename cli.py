@@ -151,6 +151,14 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"detect in every N-th frame (default: {detection.detect_every})",
     )
     group.add_argument(
+        "--steady-frames",
+        dest="detection.steady_frames",
+        type=int,
+        metavar="N",
+        help="average each mask with those of N frames before and after, carried there by optical "
+        f"flow; 0: not at all (default: {detection.steady_frames})",
+    )
+    group.add_argument(
         "--fps",
         dest="frame_rate",
         type=Fraction,

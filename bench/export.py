@@ -57,8 +57,9 @@ def contests(inputs: CheckInputs) -> list[Contest]:
     (branch,) = matting_parts(network, lambda: matting)
 
     def matte(image: Tensor, tri_masks: Tensor) -> Any:
-        coarse = network.branch.predict_coarse(normalise_image(image), tri_masks)
-        return network.branch.predict_fine(coarse)
+        image = normalise_image(image)
+        guidance = network.branch.look_first(image, tri_masks)
+        return network.branch.predict_fine(network.branch.predict_coarse(image, guidance))
 
     # The parts share their layers with these, which the product runs with channels last.
     detector.to(memory_format=torch.channels_last)

@@ -11,6 +11,7 @@ import torch
 from .alpha_frame import AlphaFrame
 from .alpha_store import AlphaStore, FrameRecord, pack_alpha
 from .cores import usable_cores
+from .mask_steadying import MaskSteadier
 from .matter import Matter
 from .media.frame import Frame
 from .media.source import FrameSource
@@ -25,6 +26,7 @@ MAX_MATTING_WORKERS = 8
 def analyse(
     source: FrameSource,
     finder: PeopleFinder,
+    steadier: MaskSteadier,
     matter: Matter,
     store: AlphaStore,
     clock: StageClock,
@@ -36,6 +38,7 @@ def analyse(
     Args:
         source: The clip.
         finder: Detection and tracking, fresh.
+        steadier: Of masks, fresh.
         matter: Masks to alphas.
         store: Created or resumed; complete afterwards.
         clock: Counts the stages' work.
@@ -46,11 +49,11 @@ def analyse(
         FrameDecodeError: The clip cannot be read on; whole chunks are kept.
         AlphaWriteError: The store cannot be written; whole chunks are kept.
     """
-    _catch_up(source, finder, store)
+    _catch_up(source, finder, steadier, store)
     pending: list[FrameRecord] = []
     seen: set[int] = set()
     frames = source.frames(store.frame_count)
-    for found in matted_frames(frames, finder, matter, clock):
+    for found in matted_frames(frames, finder, steadier, matter, clock):
         record = found.record
         pending.append(record)
         seen.update(track.track_id for track in record.tracks)
@@ -65,13 +68,18 @@ def analyse(
 
 
 def matted_frames(
-    frames: Iterable[Frame], finder: PeopleFinder, matter: Matter, clock: StageClock
+    frames: Iterable[Frame],
+    finder: PeopleFinder,
+    steadier: MaskSteadier,
+    matter: Matter,
+    clock: StageClock,
 ) -> Generator[FoundPeople, None, None]:
     """Yield every frame's people with their alphas in the record, all stages at work at once.
 
     Args:
         frames: In order.
         finder: Detection and tracking, brought to where the frames begin.
+        steadier: Of masks, brought there too.
         matter: Masks to alphas.
         clock: Counts the stages' work.
     """
@@ -83,6 +91,7 @@ def matted_frames(
         frames,
         (
             Stage("detect", finder.find),
+            Stage("steady", steadier.take, finish=steadier.finish),
             Stage("matte", matte, workers=_matting_workers(matter)),
             Stage("store", lambda matted: with_alphas(*matted)),
         ),
@@ -118,14 +127,16 @@ def _take_one_core() -> None:
     torch.set_num_threads(1)
 
 
-def _catch_up(source: FrameSource, finder: PeopleFinder, store: AlphaStore) -> None:
+def _catch_up(
+    source: FrameSource, finder: PeopleFinder, steadier: MaskSteadier, store: AlphaStore
+) -> None:
     """Bring detection and tracking to where a resumed store ends, without running a network."""
     if not store.frame_count:
         return
-    recent: deque[FrameRecord] = deque(maxlen=finder.warm_up_frames)
+    recent: deque[FrameRecord] = deque(maxlen=finder.warm_up_frames + steadier.reach)
     for record in store.records():
         finder.replay(record)
         recent.append(record)
     frames = source.frames(recent[0].index)
     for record, frame in zip(recent, frames, strict=False):
-        finder.prepare(frame, record)
+        steadier.recall(finder.prepare(frame, record))

@@ -23,10 +23,15 @@ class DetectionConfig:
     """`auto`, `compact`, `maskrcnn`, or `masks:DIR` for instance masks of another tool."""
     detect_every: int = 1
     """Frames from one detection to the next; in between, masks follow the tracks' motion."""
+    steady_frames: int = 2
+    """Frames before and after a frame whose masks, carried there by optical flow, are averaged with
+    its own. Masks from disk are taken as they are."""
 
     def __post_init__(self) -> None:
         if self.detect_every < 1:
             raise ValueError(f"detect_every must be 1 or more, not {self.detect_every}")
+        if not 0 <= self.steady_frames <= 8:
+            raise ValueError(f"steady_frames must be in 0..8, not {self.steady_frames}")
 
 
 @dataclass(frozen=True)

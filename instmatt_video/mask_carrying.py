@@ -36,10 +36,62 @@ class CarriedMask:
     """`(m, m)` over the box, 0..1."""
 
 
+@dataclass(frozen=True)
+class PersonMotion:
+    """How the surroundings of a person's box moved from one picture to another."""
+
+    end: Box
+    """What was seen in the new picture, `(4,)` xyxy in pixels: the moved box and its margin."""
+    start: Box
+    """What was seen in the old one, `(4,)`."""
+    grid: tuple[FloatImage, FloatImage]
+    """Columns and rows of the old view from which each cell of the new one came, `(h, w)` each."""
+    difference: FloatImage
+    """What the motion does not explain: levels of grey, 0..255, `(h, w)`."""
+
+    def move(self, mask: FloatImage, box: Box) -> FloatImage:
+        """Return a mask that lies on `box` in the old picture as it lies on `end` in the new one.
+
+        Args:
+            mask: `(m, n)` over the box, 0..1.
+            box: `(4,)` xyxy in pixels.
+
+        Returns:
+            `(h, w)`, 0..1.
+        """
+        rows, columns = self.grid[0].shape
+        on_canvas = mask_on_box(mask, box, self.start, rows, columns)
+        return np.asarray(cv2.remap(on_canvas, *self.grid, cv2.INTER_LINEAR), np.float32)
+
+
 def carry_mask(
     before: EightBit, now: EightBit, box: Box, mask: FloatImage, steps: Sequence[Box]
 ) -> CarriedMask:
     """Return the mask in the next picture.
+
+    Args:
+        before: RGB, `(H, W, 3)`.
+        now: RGB, of the same size.
+        box: Where the mask lies in `before`, `(4,)` xyxy in pixels.
+        mask: `(m, m)` over the box, 0..1.
+        steps: Changes of the box, `(4,)` pixels each, one or more; see `follow_person`.
+
+    Returns:
+        Mask and box; the moved box with the mask as it was, where flow leaves nothing of it.
+    """
+    motion = follow_person(before, now, box, mask, steps)
+    moved = motion.move(mask, box)
+    found = box_of_mask(moved, motion.end)
+    if found is None:
+        return CarriedMask(box + (motion.end - motion.start), mask)
+    cells = mask.shape[0]
+    return CarriedMask(found, mask_on_box(moved, motion.end, found, cells, cells))
+
+
+def follow_person(
+    before: EightBit, now: EightBit, box: Box, mask: FloatImage, steps: Sequence[Box]
+) -> PersonMotion:
+    """Return how a person moved from one picture to the next.
 
     Of the steps that the box may have taken, the one that makes the pictures most alike is taken;
     dense optical flow finds what moved against it.
@@ -47,12 +99,9 @@ def carry_mask(
     Args:
         before: RGB, `(H, W, 3)`.
         now: RGB, of the same size.
-        box: Where the mask lies in `before`, `(4,)` xyxy in pixels.
-        mask: `(m, m)` over the box, 0..1.
+        box: Where the person is in `before`, `(4,)` xyxy in pixels.
+        mask: `(m, m)` over the box, 0..1: what of it counts.
         steps: Changes of the box, `(4,)` pixels each, one or more.
-
-    Returns:
-        Mask and box; the moved box with the mask as it was, where flow leaves nothing of it.
 
     Source:
         Kroeger et al. 2016, Fast Optical Flow using Dense Inverse Search (as in OpenCV).
@@ -60,32 +109,41 @@ def carry_mask(
     width, height = box[2] - box[0], box[3] - box[1]
     scale = CANVAS_PX / ((1 + 2 * MARGIN) * max(width, height))
     columns, rows = (max(16, round((1 + 2 * MARGIN) * side * scale)) for side in (width, height))
-    on_canvas = mask_on_box(mask, box, _with_margin(box), rows, columns)
+    start = surroundings(box)
+    on_canvas = mask_on_box(mask, box, start, rows, columns)
     # Both boxes fill the same part of their canvas: flow is 0 where the box's motion says it all.
-    old = _view(before, box, columns, rows)
+    old = _view(before, start, columns, rows)
     weight = cv2.blur(on_canvas, (9, 9))  # a little past the edge, which tells most
-    views = [(box + step, _view(now, box + step, columns, rows)) for step in steps]
-    expected, new = min(views, key=lambda view: float((cv2.absdiff(view[1], old) * weight).sum()))
+    ends = [surroundings(box + step) for step in steps]
+    views = [(end, _view(now, end, columns, rows)) for end in ends]
+    end, new = min(views, key=lambda view: float((cv2.absdiff(view[1], old) * weight).sum()))
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(new, old, None)
-    grid_x, grid_y = np.meshgrid(np.arange(columns), np.arange(rows))
-    moved = cv2.remap(
-        on_canvas,
-        (grid_x + flow[..., 0]).astype(np.float32),
-        (grid_y + flow[..., 1]).astype(np.float32),
-        cv2.INTER_LINEAR,
-    )
-    seen_rows, seen_columns = (np.flatnonzero((moved > _LEAST).any(axis)) for axis in (1, 0))
-    if not len(seen_rows):
-        return CarriedMask(expected, mask)
-    left, right = _edges(seen_columns, columns)
-    top, bottom = _edges(seen_rows, rows)
+    x, y = np.meshgrid(np.arange(columns), np.arange(rows))
+    grid = (x + flow[..., 0]).astype(np.float32), (y + flow[..., 1]).astype(np.float32)
+    explained = cv2.remap(old, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return PersonMotion(end, start, grid, cv2.absdiff(new, explained).astype(np.float32))
+
+
+def box_of_mask(mask: FloatImage, frame: Box) -> Box | None:
+    """Return where a mask over `frame` shows somebody, `(4,)` xyxy; `None` where nowhere."""
+    rows, columns = (np.flatnonzero((mask > _LEAST).any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    height, width = mask.shape
     # Shares of the canvas to the pixels that it shows.
-    frame = _with_margin(expected)
-    size = np.array([frame[2] - frame[0], frame[3] - frame[1]])
-    corners = frame[:2] + np.array([[left, top], [right, bottom]]) * size
-    cells = mask.shape[0]
-    found = corners.reshape(4)
-    return CarriedMask(found, mask_on_box(moved, frame, found, cells, cells))
+    corners = np.array(
+        [
+            [columns[0] / width, rows[0] / height],
+            [(columns[-1] + 1) / width, (rows[-1] + 1) / height],
+        ]
+    )
+    return np.asarray((frame[:2] + corners * (frame[2:] - frame[:2])).reshape(4))
+
+
+def surroundings(box: Box) -> Box:
+    """Return a box `(4,)` and its margin: what is seen when a person is followed."""
+    margin = MARGIN * (box[2:] - box[:2])
+    return np.concatenate([box[:2] - margin, box[2:] + margin])
 
 
 def mask_on_box(mask: FloatImage, box: Box, wanted: Box, rows: int, columns: int) -> FloatImage:
@@ -109,14 +167,9 @@ def mask_on_box(mask: FloatImage, box: Box, wanted: Box, rows: int, columns: int
     return np.where(is_inside, resample_mask(mask, y, x), np.float32(0))
 
 
-def _with_margin(box: Box) -> Box:
-    margin = MARGIN * (box[2:] - box[:2])
-    return np.concatenate([box[:2] - margin, box[2:] + margin])
-
-
-def _view(image: EightBit, box: Box, columns: int, rows: int) -> EightBit:
-    """Return a box and its margin in grey; beyond the picture its edge goes on."""
-    left, top, right, bottom = _with_margin(box)
+def _view(image: EightBit, seen: Box, columns: int, rows: int) -> EightBit:
+    """Return a part of the picture in grey; beyond the picture its edge goes on."""
+    left, top, right, bottom = seen
     x, y = (right - left) / columns, (bottom - top) / rows
     # Pixels are areas: the centre of the first one lies half a pixel inside.
     to_image = np.array([[x, 0, left + 0.5 * x - 0.5], [0, y, top + 0.5 * y - 0.5]])
@@ -128,8 +181,3 @@ def _view(image: EightBit, box: Box, columns: int, rows: int) -> EightBit:
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), np.uint8)
-
-
-def _edges(cells: npt.NDArray[np.intp], count: int) -> tuple[float, float]:
-    """Return where the outermost cells begin and end, as shares of the canvas."""
-    return float(cells[0]) / count, float(cells[-1] + 1) / count

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TypeVar
 
 import cv2
@@ -41,8 +40,8 @@ logger = logging.getLogger(__name__)
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Pixel = TypeVar("Pixel", bound=np.generic)
 FloatImage = npt.NDArray[np.float32]
-SampleMasks = Callable[[Cluster], FloatImage]
-"""Gives the members' masks on a cluster's canvas, `(n, height, width)`, 0..1."""
+Look = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
+"""Images and tri-masks of a batch in; what the network says of it out, sample by sample."""
 
 
 class Matter:
@@ -87,8 +86,7 @@ class Matter:
         self.has_solved_edges = has_solved_edges
         self.color_noise = color_noise
         self.batch_size = batch_size
-        predict = self.network.predict_coarse
-        self._predict = partial(predict, run_trunk=run_trunk) if run_trunk else predict
+        self._run_trunk = run_trunk
 
     @classmethod
     def from_config(
@@ -223,6 +221,8 @@ class Matter:
         tri_mattes = torch.zeros(count, 3, rows, columns, device=self.device)
         tri_mattes[:, 2] = 1  # outside of a person's crop there is background
         with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
+            if self.has_second_look and self.network.config.has_second_look:
+                tri_masks = self._look_first(image, tri_masks, crops)
             coarse = self._coarse_mattes(image, tri_masks, crops)
             refined = self._refined_region(coarse, crops, rows, columns)
             is_active = torch.zeros(
@@ -248,27 +248,46 @@ class Matter:
                 ).float()
         return np.asarray(tri_mattes[:, 0].clamp(0, 1).cpu().numpy(), np.float32)
 
+    def _look_first(self, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle]) -> Tensor:
+        """Return tri-masks of what a first look says of everybody, `(n, 3, rows, columns)`."""
+
+        def look(images: Tensor, guidance: Tensor) -> tuple[Tensor]:
+            return (self.network.predict_targets(images, guidance, self._run_trunk),)
+
+        targets = torch.zeros_like(tri_masks[:, 0])
+        parts = self._by_crop(look, image, tri_masks, crops)
+        for k, (crop, (target,)) in enumerate(zip(crops, parts, strict=True)):
+            targets[k][crop.slices] = target[0].to(targets.dtype)
+        return build_tri_masks(targets)
+
     def _coarse_mattes(
         self, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle]
     ) -> list[CoarseMattes]:
-        """Return the coarse mattes of each crop; crops of one size go through together."""
-        coarse: dict[int, CoarseMattes] = {}
+        """Return the coarse mattes of each crop."""
+
+        def look(images: Tensor, guidance: Tensor) -> CoarseMattes:
+            coarse: CoarseMattes = self.network.predict_coarse(images, guidance, self._run_trunk)
+            return coarse
+
+        return [CoarseMattes(*parts) for parts in self._by_crop(look, image, tri_masks, crops)]
+
+    def _by_crop(
+        self, look: Look, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle]
+    ) -> list[tuple[Tensor, ...]]:
+        """Return what a look at each crop gives; crops of one size go through together."""
+        parts: dict[int, tuple[Tensor, ...]] = {}
         for batch in _by_size(crops, self.batch_size):
             images = torch.stack([image[:, *crops[k].slices] for k in batch])
             guidance = torch.stack([tri_masks[k][:, *crops[k].slices] for k in batch])
-            found = self._predict_coarse(images, guidance[:, : self.network.mask_channels])
+            found = self._look_halving(look, images, guidance)
             for position, k in enumerate(batch):
-                one = slice(position, position + 1)
-                coarse[k] = CoarseMattes(*(part[one] for part in found))
-        return [coarse[k] for k in range(len(crops))]
+                parts[k] = tuple(part[position : position + 1] for part in found)
+        return [parts[k] for k in range(len(crops))]
 
-    def _predict_coarse(self, images: Tensor, guidance: Tensor) -> CoarseMattes:
-        """Return the coarse mattes of a batch, in halves where memory runs out."""
+    def _look_halving(self, look: Look, images: Tensor, guidance: Tensor) -> tuple[Tensor, ...]:
+        """Return what a look at a batch gives, in halves where memory runs out."""
         try:
-            coarse: CoarseMattes = self._predict(
-                images, guidance, has_second_look=self.has_second_look
-            )
-            return coarse
+            return look(images, guidance)
         except torch.cuda.OutOfMemoryError:
             if len(images) == 1:
                 raise
@@ -276,10 +295,10 @@ class Matter:
         logger.warning("out of memory: people go through in batches of %d", self.batch_size)
         torch.cuda.empty_cache()
         halves = [
-            self._predict_coarse(images[part], guidance[part])
+            self._look_halving(look, images[part], guidance[part])
             for part in (slice(0, self.batch_size), slice(self.batch_size, None))
         ]
-        return CoarseMattes(*(torch.cat(parts) for parts in zip(*halves, strict=True)))
+        return tuple(torch.cat(parts) for parts in zip(*halves, strict=True))
 
     def _refined_region(
         self, coarse: Sequence[CoarseMattes], crops: Sequence[Rectangle], rows: int, columns: int

@@ -9,6 +9,7 @@ from contextlib import closing
 
 from .analysis import matted_frames
 from .errors import AlphaWriteError
+from .mask_steadying import MaskSteadier
 from .matter import Matter
 from .media.source import FrameSource
 from .online_streams import OnlineResult, OnlineStreams
@@ -20,6 +21,7 @@ from .stages import StageClock
 def stream_online(
     source: FrameSource,
     finder: PeopleFinder,
+    steadier: MaskSteadier,
     matter: Matter,
     streams: OnlineStreams,
     clock: StageClock,
@@ -30,6 +32,7 @@ def stream_online(
     Args:
         source: The clip; read once.
         finder: Detection and tracking, fresh.
+        steadier: Of masks, fresh.
         matter: Masks to alphas.
         streams: Fresh; finished and verified afterwards, or removed.
         clock: Counts the stages' work.
@@ -39,7 +42,10 @@ def stream_online(
         FrameDecodeError: The clip cannot be read on; nothing is kept.
         AlphaWriteError: A stream cannot be written, or no frame could be read.
     """
-    with streams, closing(matted_frames(source.frames(), finder, matter, clock)) as frames:
+    with (
+        streams,
+        closing(matted_frames(source.frames(), finder, steadier, matter, clock)) as frames,
+    ):
         for found in frames:
             streams.write(found)
             count = streams.frame_count

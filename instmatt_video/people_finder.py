@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,16 @@ class _Seen:
     """Frames since then."""
     row: int | None
     """Of the detection in the current frame."""
+
+
+class _Present(NamedTuple):
+    """A track in a frame."""
+
+    track_id: int
+    row: int | None
+    """Of the detection."""
+    score: float
+    """Of the last detection."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,7 @@ class PeopleFinder:
         )
         self._track(record)
         present = [
-            (track_id, seen.row)
+            _Present(track_id, seen.row, seen.score)
             for track_id, seen in sorted(self._seen.items())
             if seen.age <= self._max_age
         ]
@@ -149,10 +160,13 @@ class PeopleFinder:
         self._elapsed += 1
         self._track(record)
 
-    def prepare(self, frame: Frame, record: FrameRecord) -> None:
+    def prepare(self, frame: Frame, record: FrameRecord) -> FoundPeople:
         """See a frame again before a resumed run goes on: pictures are compared with past ones.
 
         The last `warm_up_frames` stored frames, in order, bring all to where it was.
+
+        Returns:
+            The frame's people as they were found.
         """
         image = as_eight_bit(frame.image)
         self._cuts.update(image)
@@ -162,9 +176,11 @@ class PeopleFinder:
             self._camera.estimate(image, record.detections.boxes)
         rows = {tuple(box): row for row, box in enumerate(record.detections.boxes.tolist())}
         present = [
-            (t.track_id, rows[tuple(t.box)] if t.is_detected else None) for t in record.tracks
+            _Present(t.track_id, rows[tuple(t.box)] if t.is_detected else None, t.score)
+            for t in record.tracks
         ]
         self._carry(image, record, present)
+        return self._found(frame, record, present)
 
     def _track(self, record: FrameRecord) -> None:
         """Bring the living tracks to a frame."""
@@ -197,17 +213,17 @@ class PeopleFinder:
         self,
         image: npt.NDArray[np.uint8],
         record: FrameRecord,
-        present: Iterable[tuple[int, int | None]],
+        present: Iterable[_Present],
     ) -> None:
         """Bring everybody's mask to a frame: as detected, else as the picture moved.
 
         Args:
             image: The frame in eight bits.
             record: What is known of it.
-            present: Tracks with the row of their detection.
+            present: Whoever is there.
         """
         before, self._carried = {} if record.is_cut else self._carried, {}
-        for track_id, row in present:
+        for track_id, row, _ in present:
             last = before.get(track_id)
             if row is not None:
                 box = record.detections.boxes[row].astype(np.float64)
@@ -224,14 +240,12 @@ class PeopleFinder:
                 self._carried[track_id] = replace(last, mask=mask)
         self._image = image
 
-    def _found(
-        self, frame: Frame, record: FrameRecord, present: Iterable[tuple[int, int | None]]
-    ) -> FoundPeople:
+    def _found(self, frame: Frame, record: FrameRecord, present: Iterable[_Present]) -> FoundPeople:
         detections = record.detections
         mask_size = detections.masks.shape[-1]
         boxes, masks, scores, ids, coasted, tracked = [], [], [], [], [], []
-        for track_id, row in present:
-            carried, score = self._carried[track_id].mask, self._seen[track_id].score
+        for track_id, row, score in present:
+            carried = self._carried[track_id].mask
             boxes.append(carried.box)
             masks.append(_at_size(carried.mask, mask_size) if len(detections) else carried.mask)
             scores.append(score)

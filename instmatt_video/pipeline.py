@@ -28,6 +28,7 @@ from .gap_filling import fill_gaps
 from .identities import cast_of
 from .manifest import FILE_NAME as MANIFEST_FILE
 from .manifest import Manifest, StitchRecord, load_manifest
+from .mask_steadying import MaskSteadier
 from .matter import Matter
 from .media.formats import check_format
 from .media.source import FrameSource, open_source
@@ -94,6 +95,7 @@ def matte_video(
         make_room(folder, config)
 
         finder = PeopleFinder(networks.detector, config.detection.detect_every)
+        steadier = MaskSteadier.of(networks.detector, config.detection.steady_frames)
         checksum = sha256_of(Path(source))
         origin = checksum or str(source)
         sound = Path(source) if clip.info.has_audio and config.output.has_audio else None
@@ -104,7 +106,7 @@ def matte_video(
         if config.run.is_online:
             tracks_file = folder / TRACKS_FILE
             streams = OnlineStreams(clip.info, config.output, folder, clock, sound, tracks_file)
-            online = stream_online(clip, finder, networks.matter, streams, clock, report)
+            online = stream_online(clip, finder, steadier, networks.matter, streams, clock, report)
             cast, plans, rendered = online.cast, list(online.plans), online.rendered
             frame_count = online.frame_count
         else:
@@ -113,7 +115,14 @@ def matte_video(
                 store.create()
             if not store.is_complete:
                 analyse(
-                    clip, finder, networks.matter, store, clock, config.run.chunk_frames, report
+                    clip,
+                    finder,
+                    steadier,
+                    networks.matter,
+                    store,
+                    clock,
+                    config.run.chunk_frames,
+                    report,
                 )
             else:
                 for record in store.records():
@@ -210,5 +219,6 @@ def fingerprint_of(
         "detector": networks.detector.name,
         **{f"set of weights ({w.name})": w.sha256 for w in networks.weights},
         "interval of detection": config.detection.detect_every,
+        "reach of steadied masks": config.detection.steady_frames,
         **{f"setting of matting ({key})": value for key, value in matting.items()},
     }

@@ -50,6 +50,9 @@ class Stage:
     function: Callable[[Any], Any]
     workers: int = 1
     """Threads that work on different items at once; a function that remembers needs 1."""
+    finish: Callable[[], Iterable[Any]] | None = None
+    """Of a stage that holds items back: its function returns those that go on, a list, and
+    this the rest, when no more come."""
 
 
 class Cancelled(Exception):  # noqa: N818  # no error: how a waiting thread is told to stop
@@ -143,11 +146,16 @@ def run_stages(
         stage = stages[index]
         with ThreadPoolExecutor(stage.workers, initializer=prepare_thread) as pool:
             while (item := _result(boxes[index].get())) is not _END:
-                if stage.workers == 1:
+                if stage.finish is not None:
+                    for ready in measured(stage, item):
+                        boxes[index + 1].put(ready)
+                elif stage.workers == 1:
                     boxes[index + 1].put(measured(stage, item))
                 else:
                     # The place in the queue is taken now, so that order is kept.
                     boxes[index + 1].put(pool.submit(measured, stage, item))
+        for ready in stage.finish() if stage.finish is not None else ():
+            boxes[index + 1].put(ready)
         boxes[index + 1].put(_END)
 
     threads = [threading.Thread(target=guarded, args=(feed,), daemon=True)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +19,9 @@ from .matting_network import (
 )
 from .progressive_refinement import fuse_tri_mattes
 from .refinement import MultiInstanceRefinement, Strategy
-from .tri_mask import build_tri_masks
+from .tri_mask import build_tri_masks, replace_targets
 
+T = TypeVar("T")
 STRIDE = 32
 """Sides of the network's input are multiples of this."""
 
@@ -88,8 +91,9 @@ class InstanceMattingNetwork(nn.Module):
             has_refinement: Run the multi-instance refinement.
             strategy: How instances hear one another, as for `MultiInstanceRefinement`.
         """
-        guidance = tri_masks[:, : self.mask_channels]
-        coarse = self.predict_coarse(image, guidance)
+        if self.config.has_second_look:
+            tri_masks = self.look_first(image, tri_masks, groups)
+        coarse = self.predict_coarse(image, tri_masks)
         wanted = torch.zeros_like(coarse.region)
         pictures = []
         for group in torch.unique(groups) if has_refinement else ():
@@ -109,29 +113,54 @@ class InstanceMattingNetwork(nn.Module):
             )
         return tri_mattes
 
-    def predict_coarse(
-        self,
-        image: Tensor,
-        guidance: Tensor,
-        run_trunk: RunTrunk | None = None,
-        has_second_look: bool = True,
-    ) -> CoarseMattes:
-        """Return the coarse mattes of all samples; on a CPU one after the other.
+    def look_first(
+        self, image: Tensor, tri_masks: Tensor, groups: Tensor, run_trunk: RunTrunk | None = None
+    ) -> Tensor:
+        """Return tri-masks for a second look, made of what everybody's first look says of them.
 
-        A batch gives a CPU nothing, and takes the memory of all at once.
+        So each hears what the others found of themselves: the mutual guidance of Eq. 5 and 6 again,
+        with mattes in the place of masks.
 
         Args:
             image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
-            guidance: As many channels of the tri-masks as the network reads, `(N, C, H, W)`, 0..1.
+            tri_masks: Guidance of the first look, `(N, 3, H, W)`, 0..1.
+            groups: `(N,)` integers; samples of one picture share a number. Who is in a picture's
+                references alone, and no sample, stays there.
             run_trunk: Another runtime's, of the same weights, in place of the branch's.
-            has_second_look: Look twice, if the network was trained to.
         """
-        look = partial(
-            self.branch.predict_coarse, run_trunk=run_trunk, has_second_look=has_second_look
-        )
-        if image.is_cuda:
-            return look(image, guidance)
-        parts = [look(image[n : n + 1], guidance[n : n + 1]) for n in range(len(image))]
+        targets = self.predict_targets(image, tri_masks, run_trunk).to(tri_masks.dtype)
+        looked_at = tri_masks.clone()
+        for group in torch.unique(groups):
+            members = (groups == group).nonzero().flatten()
+            looked_at[members] = replace_targets(tri_masks[members], targets[members])
+        return looked_at
+
+    def predict_targets(
+        self, image: Tensor, tri_masks: Tensor, run_trunk: RunTrunk | None = None
+    ) -> Tensor:
+        """Return everybody's alpha by a first look alone, `(N, H, W)`, 0..1.
+
+        Args:
+            image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
+            tri_masks: Guidance, `(N, 3, H, W)`, 0..1.
+            run_trunk: Another runtime's, of the same weights, in place of the branch's.
+        """
+        look = partial(self.branch.look_first, run_trunk=run_trunk)
+        parts = _by_sample(look, image, tri_masks[:, : self.mask_channels])
+        return torch.cat([answer[:, 0] for answer in parts])
+
+    def predict_coarse(
+        self, image: Tensor, tri_masks: Tensor, run_trunk: RunTrunk | None = None
+    ) -> CoarseMattes:
+        """Return the coarse mattes of all samples.
+
+        Args:
+            image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
+            tri_masks: Guidance, `(N, 3, H, W)`, 0..1.
+            run_trunk: Another runtime's, of the same weights, in place of the branch's.
+        """
+        look = partial(self.branch.predict_coarse, run_trunk=run_trunk)
+        parts = _by_sample(look, image, tri_masks[:, : self.mask_channels])
         return CoarseMattes(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
     def matte_picture(self, image: Tensor, masks: Tensor, has_refinement: bool = True) -> Tensor:
@@ -152,3 +181,13 @@ class InstanceMattingNetwork(nn.Module):
         groups = torch.zeros(count, dtype=torch.long, device=image.device)
         mattes = self.predict(padded.expand(count, -1, -1, -1), tri_masks, groups, has_refinement)
         return mattes[:, 0, :height, :width]
+
+
+def _by_sample(look: Callable[[Tensor, Tensor], T], image: Tensor, guidance: Tensor) -> list[T]:
+    """Return a look at all samples; on a CPU one after the other.
+
+    A batch gives a CPU nothing, and takes the memory of all at once.
+    """
+    if image.is_cuda:
+        return [look(image, guidance)]
+    return [look(image[n : n + 1], guidance[n : n + 1]) for n in range(len(image))]

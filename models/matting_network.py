@@ -242,6 +242,9 @@ class MattingNetwork(nn.Module):
     def predict(self, image: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return fused tri-mattes, the region that the finest head decided, and its feature.
 
+        A network that looks twice hears nothing of other people in between; for that they must
+        be known, as in `InstanceMattingNetwork`.
+
         Args:
             image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
             guidance: Tri-masks, `(N, 3, H, W)`, 0..1.
@@ -273,27 +276,29 @@ class MattingNetwork(nn.Module):
         image: Tensor,
         guidance: Tensor,
         run_trunk: RunTrunk | None = None,
-        has_second_look: bool = True,
     ) -> CoarseMattes:
         """Return the tri-mattes of the two coarser heads, and where the finest is to decide.
 
-        With `predict_fine` this gives what `predict` gives, with the finest layers run only where
-        their output counts.
+        With `predict_fine` this gives what one look of `predict` gives, with the finest layers run
+        only where their output counts.
 
         Args:
             image: Normalised RGB, `(N, 3, H, W)`; sides are multiples of 32.
             guidance: Tri-masks, `(N, 3, H, W)`, 0..1.
             run_trunk: Another runtime's, of the same weights, in place of this network's.
-            has_second_look: Look twice, if the network was trained to.
         """
-        if has_second_look and self.config.has_second_look:
-            guidance = self.look_first(image, guidance, run_trunk)
-        return self._look(image, guidance, run_trunk)
+        picture = torch.cat((image, guidance), 1).contiguous(memory_format=torch.channels_last)
+        half, quarter, logits_os8, logits_os4 = (run_trunk or self.run_trunk)(picture)
+        # Three planes are enlarged faster one after the other than interleaved.
+        os8 = activate(_enlarge(logits_os8.contiguous(), 8), self.config)
+        os4 = activate(_enlarge(logits_os4.contiguous(), 4), self.config)
+        tri_mattes, region = fuse_coarse_mattes(os8, os4)
+        return CoarseMattes(picture, half, quarter, tri_mattes, region)
 
     def look_first(
         self, image: Tensor, guidance: Tensor, run_trunk: RunTrunk | None = None
     ) -> Tensor:
-        """Return the network's own answer to the guidance as guidance for a second look, like it.
+        """Return the network's own answer to the guidance, which may guide a second look.
 
         Bad masks are righted in two steps: what a first look makes of them is nearer to the truth,
         and grey where it is in doubt. It looks at the mirrored picture, so that the two looks do
@@ -304,17 +309,8 @@ class MattingNetwork(nn.Module):
             guidance: Tri-masks, `(N, C, H, W)`, 0..1.
             run_trunk: Another runtime's, of the same weights, in place of this network's.
         """
-        coarse = self._look(image.flip(3), guidance.flip(3), run_trunk)
+        coarse = self.predict_coarse(image.flip(3), guidance.flip(3), run_trunk)
         return self.predict_fine(coarse)[0].flip(3)[:, : guidance.shape[1]]
-
-    def _look(self, image: Tensor, guidance: Tensor, run_trunk: RunTrunk | None) -> CoarseMattes:
-        picture = torch.cat((image, guidance), 1).contiguous(memory_format=torch.channels_last)
-        half, quarter, logits_os8, logits_os4 = (run_trunk or self.run_trunk)(picture)
-        # Three planes are enlarged faster one after the other than interleaved.
-        os8 = activate(_enlarge(logits_os8.contiguous(), 8), self.config)
-        os4 = activate(_enlarge(logits_os4.contiguous(), 4), self.config)
-        tri_mattes, region = fuse_coarse_mattes(os8, os4)
-        return CoarseMattes(picture, half, quarter, tri_mattes, region)
 
     def predict_fine(
         self, coarse: CoarseMattes, wanted: Tensor | None = None

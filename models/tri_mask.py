@@ -40,6 +40,25 @@ def build_tri_masks(masks: Tensor) -> Tensor:
     return torch.stack((masks, reference, background), dim=1)
 
 
+def replace_targets(tri_masks: Tensor, targets: Tensor) -> Tensor:
+    """Return the tri-masks of one image's people with other masks for them, or mattes.
+
+    Args:
+        tri_masks: `(n, 3, h, w)`, 0..1. References may hold somebody who is not among the `n`:
+            what none of them explains stays.
+        targets: The new masks, `(n, h, w)`, 0..1.
+
+    Returns:
+        `(n, 3, h, w)`; of all the image's people, what `build_tri_masks` makes of the targets.
+    """
+    reference = build_tri_masks(tri_masks[:, 0])[:, 1]
+    strangers = torch.where(tri_masks[:, 1] > reference, tri_masks[:, 1], 0)
+    rebuilt = build_tri_masks(targets)
+    reference = torch.maximum(rebuilt[:, 1], strangers)
+    background = torch.minimum(rebuilt[:, 2], 1 - strangers)
+    return torch.stack((rebuilt[:, 0], reference, background), dim=1)
+
+
 def build_release_tri_masks(masks: Tensor) -> Tensor:
     """Return tri-masks as the authors' release builds them: sums where Eq. 5-6 say unions.
 

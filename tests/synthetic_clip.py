@@ -74,6 +74,7 @@ class ColorDetector:
 
     name = "color"
     confident_score = 0.5
+    has_exact_masks = True
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.fails_at = fails_at

@@ -315,6 +315,7 @@ class TestOptions:
             pytest.param(["--filename", "{clip}.{ext}.{oops}"], "oops", id="file name"),
             pytest.param(["--detector", "guess"], "maskrcnn", id="detector"),
             pytest.param(["--detect-every", "0"], "detect_every", id="interval"),
+            pytest.param(["--steady-frames", "9"], "0..8", id="reach"),
         ],
     )
     def test_status_2_and_what_would_work(

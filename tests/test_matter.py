@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -32,19 +34,20 @@ class EchoBranch(nn.Module):
 class EchoNetwork(nn.Module):
     """A network that believes its guidance."""
 
-    mask_channels = 3
+    config = replace(TINY, has_second_look=True)
 
     def __init__(self) -> None:
         super().__init__()
         self.branch = EchoBranch()
         self.batches: list[tuple[int, ...]] = []
-        self.looks: list[bool] = []
+        self.first_looks = 0
 
-    def predict_coarse(
-        self, image: Tensor, guidance: Tensor, has_second_look: bool
-    ) -> CoarseMattes:
+    def predict_targets(self, image: Tensor, guidance: Tensor, run_trunk: object) -> Tensor:
+        self.first_looks += 1
+        return guidance[:, 0]
+
+    def predict_coarse(self, image: Tensor, guidance: Tensor, run_trunk: object) -> CoarseMattes:
         self.batches.append(tuple(image.shape))
-        self.looks.append(has_second_look)
         region = torch.zeros_like(guidance[:, :1], dtype=torch.bool)
         return CoarseMattes(image, image, image, self.answer(guidance), region)
 
@@ -316,11 +319,11 @@ class TestTinyNetwork:
     ) -> None:
         class Small(EchoNetwork):
             def predict_coarse(
-                self, image: Tensor, guidance: Tensor, has_second_look: bool
+                self, image: Tensor, guidance: Tensor, run_trunk: object
             ) -> CoarseMattes:
                 if len(image) > 1:
                     raise torch.cuda.OutOfMemoryError("no room")
-                return super().predict_coarse(image, guidance, has_second_look)
+                return super().predict_coarse(image, guidance, run_trunk)
 
         monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
         matter = Matter(Small(), batch_size=4, has_refinement=False)
@@ -360,8 +363,35 @@ def test_edges_are_solved_from_the_pictures_colours() -> None:
 
 
 @pytest.mark.parametrize("has_second_look", [True, False])
-def test_the_network_is_told_how_often_to_look(has_second_look: bool) -> None:
+def test_it_looks_as_often_as_told(has_second_look: bool) -> None:
     matter = echo(has_second_look=has_second_look)
     mask = ellipse((160, 128), (80, 64), (30, 50))[None]
     matter.matte_masks(picture_of(mask), mask)
-    assert matter.network.looks == [has_second_look]
+    assert matter.network.first_looks == has_second_look and len(matter.network.batches) == 1
+
+
+def test_the_second_look_hears_what_the_first_said_of_the_others() -> None:
+    at_first: list[Tensor] = []
+    then: list[Tensor] = []
+
+    class Shrinking(EchoNetwork):
+        """Finds everybody four pixels thinner at first."""
+
+        def predict_targets(self, image: Tensor, guidance: Tensor, run_trunk: object) -> Tensor:
+            at_first.append(guidance)
+            return -torch.nn.functional.max_pool2d(-guidance[:, 0], 9, 1, 4)
+
+        def predict_coarse(
+            self, image: Tensor, guidance: Tensor, run_trunk: object
+        ) -> CoarseMattes:
+            then.append(guidance)
+            return super().predict_coarse(image, guidance, run_trunk)
+
+    masks = np.zeros((2, 128, 128), np.float32)
+    masks[0, 20:100, 20:60] = masks[1, 20:100, 60:100] = 1
+    Matter(Shrinking(), matte_size=160, has_refinement=False).matte_masks(picture_of(masks), masks)
+    assert sum(map(len, at_first)) == sum(map(len, then)) == 2
+    for before, after in zip(torch.cat(at_first), torch.cat(then), strict=True):
+        target, reference, background = after.sum((1, 2)) / before.sum((1, 2))
+        assert target < 0.9 and reference < 0.9 and background > 1.1
+        torch.testing.assert_close(after.sum(0), torch.ones_like(after[0]), atol=1e-4, rtol=0)

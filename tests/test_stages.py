@@ -39,6 +39,19 @@ def test_without_stages_items_pass() -> None:
     assert list(run_stages(range(5), (), StageClock())) == [0, 1, 2, 3, 4]
 
 
+def test_a_stage_may_hold_items_back() -> None:
+    held: list[int] = []
+
+    def in_pairs(x: int) -> list[int]:
+        held.append(x)
+        return [held.pop(0) * 10, held.pop(0) * 10] if len(held) == 2 else []
+
+    stages = (Stage("pairs", in_pairs, finish=lambda: [-x for x in held]), Stage("b", str))
+    assert list(run_stages(range(5), stages, StageClock())) == ["0", "10", "20", "30", "-4"]
+    held.clear()
+    assert list(run_stages([], stages, StageClock())) == []
+
+
 def test_none_is_an_item_like_any_other() -> None:
     assert list(run_stages([None, 1, None], (Stage("a", lambda x: x),), StageClock())) == [
         None,

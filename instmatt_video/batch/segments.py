@@ -19,6 +19,7 @@ from instmatt_video.trackers import CutDetector
 from ..alpha_store import FOLDER_NAME, AlphaStore, FrameRecord
 from ..analysis import analyse
 from ..errors import AlphaWriteError, OptionError
+from ..mask_steadying import MaskSteadier
 from ..media.frame import Frame, as_eight_bit
 from ..media.source import FrameSource, open_source
 from ..networks import NetworkProvider
@@ -115,6 +116,7 @@ def analyse_segment(
             analyse(
                 SegmentSource(clip, segment),
                 PeopleFinder(networks.detector, config.detection.detect_every),
+                MaskSteadier.of(networks.detector, config.detection.steady_frames),
                 networks.matter,
                 store,
                 StageClock(),

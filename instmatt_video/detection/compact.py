@@ -83,6 +83,7 @@ class CompactDetector:
 
     name = "compact"
     confident_score = 0.5
+    has_exact_masks = False
 
     def __init__(
         self,

@@ -36,6 +36,11 @@ class Detector(Protocol):
         """Return the score from which a detection alone is reason to begin a track."""
         ...
 
+    @property
+    def has_exact_masks(self) -> bool:
+        """Return whether masks are to be taken as they are: somebody's work, not a network's."""
+        ...
+
     def looks_at(self, frame_index: int) -> bool:
         """Return whether this detector has anything to say about a frame; networks always have."""
         ...

@@ -42,6 +42,7 @@ class MaskRcnnDetector:
 
     name = "maskrcnn"
     confident_score = PAPER_SCORE
+    has_exact_masks = False
 
     def __init__(
         self,

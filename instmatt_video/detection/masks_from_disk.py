@@ -41,6 +41,7 @@ class MasksFromDisk:
 
     name = "masks"
     confident_score = 0.5
+    has_exact_masks = True
 
     def __init__(
         self,

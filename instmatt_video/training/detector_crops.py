@@ -17,6 +17,7 @@ from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 from ..detection.regions import cut_region, expand_to_region
 from .detector_scenes import degrade, mirror, paste_patches, vary_colour
 from .marked_photos import Person, PersonPatch, Photo, UInt8Array
+from .walls import make_wall
 
 FloatArray = npt.NDArray[np.float32]
 MASK_SIZE = (CROP_SIZE[0] // 2, CROP_SIZE[1] // 2)
@@ -25,6 +26,8 @@ MIN_PERSON_PX = 20.0
 MIN_MATCH_IOU = 0.4
 """A proposal that overlaps everybody less shows nobody."""
 MAX_CROPS_PER_PHOTO = 4
+WALL_CHANCE = 0.5
+"""Share of the empty places that are a plain wall in the people's own colours."""
 LIMB_CHANCE = 0.3
 """Share of boxes of which one side is off by much."""
 LIMB_RANGE = (-0.15, 0.35)
@@ -107,17 +110,25 @@ class CropSampler:
         if kind < 0.14 and self._single_photos:
             photo = self._single_photos[int(rng.integers(len(self._single_photos)))]
             num_pasted = int(rng.integers(0, 3))
-        elif kind < 0.34 and self._backgrounds and self._patches:
-            image = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
-            photo = Photo("", image, (), np.zeros((0, 4), np.float32))
-            num_pasted = int(rng.integers(1, 5))
+        elif kind < 0.44 and self._backgrounds and self._patches:
+            return self._draw_composite(rng)
         else:
             photo = self._photos[int(rng.choice(len(self._photos), p=self._weights))]
             num_pasted = int(rng.integers(1, 3)) if rng.random() < 0.4 else 0
         if not num_pasted or not self._patches:
             return photo
-        pasted = [self._patches[i] for i in rng.integers(len(self._patches), size=num_pasted)]
-        return paste_patches(photo, pasted, rng)
+        return paste_patches(photo, self._draw_patches(num_pasted, rng), rng)
+
+    def _draw_composite(self, rng: np.random.Generator) -> Photo:
+        """Return people pasted over a place where nobody is."""
+        people = self._draw_patches(int(rng.integers(1, 5)), rng)
+        image = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
+        if rng.random() < WALL_CHANCE:
+            image = make_wall([p.rgba for p in people], (image.shape[1], image.shape[0]), rng)
+        return paste_patches(Photo("", image, (), np.zeros((0, 4), np.float32)), people, rng)
+
+    def _draw_patches(self, count: int, rng: np.random.Generator) -> list[PersonPatch]:
+        return [self._patches[i] for i in rng.integers(len(self._patches), size=count)]
 
     def _draw_proposals(self, rng: np.random.Generator) -> list[CropSample]:
         photo, proposals = self._proposed[int(rng.integers(len(self._proposed)))]

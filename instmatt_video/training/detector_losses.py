@@ -11,6 +11,11 @@ from torchvision.ops import generalized_box_iou_loss
 
 from instmatt_video.models.person_crops import CropOutputs
 
+THIN_CELLS = 11
+"""Narrower parts of a mask, of 64 by 96 cells, are limbs, and narrower gaps lie between them."""
+THIN_WEIGHT = 3.0
+"""How much a cell of them counts against any other: they are few, and are what masks lose."""
+
 
 @dataclass(frozen=True)
 class CropTargets:
@@ -52,12 +57,36 @@ def crop_losses(outputs: CropOutputs, targets: CropTargets) -> dict[str, Tensor]
         unit = torch.tensor([0.0, 0.0, 1.0, 1.0], device=logits.device)
         deltas, true_deltas = outputs.box_deltas[people], targets.box_deltas[people]
         losses |= {
-            "mask_bce": F.binary_cross_entropy_with_logits(logits, truth),
+            "mask_bce": F.binary_cross_entropy_with_logits(logits, truth, limb_weights(truth)),
             "mask_dice": (1 - dice(probability, truth)).mean(),
             "box": F.smooth_l1_loss(deltas, true_deltas, beta=0.05),
             "box_iou": generalized_box_iou_loss(unit + deltas, unit + true_deltas, "mean"),
         }
     return losses
+
+
+def limb_weights(masks: Tensor) -> Tensor:
+    """Return how much each cell counts, `(N, h, w)`: limbs and the gaps beside them more.
+
+    Limbs are what a morphological opening takes away, gaps what a closing fills. A limb that the
+    crop cuts off goes on outside.
+
+    Args:
+        masks: `(N, h, w)`, 0..1.
+    """
+    is_person = (masks > 0.5).to(masks.dtype)[:, None]
+    opened = _grown(_shrunk(is_person))
+    closed = _shrunk(_grown(is_person))
+    is_thin = ((is_person - opened) + (closed - is_person))[:, 0]
+    return 1 + (THIN_WEIGHT - 1) * is_thin
+
+
+def _grown(masks: Tensor) -> Tensor:
+    return F.max_pool2d(masks, THIN_CELLS, stride=1, padding=THIN_CELLS // 2)
+
+
+def _shrunk(masks: Tensor) -> Tensor:
+    return -_grown(-masks)
 
 
 def dice(prediction: Tensor, target: Tensor) -> Tensor:

@@ -11,8 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .degradation import motion_kernel
 from .marked_photos import Person, PersonPatch, Photo, UInt8Array, person_from_mask
 
+MOVING_CHANCE = 0.15
+"""Share of the people who move while the picture is taken."""
 MIN_VISIBLE_SHARE = 0.25
 """A person of whom less stays visible is no longer one to find, nor one to count as background."""
 
@@ -137,6 +140,9 @@ def _paste(
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     placed = cv2.resize(np.ascontiguousarray(rgba), size, interpolation=interpolation)
     left, top = round(center_x - size[0] / 2), round(bottom) - size[1]
+    if rng.random() < MOVING_CHANCE:
+        placed, reach = _moving(placed, rng)
+        left, top, size = left - reach, top - reach, (size[0] + 2 * reach, size[1] + 2 * reach)
     x0, y0 = max(left, 0), max(top, 0)
     x1, y1 = min(left + size[0], width), min(top + size[1], height)
     full_alpha = np.zeros((height, width), np.float32)
@@ -150,6 +156,24 @@ def _paste(
     image[y0:y1, x0:x1] = np.clip(blended, 0, 255).astype(np.uint8)
     full_alpha[y0:y1, x0:x1] = alpha[..., 0]
     return full_alpha
+
+
+def _moving(rgba: UInt8Array, rng: np.random.Generator) -> tuple[UInt8Array, int]:
+    """Return a person as a moving one is seen, blurred by up to a twentieth of their height.
+
+    Returns:
+        RGBA, straight colour, and by how many pixels it is larger on every side.
+    """
+    longest = max(3, round(0.05 * rgba.shape[0]))
+    kernel = motion_kernel(int(rng.integers(3, longest + 1)), rng.uniform(0, 180))
+    reach = len(kernel) // 2 + 1
+    grown = np.pad(rgba, ((reach, reach), (reach, reach), (0, 0)))
+    alpha = grown[..., 3:].astype(np.float32) / 255
+    blurred_alpha = cv2.filter2D(alpha, -1, kernel)[..., None]
+    premultiplied = cv2.filter2D(alpha * grown[..., :3], -1, kernel)
+    colour = premultiplied / np.maximum(blurred_alpha, 1 / 255)
+    blurred = np.dstack([colour.clip(0, 255), 255 * blurred_alpha.clip(0, 1)])
+    return np.round(blurred).astype(np.uint8), reach
 
 
 def _matched_colour(

@@ -145,7 +145,10 @@ class MattingBatchMaker:
         people = [self.cutouts[int(i)] for i in chosen]
         name = self.background_names[int(rng.integers(len(self.background_names)))]
         is_walled = self.config.wall_chance and rng.random() < self.config.wall_chance
-        background = make_wall(people, (side, side), rng) if is_walled else self._background(name)
+        if is_walled:
+            background = make_wall([p.levels[-1] for p in people], (side, side), rng)
+        else:
+            background = self._background(name)
         scene = compose_scene(
             people,
             background,

@@ -116,24 +116,23 @@ class MattingTask:
         return total, parts
 
     def _looked_at_once(self, batch: MattingBatch, step: int) -> MattingBatch:
-        """Return the batch; some pictures' guidance is what the network answers to it now."""
+        """Return the batch; some pictures are guided by what the network answers to them now."""
         assert isinstance(self.network, InstanceMattingNetwork)
         pictures = int(batch.groups.max()) + 1
         chosen = np.random.default_rng(step).random(pictures) < self.second_look_chance
         is_chosen = torch.from_numpy(chosen).to(batch.groups.device)[batch.groups]
         if not is_chosen.any():
             return batch
-        channels = self.network.mask_channels
         branch = self.network.branch
         was_training = branch.training
         branch.eval()  # batch norms learn from what is trained on alone
         with torch.no_grad():
-            answers = branch.look_first(
-                batch.image[is_chosen], batch.tri_masks[is_chosen, :channels]
+            looked_at = self.network.look_first(
+                batch.image[is_chosen], batch.tri_masks[is_chosen], batch.groups[is_chosen]
             )
         branch.train(was_training)
         guidance = batch.tri_masks.clone()
-        guidance[is_chosen, :channels] = answers.to(guidance.dtype)
+        guidance[is_chosen] = looked_at
         return replace(batch, tri_masks=guidance)
 
     def validate(self, network: nn.Module) -> dict[str, float]:

@@ -12,20 +12,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .cutouts import Cutout
-
 FLOOR_CHANCE = 0.6
 LIGHT = 0.15
 """How much brighter one end of a wall may be than its middle, as a share."""
 
 
 def make_wall(
-    people: Sequence[Cutout], size: tuple[int, int], rng: np.random.Generator
+    people: Sequence[npt.NDArray[np.uint8]], size: tuple[int, int], rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
     """Return a wall, often with a floor, whose colours are near some of the people's.
 
     Args:
-        people: Those who will stand before it.
+        people: RGBA `(h, w, 4)` of those who will stand before it.
         size: (width, height) in pixels.
         rng: Source of chance.
 
@@ -45,9 +43,11 @@ def make_wall(
     return np.asarray(np.clip(wall, 0, 255), np.uint8)
 
 
-def _color_near(people: Sequence[Cutout], rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _color_near(
+    people: Sequence[npt.NDArray[np.uint8]], rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
     """Return the colour of some inner pixel of somebody, a little changed, 0..255."""
-    rgba = people[int(rng.integers(len(people)))].levels[-1].reshape(-1, 4)
+    rgba = people[int(rng.integers(len(people)))].reshape(-1, 4)
     inner = rgba[rgba[:, 3] >= 0.9 * rgba[:, 3].max()]
     color = inner[int(rng.integers(len(inner))), :3].astype(np.float64)
     return np.asarray(color * rng.uniform(0.85, 1.15) + rng.normal(0, 6, 3), np.float64)

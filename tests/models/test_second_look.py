@@ -1,4 +1,4 @@
-"""A network that looks twice: its first answer, to the mirrored picture, guides its second look."""
+"""A network that looks twice: its first answers, to the mirrored picture, guide its second look."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from instmatt_video.models.checkpoint import FORMAT, load_matting_weights, save_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
+from instmatt_video.models.tri_mask import build_tri_masks
 from tests.tiny_network import TINY
 
 
@@ -40,33 +41,37 @@ def inputs() -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def test_the_second_look_is_guided_by_the_first_of_the_mirrored_picture(
+def test_the_second_look_hears_what_the_first_said_of_everybody(
     once: InstanceMattingNetwork, twice: InstanceMattingNetwork, inputs: tuple[Tensor, Tensor]
 ) -> None:
+    """The first look is at the mirrored picture."""
     image, masks = inputs
+    groups = torch.zeros(2, dtype=torch.long)
     first, _, _ = once.branch.predict(image.flip(3), masks.flip(3))
-    expected = once.predict_coarse(image, first.flip(3))
-    found = twice.predict_coarse(image, masks)
-    for mine, true in zip(found, expected, strict=True):
-        torch.testing.assert_close(mine, true, atol=1e-5, rtol=0)
-    assert not torch.allclose(found.tri_mattes, once.predict_coarse(image, masks).tri_mattes)
+    together = build_tri_masks(first.flip(3)[:, 0])
+    found = twice.predict(image, masks, groups)
+    torch.testing.assert_close(found, once.predict(image, together, groups), atol=1e-5, rtol=0)
+    assert not torch.allclose(found, once.predict(image, masks, groups))
 
 
 @torch.no_grad()
-def test_it_can_be_told_to_look_once(
-    once: InstanceMattingNetwork, twice: InstanceMattingNetwork, inputs: tuple[Tensor, Tensor]
+def test_pictures_are_looked_at_apart(
+    twice: InstanceMattingNetwork, inputs: tuple[Tensor, Tensor]
 ) -> None:
-    found = twice.predict_coarse(*inputs, has_second_look=False)
-    for mine, true in zip(found, once.predict_coarse(*inputs), strict=True):
-        assert torch.equal(mine, true)
+    image, masks = (torch.cat([part, part.flip(2)]) for part in inputs)
+    whole = twice.look_first(image, masks, torch.tensor([0, 0, 1, 1]))
+    for picture in (slice(0, 2), slice(2, 4)):
+        alone = twice.look_first(image[picture], masks[picture], torch.zeros(2))
+        torch.testing.assert_close(whole[picture], alone, atol=1e-6, rtol=0)
 
 
 @torch.no_grad()
 def test_dense_and_sparse_prediction_look_alike(
     twice: InstanceMattingNetwork, inputs: tuple[Tensor, Tensor]
 ) -> None:
-    dense, region, _ = twice.branch.predict(*inputs)
-    coarse = twice.predict_coarse(*inputs)
+    image, masks = inputs
+    dense, region, _ = twice.branch.predict(image, masks)
+    coarse = twice.predict_coarse(image, twice.branch.look_first(image, masks))
     sparse, _ = twice.branch.predict_fine(coarse)
     assert torch.equal(region, coarse.region)
     torch.testing.assert_close(sparse, dense, atol=1e-5, rtol=0)
@@ -78,7 +83,9 @@ def test_as_many_channels_as_the_network_reads(inputs: tuple[Tensor, Tensor]) ->
     torch.manual_seed(7)
     network = InstanceMattingNetwork(replace(TINY, has_second_look=True), mask_channels=2).eval()
     assert network.branch.look_first(image, masks[:, :2]).shape == (2, 2, 64, 96)
-    assert network.predict_coarse(image, masks[:, :2]).tri_mattes.shape == (2, 3, 64, 96)
+    guidance = network.look_first(image, masks, torch.zeros(2))
+    assert guidance.shape == (2, 3, 64, 96)
+    assert network.predict_coarse(image, guidance).tri_mattes.shape == (2, 3, 64, 96)
 
 
 def test_weights_say_how_often_they_look(

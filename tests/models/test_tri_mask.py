@@ -3,7 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from instmatt_video.models.tri_mask import build_release_tri_masks, build_tri_masks
+from instmatt_video.models.tri_mask import (
+    build_release_tri_masks,
+    build_tri_masks,
+    replace_targets,
+)
 
 # One row of five pixels: two people who share the third, and a fifth where nobody is.
 MASKS = torch.tensor([[[1.0, 1, 1, 0, 0]], [[0.0, 0, 1, 1, 0]]])
@@ -23,6 +27,25 @@ def test_reference_is_a_union_not_a_sum() -> None:
     assert build_tri_masks(masks)[0, 1].tolist() == [[1, 1]]
     assert build_release_tri_masks(masks)[0, 1].tolist() == [[2, 2]]
     assert build_release_tri_masks(masks)[0, 2].tolist() == [[-2, -2]]
+
+
+def test_other_masks_for_everybody_make_their_tri_masks() -> None:
+    targets = torch.tensor([[[0.0, 1, 0.5, 0, 0]], [[0.0, 0, 0.5, 1, 0]]])
+    replaced = replace_targets(build_tri_masks(MASKS), targets)
+    torch.testing.assert_close(replaced, build_tri_masks(targets))
+
+
+def test_strangers_stay_where_they_were() -> None:
+    """Of three people two are given; the third stands at the right end."""
+    third = torch.tensor([[[0.0, 0, 0, 0.3, 1]]])
+    tri_masks = build_tri_masks(torch.cat([MASKS, third]))[:2]
+    targets = torch.tensor([[[1.0, 1, 0, 0, 0]], [[0.0, 0, 0, 0, 0]]])
+    first, second = replace_targets(tri_masks, targets)
+    assert first[0, 0].tolist() == [1, 1, 0, 0, 0]
+    # The second hid the third's fringe from the first.
+    torch.testing.assert_close(first[1, 0], torch.tensor([0.0, 0, 0, 0, 1]))
+    torch.testing.assert_close(second[1, 0], torch.tensor([1.0, 1, 0, 0.3, 1]))
+    torch.testing.assert_close(first[2, 0], torch.tensor([0.0, 0, 1, 1, 0]))
 
 
 def test_soft_masks_stay_in_range() -> None:

@@ -26,6 +26,7 @@ class FixedDetector:
 
     name = "fixed"
     confident_score = 0.5
+    has_exact_masks = True
 
     def __init__(self, boxes: list[tuple[float, float, float, float]], scores: list[float]) -> None:
         self.people = Detections(

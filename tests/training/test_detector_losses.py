@@ -7,7 +7,14 @@ import torch
 from instmatt_video.detection.detections import Detections
 from instmatt_video.models.person_crops import CropOutputs
 from instmatt_video.models.person_proposals import NUM_BINS, Proposals
-from instmatt_video.training.detector_losses import CropTargets, crop_losses, dice, mask_iou
+from instmatt_video.training.detector_losses import (
+    THIN_WEIGHT,
+    CropTargets,
+    crop_losses,
+    dice,
+    limb_weights,
+    mask_iou,
+)
 from instmatt_video.training.detector_proposal_losses import (
     SceneTruth,
     assign_cells,
@@ -57,6 +64,31 @@ class TestCropLosses:
         logits = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
         deltas = torch.full((2, 4), 0.05, dtype=torch.float64, requires_grad=True)
         assert torch.autograd.gradcheck(total, (logits, deltas))
+
+    def test_limbs_and_gaps_count_more(self):
+        mask = torch.zeros(1, 96, 64)
+        mask[0, 10:50, 20:45] = 1  # a body of 25 cells
+        mask[0, 20:25, 45:60] = 1  # an arm of 5
+        mask[0, 50:90, 20:28] = mask[0, 50:90, 33:41] = 1  # legs of 8, and 5 between them
+        weights = limb_weights(mask)[0]
+        for place in ((22, 55), (70, 24), (70, 37), (70, 30)):
+            assert weights[place] == THIN_WEIGHT, place
+        for place in ((30, 32), (5, 5), (70, 60), (60, 10)):
+            assert weights[place] == 1, place
+
+    def test_a_limb_that_is_missing_costs_more_than_as_much_of_the_edge(self):
+        truth = torch.zeros(1, 96, 64)
+        truth[0, 10:90, 10:40] = truth[0, 30:35, 40:60] = 1
+        armless, slim = truth.clone(), truth.clone()
+        armless[0, 30:35, 40:60] = 0
+        slim[0, 40:90, 10:12] = 0
+        assert (truth - armless).sum() == (truth - slim).sum() == 100
+        targets = CropTargets(truth, torch.zeros(1, 4), torch.tensor([True]))
+        without_arm, thin = (
+            float(crop_losses(self.outputs(mask * 20 - 10), targets)["mask_bce"])
+            for mask in (armless, slim)
+        )
+        assert without_arm == pytest.approx(THIN_WEIGHT * thin, rel=0.01)
 
     def test_hand_computed_overlaps(self):
         a = torch.tensor([[[1.0, 1, 0, 0]], [[0, 0, 0, 0]]])

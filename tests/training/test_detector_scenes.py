@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from instmatt_video.training import detector_crops, detector_scenes
 from instmatt_video.training.detector_crops import (
     MASK_SIZE,
     CropSampler,
@@ -58,6 +59,19 @@ class TestPaste:
         after = paste_patches(before, [], np.random.default_rng(0))
         np.testing.assert_array_equal(after.image, before.image)
         assert after.people == before.people
+
+    def test_who_moves_is_blurred_with_their_edge(self, monkeypatch):
+        nobody = Photo("", np.full((120, 160, 3), 20, np.uint8), (), np.zeros((0, 4), np.float32))
+        shares = []
+        for chance in (0.0, 1.0):
+            monkeypatch.setattr(detector_scenes, "MOVING_CHANCE", chance)
+            edges = 0
+            for seed in range(20):
+                image = paste_patches(nobody, [patch()], np.random.default_rng(seed)).image[..., 0]
+                assert image.min() >= 20  # no dark fringe: colours are blurred with their alpha
+                edges += int(((image > 20) & (image < image.max())).sum())
+            shares.append(edges)
+        assert shares[1] > 2 * shares[0]
 
 
 def test_mirror_twice_is_the_photo():
@@ -123,6 +137,16 @@ class TestSampler:
         samples = self.sampler().draw(30, np.random.default_rng(0))
         assert len(samples) == 30
         assert 15 <= sum(sample.is_person for sample in samples) < 30
+
+    @pytest.mark.parametrize(("wall_chance", "shows_places"), [(0.0, True), (1.0, False)])
+    def test_empty_places_are_backgrounds_or_walls(self, wall_chance, shows_places, monkeypatch):
+        monkeypatch.setattr(detector_crops, "WALL_CHANCE", wall_chance)
+        place = np.full((100, 100, 3), (0, 255, 0), np.uint8)  # nobody here wears this green
+        samples = CropSampler([photo()], [], [patch()], [place], {}).draw(
+            60, np.random.default_rng(3)
+        )
+        green = [(np.ptp(s.image.astype(int), axis=2) > 200).mean() > 0.2 for s in samples]
+        assert any(green) == shows_places
 
     def test_people_alone_where_nothing_else_is_there(self):
         samples = CropSampler([photo()], [], [], [], {}).draw(5, np.random.default_rng(0))

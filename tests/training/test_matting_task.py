@@ -195,7 +195,7 @@ class TestSecondLook:
         network = task(maker, 1).network.eval()
         assert isinstance(network, InstanceMattingNetwork)
         with torch.no_grad():
-            answer = network.branch.look_first(batch.image, batch.tri_masks)
+            answer = network.look_first(batch.image, batch.tri_masks, batch.groups)
         assert torch.equal(guidance(1.0, 0), answer)
         assert torch.equal(guidance(0.0, 0), batch.tri_masks)
 

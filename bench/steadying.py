@@ -1,0 +1,140 @@
+"""What masks steadied over neighbouring frames give, on made clips of held-out people.
+
+    python bench/steadying.py --data DATA.toml [--clips 8] [--reach 0 2]
+
+DATA.toml is the matting training's own; people and places are those that training never sees. Each
+clip is one shot of `benchmark_clips.py`, with noise and JPEG, matted with the embedded weights. Who
+is who is told by the truth, so that no tracker plays into it. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from instmatt_video.alpha_store import FrameRecord
+from instmatt_video.benchmark_clips import ClipFrame, plan_clip
+from instmatt_video.detection.compact import CompactDetector
+from instmatt_video.detection.paste import paste_masks
+from instmatt_video.eval.temporal import TemporalAccumulator
+from instmatt_video.mask_steadying import MaskSteadier
+from instmatt_video.matter import Matter
+from instmatt_video.media.color_noise import CODED
+from instmatt_video.media.frame import Frame
+from instmatt_video.people_finder import FoundPeople
+from instmatt_video.training.config import MattingData, read_config, resolve
+from instmatt_video.training.cutouts import cut_out
+from instmatt_video.training.matting_validation import read_split
+from instmatt_video.training.packs import ImagePack
+from instmatt_video.weights.loading import load_matting_network
+
+SIZE = (640, 400)
+NUM_FRAMES = 32
+MIN_OVERLAP = 0.4
+MIN_PIXELS = 800
+"""Of whom less is to be seen is not counted in a frame."""
+
+
+def make_shots(data_path: Path, count: int) -> Iterator[list[ClipFrame]]:
+    data = read_config(data_path, MattingData)
+    cutouts = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
+    places = ImagePack(resolve(data.backgrounds, data_path))
+    names = sorted(read_split("matting_val_cutouts"))
+    place_names = sorted(read_split("matting_val_backgrounds"))
+    rng = np.random.default_rng(7)
+    for _ in range(count):
+        chosen = rng.choice(names, int(rng.integers(2, 4)), replace=False)
+        people = [cut_out(name, cutouts.read(name)) for name in chosen]
+        behind = [places.read(name) for name in rng.choice(place_names, 2, replace=False)]
+        plan = plan_clip(people, behind, SIZE, NUM_FRAMES, rng)
+        frames = list(plan.draw())[: plan.cut_frame]
+        yield [replace(frame, image=_coded(frame.image, rng)) for frame in frames]
+
+
+def find(frames: list[ClipFrame], detector: CompactDetector) -> list[FoundPeople]:
+    """Return whom the detector finds, numbered as in the truth."""
+    found = []
+    for index, frame in enumerate(frames):
+        detections = detector.detect([frame.image])[0]
+        masks = paste_masks(detections, *frame.image.shape[:2]) > 0.5
+        rows = {}
+        for person, alpha in enumerate(frame.alphas):
+            truth = alpha > 127
+            overlaps = [(m & truth).sum() / max((m | truth).sum(), 1) for m in masks]
+            if truth.sum() >= MIN_PIXELS and max(overlaps, default=0) > MIN_OVERLAP:
+                rows[person] = int(np.argmax(overlaps))
+        people = detections.select(np.array(list(rows.values()), np.intp))
+        time = Fraction(index, 25)
+        record = FrameRecord(index, time, False, True, None, people, (), ())
+        still = (False,) * len(rows)
+        picture = Frame(index, time, frame.image)
+        found.append(FoundPeople(picture, record, people, tuple(rows), still, frozenset(rows)))
+    return found
+
+
+def measure(
+    frames: list[ClipFrame], found: list[FoundPeople], matter: Matter, reach: int
+) -> Iterator[tuple[float, float, float, float]]:
+    """Yield each person's relative errors, flicker and lag."""
+    steadier = MaskSteadier(reach)
+    steadied = [ready for people in found for ready in steadier.take(people)] + steadier.finish()
+    errors: dict[int, list[tuple[float, float, float]]] = defaultdict(list)
+    in_time: dict[int, TemporalAccumulator] = defaultdict(TemporalAccumulator)
+    for frame, people in zip(frames, steadied, strict=True):
+        alphas = matter.matte(frame.image, people.people)
+        for person, part in zip(people.track_ids, alphas, strict=True):
+            truth = frame.alphas[person] / np.float32(255)
+            alpha = np.zeros_like(truth)
+            h, w = part.alpha.shape
+            alpha[part.top : part.top + h, part.left : part.left + w] = part.alpha
+            wrong = alpha - truth
+            errors[person].append(
+                (float(np.abs(wrong).sum()), float((wrong**2).sum()), float(truth.sum()))
+            )
+            in_time[person].add(alpha, truth)
+    for person, rows in errors.items():
+        absolute, squared, area = np.sum(rows, 0)
+        temporal = in_time[person].result()
+        yield absolute / area, squared / area, temporal.dtssd, temporal.moving_edge
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="TOML of the training's data")
+    parser.add_argument("--clips", type=int, default=8)
+    parser.add_argument("--reach", type=int, nargs="+", default=[0, 2])
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    detector = CompactDetector()
+    matter = Matter(load_matting_network("lite"), color_noise=CODED)
+    results: dict[int, list[tuple[float, float, float, float]]] = defaultdict(list)
+    for frames in make_shots(arguments.data, arguments.clips):
+        found = find(frames, detector)
+        for reach in arguments.reach:
+            results[reach] += measure(frames, found, matter, reach)
+    print("| reach | people | error, % | squared, % | dtSSD, % | moving edges |")
+    print("|---|---|---|---|---|---|")
+    for reach, rows in results.items():
+        mean = np.nanmean(rows, 0)
+        shares = " | ".join(f"{100 * value:.2f}" for value in mean[:3])
+        print(f"| {reach} | {len(rows)} | {shares} | {mean[3]:.3f} |")
+
+
+def _coded(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    noisy = (image + rng.normal(0, 2, image.shape)).clip(0, 255).astype(np.uint8)
+    _, data = cv2.imencode(".jpg", noisy[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
+    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+if __name__ == "__main__":
+    main()
