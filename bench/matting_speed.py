@@ -95,6 +95,8 @@ def measure(arguments: argparse.Namespace) -> Measurement:
         size = (height - height % 32, width - width % 32)
         tri_masks = build_tri_masks(guidance[:, : size[0], : size[1]])
         cut = pixels[None, :, : size[0], : size[1]].expand(count, -1, -1, -1)
+        if network.config.has_second_look:
+            tri_masks = network.look_first(cut, tri_masks, torch.zeros(count))
         decided = network.predict_coarse(cut, tri_masks).region.float().mean().item()
     return Measurement(min(walls[1:]), min(cpus[1:]), peak, decided)
 

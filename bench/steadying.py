@@ -133,7 +133,7 @@ def main() -> None:
 def _coded(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     noisy = (image + rng.normal(0, 2, image.shape)).clip(0, 255).astype(np.uint8)
     _, data = cv2.imencode(".jpg", noisy[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1].copy()
 
 
 if __name__ == "__main__":

@@ -113,9 +113,7 @@ class InstanceMattingNetwork(nn.Module):
             )
         return tri_mattes
 
-    def look_first(
-        self, image: Tensor, tri_masks: Tensor, groups: Tensor, run_trunk: RunTrunk | None = None
-    ) -> Tensor:
+    def look_first(self, image: Tensor, tri_masks: Tensor, groups: Tensor) -> Tensor:
         """Return tri-masks for a second look, made of what everybody's first look says of them.
 
         So each hears what the others found of themselves: the mutual guidance of Eq. 5 and 6 again,
@@ -126,9 +124,8 @@ class InstanceMattingNetwork(nn.Module):
             tri_masks: Guidance of the first look, `(N, 3, H, W)`, 0..1.
             groups: `(N,)` integers; samples of one picture share a number. Who is in a picture's
                 references alone, and no sample, stays there.
-            run_trunk: Another runtime's, of the same weights, in place of the branch's.
         """
-        targets = self.predict_targets(image, tri_masks, run_trunk).to(tri_masks.dtype)
+        targets = self.predict_targets(image, tri_masks).to(tri_masks.dtype)
         looked_at = tri_masks.clone()
         for group in torch.unique(groups):
             members = (groups == group).nonzero().flatten()
