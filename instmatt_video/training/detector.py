@@ -114,7 +114,7 @@ def train_detector(
         progress: Told of steps as they pass.
         licences: Train on photos of these COCO licence ids, and on no other pack.
         initialisation: NanoDet-m's weights instead of those that the data names.
-        steps: Length of every part instead of the schedule's.
+        steps: Length of every part that has steps, instead of the schedule's.
         start_from: A whole detector to go on from. Its decoder is not trained apart again, and a
             part whose schedule has no steps stays as it is.
         seed: Of every part instead of the schedule's.
@@ -127,10 +127,12 @@ def train_detector(
     data = read_config(data_path, DetectorData)
     if licences is not None:
         data = data.licensed(licences)
-    told = {"steps": steps, "seed": seed}
-    changes = {name: value for name, value in told.items() if value is not None}
-    loops = {part: replace(getattr(config, part), **changes) for part in PARTS}
-    config = replace(config, **loops)
+    config = replace(
+        config,
+        decoder=_as_told(config.decoder, steps, seed),
+        crops=_as_told(config.crops, steps, seed),
+        proposals=_as_told(config.proposals, steps, seed),
+    )
     material = _read(data, data_path, config.held_out_photos)
     if start_from is None:
         torch.manual_seed(config.decoder.seed)  # what the initialisation lacks is chance
@@ -186,6 +188,13 @@ def train_detector(
     if proposals.is_file() and crops.is_file():
         join_detector_parts(proposals, crops, out_dir / "person_detector.safetensors")
     return figures
+
+
+def _as_told(loop: LoopConfig, steps: int | None, seed: int | None) -> LoopConfig:
+    """Return a part's schedule with another length, if it has one, and seed."""
+    if steps is not None and loop.steps:
+        loop = replace(loop, steps=steps)
+    return loop if seed is None else replace(loop, seed=seed)
 
 
 def _read(data: DetectorData, data_path: Path, num_held_out: int) -> _Material:

@@ -239,7 +239,8 @@ def test_whole_training_gives_weights_that_the_detector_runs(config, tmp_path):
     assert found.masks.shape[1:] == (64, 64)
 
 
-def test_a_detector_is_trained_on_in_the_parts_that_have_steps(config, tmp_path):
+@pytest.mark.parametrize("steps", [None, 1])
+def test_a_detector_is_trained_on_in_the_parts_that_have_steps(steps, config, tmp_path):
     text = config.read_text()
     for part in ("decoder", "proposals"):
         text = text.replace(f"[{part}]\nsteps = 2", f"[{part}]\nsteps = 0")
@@ -252,7 +253,7 @@ def test_a_detector_is_trained_on_in_the_parts_that_have_steps(config, tmp_path)
     whole = tmp_path / "start.safetensors"
     join_detector_parts(tmp_path / "proposals.safetensors", tmp_path / "crops.safetensors", whole)
     out = tmp_path / "out"
-    figures = train_detector(config, tmp_path / "data.toml", out, start_from=whole)
+    figures = train_detector(config, tmp_path / "data.toml", out, steps=steps, start_from=whole)
     assert set(figures) == {"mask_iou"}
     before = load_person_detector(whole).state_dict()
     after = load_person_detector(out / "person_detector.safetensors").state_dict()
