@@ -82,6 +82,16 @@ class Cluster:
             min(frame_height, self.source.top + int(np.ceil(crop.bottom / y))),
         )
 
+    def map_to_crop(self, area: Rectangle, crop: Rectangle) -> npt.NDArray[np.float64]:
+        """Return the affine map from pixels of a part of the frame to those of a crop, `(2, 3)`."""
+        x, y = self.scale
+        return np.array(
+            [
+                [x, 0, (area.left - self.source.left + 0.5) * x - 0.5 - crop.left],
+                [0, y, (area.top - self.source.top + 0.5) * y - 0.5 - crop.top],
+            ]
+        )
+
 
 def plan_clusters(
     boxes: npt.NDArray[np.floating],

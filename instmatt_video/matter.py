@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -26,11 +25,11 @@ from instmatt_video.models.matting_network import (
 from instmatt_video.models.tri_mask import build_tri_masks
 
 from .alpha_frame import FAINTEST_ALPHA, AlphaFrame, trim_alpha
+from .canvas import mask_on_canvas, resize_to_canvas
 from .claims import settle_claims, share_pixels
 from .config import MattingConfig
 from .crops import GRID_PX, Cluster, Rectangle, plan_clusters
 from .detection.detections import Detections
-from .detection.paste import resample_mask
 from .device import check_runtime, choose_device, choose_precision
 from .media.color_noise import FINE
 from .source_resolution import enlarge_to_source, solve_at_source
@@ -38,7 +37,6 @@ from .source_resolution import enlarge_to_source, solve_at_source
 logger = logging.getLogger(__name__)
 
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-Pixel = TypeVar("Pixel", bound=np.generic)
 FloatImage = npt.NDArray[np.float32]
 Look = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 """Images and tri-masks of a batch in; what the network says of it out, sample by sample."""
@@ -145,10 +143,7 @@ class Matter:
         clusters = plan_clusters(people.boxes, width, height, self.matte_size, self.context)
         for cluster in clusters:
             masks = np.stack(
-                [
-                    _mask_on_canvas(people.boxes[i], people.masks[i], cluster)
-                    for i in cluster.members
-                ]
+                [mask_on_canvas(people.boxes[i], people.masks[i], cluster) for i in cluster.members]
             )
             alphas = self._matte_cluster(image, cluster, masks)
             for member, alpha in zip(cluster.members, alphas, strict=True):
@@ -176,10 +171,7 @@ class Matter:
         boxes = np.array([_box_of(mask) for mask in soft], np.float32).reshape(-1, 4)
         for cluster in plan_clusters(boxes, width, height, self.matte_size, self.context):
             on_canvas = np.stack(
-                [
-                    _resize_to_canvas(soft[i][cluster.source.slices], cluster)
-                    for i in cluster.members
-                ]
+                [resize_to_canvas(soft[i][cluster.source.slices], cluster) for i in cluster.members]
             )
             frames = self._matte_cluster(image, cluster, on_canvas)
             for member, frame in zip(cluster.members, frames, strict=True):
@@ -188,7 +180,7 @@ class Matter:
         return alphas
 
     def _matte_cluster(self, image: Image, cluster: Cluster, masks: FloatImage) -> list[AlphaFrame]:
-        canvas = _resize_to_canvas(_as_float(image[cluster.source.slices]), cluster)
+        canvas = resize_to_canvas(_as_float(image[cluster.source.slices]), cluster)
         masks = settle_claims(masks)
         mattes = self._run_network(canvas, masks, cluster)
         mattes *= _near_masks(mattes, masks)
@@ -197,7 +189,7 @@ class Matter:
         for k, crop in enumerate(cluster.crops):
             area = cluster.in_frame(crop, width, height)
             part = _as_float(image[area.slices])
-            to_matte = _map_to_crop(area, cluster, crop)
+            to_matte = cluster.map_to_crop(area, crop)
             matte = np.ascontiguousarray(mattes[k][crop.slices])
             guide = np.ascontiguousarray(canvas[crop.slices])
             if self.has_solved_edges:
@@ -349,30 +341,6 @@ def _to_chw(image: FloatImage) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
 
 
-def _resize_to_canvas(part: FloatImage, cluster: Cluster) -> FloatImage:
-    """Return the cluster's part of the frame at the canvas's size."""
-    size = (cluster.width, cluster.height)
-    if part.shape[1::-1] == size:
-        return np.ascontiguousarray(part)
-    interpolation = cv2.INTER_AREA if cluster.scale[0] < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(part, size, interpolation=interpolation), np.float32)
-
-
-def _mask_on_canvas(box: FloatImage, mask: FloatImage, cluster: Cluster) -> FloatImage:
-    """Return a box-local mask on the canvas, `(height, width)`, 0..1."""
-    left, top, right, bottom = (float(v) for v in box)
-    rows = (cluster.rows_in_frame() - top) / (bottom - top)
-    columns = (cluster.columns_in_frame() - left) / (right - left)
-    canvas = np.zeros((cluster.height, cluster.width), np.float32)
-    inside_rows = np.flatnonzero((rows > 0) & (rows < 1))
-    inside_columns = np.flatnonzero((columns > 0) & (columns < 1))
-    if len(inside_rows) and len(inside_columns):
-        canvas[np.ix_(inside_rows, inside_columns)] = resample_mask(
-            mask, rows[inside_rows], columns[inside_columns]
-        )
-    return canvas
-
-
 def _box_of(mask: FloatImage) -> tuple[float, float, float, float]:
     rows, columns = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
     if not len(rows):
@@ -389,14 +357,3 @@ def _near_masks(mattes: FloatImage, masks: FloatImage) -> npt.NDArray[np.bool_]:
         touching = np.unique(labels[(masks[k] > 0.5) & (mattes[k] > 0.5)])
         kept[k] = np.isin(labels, touching[touching > 0])
     return kept
-
-
-def _map_to_crop(area: Rectangle, cluster: Cluster, crop: Rectangle) -> npt.NDArray[np.float64]:
-    """Return the affine map from the pixels of a part of the frame to those of a crop, `(2, 3)`."""
-    x, y = cluster.scale
-    return np.array(
-        [
-            [x, 0, (area.left - cluster.source.left + 0.5) * x - 0.5 - crop.left],
-            [0, y, (area.top - cluster.source.top + 0.5) * y - 0.5 - crop.top],
-        ]
-    )
