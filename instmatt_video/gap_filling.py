@@ -20,7 +20,7 @@ from instmatt_video.trackers import describe_people
 from .alpha_store import AlphaStore, FrameRecord
 from .identities import Cast
 from .late_matting import add_person
-from .mask_carrying import CarriedMask, carry_mask, mask_on_box
+from .mask_carrying import CarriedMask, carry_mask, enclosing_box, mask_on_box
 from .matter import Matter
 from .media.frame import Frame, as_eight_bit
 from .media.source import FrameSource
@@ -156,7 +156,7 @@ def _carried(
 
 def _blended(a: CarriedMask, b: CarriedMask, share: float) -> CarriedMask:
     """Return the mask between two, `share` of it the second's."""
-    box = np.concatenate([np.minimum(a.box[:2], b.box[:2]), np.maximum(a.box[2:], b.box[2:])])
+    box = enclosing_box(a.box, b.box)
     cells = a.mask.shape[0]
     first, second = (mask_on_box(m.mask, m.box, box, cells, cells) for m in (a, b))
     return CarriedMask(box, np.float32(1 - share) * first + np.float32(share) * second)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -22,6 +23,9 @@ CANVAS_PX = 160
 """Longest side of the pictures between which the flow is measured."""
 MARGIN = 0.2
 """What is seen around a box, as a share of its sides: how far a limb may leave it in a step."""
+ALIKE_LEVELS = 8.0
+"""Grey levels, of 255, by which a view may differ from what the motion explains for a likeness of
+1/e."""
 _LEAST = 0.5
 """Where a mask is below, there is nobody: the new box ends there."""
 
@@ -46,8 +50,16 @@ class PersonMotion:
     """What was seen in the old one, `(4,)`."""
     grid: tuple[FloatImage, FloatImage]
     """Columns and rows of the old view from which each cell of the new one came, `(h, w)` each."""
-    difference: FloatImage
-    """What the motion does not explain: levels of grey, 0..255, `(h, w)`."""
+    views: tuple[EightBit, EightBit]
+    """The old and the new one, grey, `(h, w)` each."""
+
+    @cached_property
+    def likeness(self) -> FloatImage:
+        """How well the motion explains the new view, `(h, w)`, 0..1."""
+        old, new = self.views
+        explained = cv2.remap(old, *self.grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        difference = cv2.absdiff(new, explained).astype(np.float32)
+        return np.asarray(np.exp(-((cv2.blur(difference, (5, 5)) / ALIKE_LEVELS) ** 2)))
 
     def move(self, mask: FloatImage, box: Box) -> FloatImage:
         """Return a mask that lies on `box` in the old picture as it lies on `end` in the new one.
@@ -120,8 +132,7 @@ def follow_person(
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(new, old, None)
     x, y = np.meshgrid(np.arange(columns), np.arange(rows))
     grid = (x + flow[..., 0]).astype(np.float32), (y + flow[..., 1]).astype(np.float32)
-    explained = cv2.remap(old, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return PersonMotion(end, start, grid, cv2.absdiff(new, explained).astype(np.float32))
+    return PersonMotion(end, start, grid, (old, new))
 
 
 def box_of_mask(mask: FloatImage, frame: Box) -> Box | None:
@@ -138,6 +149,16 @@ def box_of_mask(mask: FloatImage, frame: Box) -> Box | None:
         ]
     )
     return np.asarray((frame[:2] + corners * (frame[2:] - frame[:2])).reshape(4))
+
+
+def step_of_centre(change: Box) -> Box:
+    """Return a box's change, `(4,)`, without its change of size: that may be but a raised arm."""
+    return np.tile(0.5 * (change[:2] + change[2:]), 2)
+
+
+def enclosing_box(a: Box, b: Box) -> Box:
+    """Return the smallest box `(4,)` around two."""
+    return np.concatenate([np.minimum(a[:2], b[:2]), np.maximum(a[2:], b[2:])])
 
 
 def surroundings(box: Box) -> Box:

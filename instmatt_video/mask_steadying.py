@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -24,8 +23,10 @@ from .mask_carrying import (
     FloatImage,
     PersonMotion,
     box_of_mask,
+    enclosing_box,
     follow_person,
     mask_on_box,
+    step_of_centre,
     surroundings,
 )
 from .media.frame import as_eight_bit
@@ -33,8 +34,6 @@ from .people_finder import FoundPeople
 
 CELLS = 96
 """Along a side of the canvas on which masks meet: a detector's 64 over the box, and the margin."""
-ALIKE_LEVELS = 8.0
-"""Difference of grey levels, of 255, at which a carried mask counts 1/e of a frame's own."""
 
 
 @dataclass
@@ -70,13 +69,9 @@ class MaskSteadier:
         """Return one for a detector's masks; exact ones stay as they are."""
         return cls(0 if detector.has_exact_masks else reach)
 
-    def recall(self, found: FoundPeople) -> None:
-        """Take a frame that was given out in an earlier run."""
-        self._remember(found)
-
     def take(self, found: FoundPeople) -> list[FoundPeople]:
         """Take the next frame; return those that no later frame can change any more."""
-        self._remember(found)
+        self.recall(found)
         self._waiting.append(found)
         return [self._give_out()] if len(self._waiting) > self.reach else []
 
@@ -84,7 +79,8 @@ class MaskSteadier:
         """Return the frames that still wait, after the last one."""
         return [self._give_out() for _ in range(len(self._waiting))]
 
-    def _remember(self, found: FoundPeople) -> None:
+    def recall(self, found: FoundPeople) -> None:
+        """Take a frame that is not to be given out: it was, in an earlier run."""
         if not self.reach:
             return
         rows = zip(found.people.boxes.astype(np.float64), found.people.masks, strict=True)
@@ -128,9 +124,7 @@ class MaskSteadier:
         if found is None:
             return own
         found = found.clip(0, [*size, *size])
-        box = np.concatenate(
-            [np.minimum(own.box[:2], found[:2]), np.maximum(own.box[2:], found[2:])]
-        )
+        box = enclosing_box(own.box, found)
         # The change alone goes through the canvas: the mask's own detail stays.
         cells = own.mask.shape[0]
         change = mask_on_box(mean - mine, canvas, box, cells, cells)
@@ -162,9 +156,7 @@ class MaskSteadier:
 def _motion(
     before: EightBit, now: EightBit, person: CarriedMask, moved: CarriedMask
 ) -> PersonMotion:
-    step = moved.box - person.box
-    # A box changes its size with a raised arm: its centre's way is one guess, none the other.
-    steps = (np.zeros(4), np.tile((step[:2] + step[2:]) / 2, 2))
+    steps = (np.zeros(4), step_of_centre(moved.box - person.box))
     return follow_person(before, now, person.box, person.mask, steps)
 
 
@@ -175,8 +167,8 @@ def _carried(
     mask, likeness, frame = person.mask, None, person.box
     for motion in motions:
         mask = motion.move(mask, frame)
-        alike = np.exp(-((cv2.blur(motion.difference, (5, 5)) / ALIKE_LEVELS) ** 2))
-        likeness = alike if likeness is None else alike * motion.move(likeness, frame)
+        so_far = 1 if likeness is None else motion.move(likeness, frame)
+        likeness = motion.likeness * so_far
         frame = motion.end
     assert likeness is not None
     return mask, likeness, frame

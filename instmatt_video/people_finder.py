@@ -23,7 +23,7 @@ from instmatt_video.trackers import (
 from .alpha_store import FrameRecord, TrackedBox
 from .detection.detections import Detections
 from .detection.detector import Detector
-from .mask_carrying import CarriedMask, carry_mask
+from .mask_carrying import CarriedMask, carry_mask, step_of_centre
 from .media.frame import Frame, as_eight_bit
 
 WARM_UP_FRAMES = 24
@@ -85,8 +85,7 @@ class _Carried:
 
     def step_to(self, box: npt.NDArray[np.float64], index: int) -> npt.NDArray[np.float64]:
         """Return the step that leads from the last detection to a new one."""
-        moved = (box - self.box) / (index - self.index)
-        return np.tile(0.5 * (moved[:2] + moved[2:]), 2)
+        return step_of_centre((box - self.box) / (index - self.index))
 
 
 class PeopleFinder:
