@@ -12,6 +12,12 @@ import numpy.typing as npt
 SMALL_WIDTH = 96
 # Blur of the structure image in small pixels: texture and compression noise are no structure.
 STRUCTURE_BLUR = 1.5
+# Blur of what counts as the light in small pixels, and the share by which every part's reflectance
+# must vary to be worth comparing: less is noise.
+LIGHT_BLUR = 6.0
+MIN_VARIATION = 0.03
+# Added to grey, so that noise in the dark is no contrast.
+DARK = 8.0
 LIGHTNESS_BINS, COLOR_BINS = 8, 12
 # Chroma within this much of neutral in Lab (8-bit scale) is told apart.
 COLOR_RANGE = 64
@@ -20,8 +26,8 @@ COLOR_RANGE = 64
 MIN_DETAIL = 6.0
 MAX_CLIPPED_SHARE = 0.65
 # Measured on steady, moving and brightened footage: structure stays below 0.2 through flashes and
-# below 0.1 from frame to frame through fast movement, while unrelated scenes differ by 0.25 and
-# more.
+# lamps, and below 0.1 from frame to frame through fast movement, while unrelated scenes differ by
+# 0.25 and more.
 MIN_STRUCTURE = 0.2
 MIN_COLOR = 0.15
 MIN_DIFFERENCE = 0.75
@@ -39,6 +45,8 @@ class _View:
 
     structure: npt.NDArray[np.float32]
     """Blurred grey, `(h, w)`."""
+    reflectance: npt.NDArray[np.float32]
+    """Blurred grey without the light that falls on it, `(h, w)`."""
     histogram: npt.NDArray[np.float32]
     """Roots of the shares of lightness and colour, at unit length."""
 
@@ -47,10 +55,14 @@ class CutDetector:
     """Tells, frame by frame, whether a new shot begins.
 
     Two differences are taken to the last frame that showed a scene. Structure: 1 - correlation of
-    blurred grey after the best shift, so neither brightness nor a pan counts. Colour: 1 -
-    Bhattacharyya coefficient of the histograms of chroma and normalised lightness, so movement
-    hardly counts. A cut changes both; a flash changes colour only, fast movement structure only.
-    White and black frames are passed over.
+    blurred grey after the best shift, so neither brightness nor a pan counts; or that of its
+    reflectance where this is smaller, so neither does a lamp. Colour: 1 - Bhattacharyya coefficient
+    of the histograms of chroma and normalised lightness, so movement hardly counts. A cut changes
+    both; a flash changes colour only, fast movement structure only. White and black frames are
+    passed over.
+
+    Source:
+        Land and McCann 1971 (Retinex): reflectance as the logarithm less its smooth part.
     """
 
     def __init__(self) -> None:
@@ -69,7 +81,10 @@ class CutDetector:
         last, self._last = self._last, view
         if last is None:
             return False
-        structure = structure_difference(last.structure, view.structure)
+        structure = min(
+            structure_difference(last.structure, view.structure),
+            structure_difference(last.reflectance, view.reflectance),
+        )
         color = 1.0 - float(last.histogram @ view.histogram)
         is_other_scene = (
             structure > MIN_STRUCTURE and color > MIN_COLOR and structure + color > MIN_DIFFERENCE
@@ -133,4 +148,13 @@ def _look_at(image: npt.NDArray[np.uint8]) -> _View | None:
     counts = cv2.GaussianBlur(counts.reshape(LIGHTNESS_BINS, -1), (1, 3), 0)
     root = np.sqrt(counts.reshape(-1))
     structure = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), STRUCTURE_BLUR)
-    return _View(structure, root / max(float(np.linalg.norm(root)), 1e-9))
+    histogram = root / max(float(np.linalg.norm(root)), 1e-9)
+    return _View(structure, _reflectance(structure), histogram)
+
+
+def _reflectance(grey: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return local contrast, as strong in the shade as in the light."""
+    log = np.log(grey + DARK)
+    detail = log - cv2.GaussianBlur(log, (0, 0), LIGHT_BLUR)
+    strength = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), LIGHT_BLUR))
+    return np.asarray(detail / (strength + MIN_VARIATION), np.float32)

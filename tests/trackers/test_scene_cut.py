@@ -1,4 +1,4 @@
-"""Cuts are found; flashes, fades, pans and fast movement are none."""
+"""Cuts are found; flashes, lamps, fades, pans and fast movement are none."""
 
 import cv2
 import numpy as np
@@ -57,6 +57,18 @@ def test_a_flash_is_no_cut(gain, offset, length):
     a = frame(scene(3))
     flash = np.clip(a * gain + offset, 0, 255).astype(np.uint8)
     assert cuts([a] * 12 + [flash] * length + [a] * 12) == []
+
+
+@pytest.mark.parametrize("length", [1, 12])
+@pytest.mark.parametrize("place", [(0, 135), (240, 0), (470, 260)])
+def test_a_lamp_in_a_dark_room_is_no_cut(place, length):
+    tiles = np.random.default_rng(3).uniform(0, 255, (27, 48, 3))
+    room = cv2.resize(tiles, (480, 270), interpolation=cv2.INTER_CUBIC).clip(0, 255) * 0.4
+    rows, columns = np.mgrid[:270, :480]
+    distance = np.hypot(columns - place[0], rows - place[1]) / 120
+    light = 1 + 5 * np.exp(-(distance[..., None] ** 2) / 2) * [1.0, 0.9, 0.7]
+    dark, lit = (image.clip(0, 255).astype(np.uint8) for image in (room, room * light))
+    assert cuts([dark] * 12 + [lit] * length + [dark] * 12) == []
 
 
 def test_a_fade_through_black_is_one_cut():
