@@ -30,7 +30,7 @@ def make_console() -> Console:
 
 
 def set_up_logging(console: Console, is_verbose: bool, is_quiet: bool) -> None:
-    """Send the program's log to the console: warnings always, notes unless quiet."""
+    """Send the program's log to the console: notes and warnings unless quiet, errors always."""
     level = logging.DEBUG if is_verbose else logging.ERROR if is_quiet else logging.INFO
     handler: logging.Handler
     if console.is_terminal:

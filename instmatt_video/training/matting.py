@@ -24,6 +24,7 @@ from .matting_batch import MattingBatchMaker
 from .matting_task import MattingTask
 from .matting_validation import make_validation, read_split
 from .packs import ImagePack
+from .photo_windows import MIN_HEIGHT_PX
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +106,13 @@ def train_matting(
         loop.seed,
         detector,
     )
+    if len(batches.photos) < len(photos):
+        logger.warning(
+            "%d of %d photos are learned from: nobody in the others is %d px tall",
+            len(batches.photos),
+            len(photos),
+            MIN_HEIGHT_PX,
+        )
     held_out = [n for n in pack.names if n in kept_out]
     held_out_backgrounds = [n for n in backgrounds.names if n in kept_out]
     validation = (

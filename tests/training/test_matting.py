@@ -120,22 +120,28 @@ def test_weights_look_as_often_as_they_were_trained_to(folder: Path) -> None:
     assert not load_matting_weights(folder / "once" / "last.safetensors").config.has_second_look
 
 
-def test_photos_of_marked_people_are_trained_on(folder: Path) -> None:
+def test_photos_of_marked_people_are_trained_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     photos = folder / "photos"
-    write_rgb(photos / "images" / "a.jpg", place(3, height=160, width=200))
-    square = [20, 20, 120, 20, 120, 140, 20, 140]
-    document = {
-        "images": [{"id": 1, "file_name": "a.jpg", "width": 200, "height": 160, "subset": "train"}],
-        "annotations": [
-            {"image_id": 1, "iscrowd": 0, "bbox": [20, 20, 100, 120], "segmentation": [square]}
-        ],
-    }
+    images, annotations = [], []
+    for number, bottom in enumerate((140, 110)):  # the second is 90 px tall
+        name = f"{number}.jpg"
+        write_rgb(photos / "images" / name, place(3, height=160, width=200))
+        image = {"id": number, "file_name": name, "width": 200, "height": 160, "subset": "train"}
+        square = [20, 20, 120, 20, 120, bottom, 20, bottom]
+        person = {"image_id": number, "iscrowd": 0, "bbox": [20, 20, 100, bottom - 20]}
+        images.append(image)
+        annotations.append({**person, "segmentation": [square]})
+    document = {"images": images, "annotations": annotations}
     (photos / "instances_person.json").write_text(json.dumps(document))
     data, schedule = folder / "photos.toml", folder / "photos_alone.toml"
     data.write_text((folder / "data.toml").read_text() + 'instances = "photos"\n')
     schedule.write_text(SCHEDULE.replace("[batch]", "[batch]\nphoto_chance = 1.0"))
-    more = ("--steps", "4", "--data", str(data), "--config", str(schedule))
-    assert train(folder, 1, "photos-alone", *more) == 0
+    words = ["train", "matting", "--stage", "1", "--steps", "4", "--data", str(data)]
+    assert main([*words, "--config", str(schedule), "--out", str(folder / "photos-alone")]) == 0
+    said = capsys.readouterr().err
+    assert "1 of 2 photos are learned from: nobody in the others is 96 px tall" in said
     with (folder / "photos-alone" / "log.csv").open(newline="") as file:
         figures = {row[1]: float(row[2]) for row in csv.reader(file) if row[0] == "4"}
     assert figures["loss"] > 0
