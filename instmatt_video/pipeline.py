@@ -8,7 +8,6 @@ render    alpha store + source → verified streams, manifest, report
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict
@@ -19,10 +18,11 @@ from typing import Any
 from . import __version__
 from .alpha_store import FOLDER_NAME, AlphaStore
 from .analysis import analyse
+from .clip_folder import make_room, refuse_earlier, refuse_source_inside
 from .config import MatteConfig
 from .detection.detector import Detector
 from .entrances import fill_entrances
-from .errors import AlphaWriteError, OptionError
+from .errors import AlphaWriteError
 from .folder_lock import changing_alone, rendering_alone
 from .gap_filling import fill_gaps
 from .identities import cast_of
@@ -37,13 +37,13 @@ from .online import stream_online
 from .online_streams import OnlineStreams
 from .people_finder import PeopleFinder
 from .progress import Report, ignore
-from .publication import TRACKS_FILE, describe_run, publish, stitch_record, write_people
-from .render import PREVIEW_FILE, check_output
-from .report import FILE_NAME as REPORT_FILE
+from .publication import describe_run, publish, stitch_record, write_people
+from .render import check_output
 from .review.correction import Correction
 from .review.corrections import corrected_cast, output_after
 from .stages import StageClock
 from .stream_ledger import sha256_of
+from .tracks_file import FILE_NAME as TRACKS_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +86,7 @@ def matte_video(
     check_format(config.output.format, quality=config.output.quality)
     with open_source(source, frame_rate=config.frame_rate) as clip, ExitStack() as held:
         folder = Path(out_dir) / clip.info.name
+        refuse_source_inside(folder, source)
         refuse_earlier(folder, config)
         check_output(config.output, clip.info)
         provide = provide_networks or partial(load_networks, detector=detector, matter=matter)
@@ -170,41 +171,6 @@ def matte_video(
 def _earlier_corrections(folder: Path) -> tuple[Correction, ...]:
     """Return what people have corrected since an earlier run, which goes on."""
     return load_manifest(folder).corrections if (folder / MANIFEST_FILE).is_file() else ()
-
-
-def refuse_earlier(folder: Path, config: MatteConfig) -> None:
-    """Raise where an earlier output of the clip is neither to be gone on with nor replaced."""
-    is_wanted = config.run.is_resumed or config.run.is_overwriting
-    if not is_wanted and folder.is_dir() and any(folder.iterdir()):
-        going_on = "" if config.run.is_online else "--resume goes on with it, "
-        raise OptionError(f"{folder} is there already: {going_on}--overwrite replaces it")
-
-
-def make_room(folder: Path, config: MatteConfig) -> None:
-    """Remove an earlier output that is to be replaced; make the folder.
-
-    Called when nothing else can refuse the run: an earlier output is not lost to a typing error.
-    """
-    try:
-        if config.run.is_overwriting and folder.is_dir():
-            _remove_earlier(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AlphaWriteError(f"{folder} cannot be written: {error.strerror}") from error
-
-
-def _remove_earlier(folder: Path) -> None:
-    """Remove what an earlier run made, and nothing that somebody else put there."""
-    ours = [folder / name for name in (TRACKS_FILE, REPORT_FILE, PREVIEW_FILE)]
-    if (folder / MANIFEST_FILE).is_file():
-        ours += [folder / track.file for track in load_manifest(folder).tracks if track.file]
-    ours += [*folder.glob(".*.partial"), *folder.glob("person_*"), *folder.glob("rest*")]
-    ours += [folder / FOLDER_NAME, folder / MANIFEST_FILE]
-    for path in ours:
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.exists() and folder in path.parents:
-            path.unlink()
 
 
 def fingerprint_of(

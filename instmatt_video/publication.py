@@ -26,13 +26,12 @@ from .review.correction import Correction
 from .settings import plain_settings
 from .stages import StageClock
 from .stream_writers import StreamPlan
+from .tracks_file import FILE_NAME as TRACKS_FILE
 from .tracks_file import write_tracks
 from .whole_file import write_whole
 
 if TYPE_CHECKING:
     from .networks import Networks
-
-TRACKS_FILE = "tracks.txt"
 
 
 def write_people(

@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from .alpha_store import FOLDER_NAME as STORE_FOLDER
 from .alpha_store import AlphaStore, FrameRecord
 from .config import OutputConfig
 from .errors import AlphaWriteError, OptionError
 from .foreground import require_pymatting
 from .identities import Cast, Identity
+from .manifest import FILE_NAME as MANIFEST_FILE
 from .media.alpha_stream import AlphaStream
 from .media.file_name import render_filename, render_filenames
 from .media.formats import check_format, open_alpha_stream
@@ -26,9 +28,11 @@ from .media.source import FrameSource
 from .media.timecode import shift_timecode
 from .preview import thumbnail
 from .progress import Progress, Report
+from .report import FILE_NAME as REPORT_FILE
 from .stages import Cancelled, StageClock, run_stages
 from .stream_ledger import StreamLedger
 from .stream_writers import FrameAlphas, PreviewWriter, StreamPlan, StreamWriter, Worker
+from .tracks_file import FILE_NAME as TRACKS_FILE
 
 REST = "rest"
 """Name of the stream of everybody who has none of their own."""
@@ -56,7 +60,8 @@ def check_output(config: OutputConfig, info: ClipInfo) -> None:
         OptionError: Format, quality, file name template or method of colour cannot be.
     """
     spec = check_format(config.format, info, quality=config.quality)
-    render_filename(config.filename, clip=info.name, track=1, name=REST, ext=spec.extension)
+    file = render_filename(config.filename, clip=info.name, track=1, name=REST, ext=spec.extension)
+    _refuse_taken_names([file], config)
     if config.foreground == "pymatting" and spec.has_color:
         require_pymatting()
 
@@ -89,7 +94,7 @@ def plan_streams(
         tracklets = cast.rest(i.track_id for i in chosen)
         file = f"{REST}{spec.extension}"
         plans.append(StreamPlan(0, REST, tracklets, file, 0, frame_count - 1))
-    _refuse_taken_names(plans, config)
+    _refuse_taken_names([plan.file for plan in plans], config)
     return plans
 
 
@@ -207,15 +212,17 @@ def _plan(identity: Identity, file: str, frame_count: int, is_trimmed: bool) -> 
     return StreamPlan(identity.track_id, identity.name, identity.tracklet_ids, file, first, last)
 
 
-def _refuse_taken_names(plans: Sequence[StreamPlan], config: OutputConfig) -> None:
-    taken = {PREVIEW_FILE} if config.has_preview else set()
-    for plan in plans:
-        if plan.file.lower() in taken:
+def _refuse_taken_names(files: Sequence[str], config: OutputConfig) -> None:
+    taken = {MANIFEST_FILE, REPORT_FILE, TRACKS_FILE}
+    taken |= {PREVIEW_FILE} if config.has_preview else set()
+    for file in files:
+        name = file.lower()
+        if name in taken or name.split("/")[0] == STORE_FOLDER:
             raise OptionError(
-                f"file name template {config.filename!r} gives {plan.file}, "
+                f"file name template {config.filename!r} gives {file}, "
                 "which another output of the clip is called"
             )
-        taken.add(plan.file.lower())
+        taken.add(name)
 
 
 def _key_of(plan: StreamPlan, cast: Cast, config: OutputConfig) -> str:

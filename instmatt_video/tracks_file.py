@@ -10,6 +10,8 @@ from .alpha_store import FrameRecord, TrackedBox
 from .errors import AlphaWriteError
 from .identities import Cast
 
+FILE_NAME = "tracks.txt"
+
 
 class TracksFile:
     """A file that grows line by line and bears its name only when it is whole.

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..alpha_store import FOLDER_NAME
+from ..clip_folder import make_room, refuse_source_inside
 from ..media.source import open_source
 from ..networks import NetworkProvider
-from ..pipeline import make_room
 from ..progress import Progress, Report
 from ..stream_ledger import sha256_of
 from .clip_work import keep_log_quiet, matte_clip, now_and_then, take_threads
@@ -74,6 +74,7 @@ def plan_clip(job: ClipJob, segment_frames: int, threads: int, post: Report) -> 
             manifest = finished_manifest(job)
             if manifest is not None:
                 return Outcome.of_manifest("skipped", manifest)
+        refuse_source_inside(job.folder, job.clip)
         origin = sha256_of(Path(job.clip)) or job.clip
         whole = ClipPlan(job, (), origin)
         if not segment_frames or config.run.is_online:

@@ -11,11 +11,11 @@ from typing import Any
 from ..errors import VideoOpenError
 from ..manifest import Manifest, load_manifest
 from ..media.formats import FORMATS
-from ..publication import TRACKS_FILE
 from ..render import PREVIEW_FILE, REST
 from ..report import FILE_NAME as REPORT_FILE
 from ..settings import plain_settings
 from ..stream_ledger import sha256_of
+from ..tracks_file import FILE_NAME as TRACKS_FILE
 from .job import ClipJob
 
 _NO_INFLUENCE = ("is_resumed", "is_overwriting", "is_cleaned", "chunk_frames")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..clip_folder import make_room, refuse_earlier, refuse_source_inside
 from ..config import MatteConfig
 from ..manifest import Manifest
 from ..media.frame import ClipInfo, Frame
@@ -16,10 +17,10 @@ from ..media.source import FrameSource
 from ..networks import Networks
 from ..online_streams import OnlineStreams
 from ..people_finder import FoundPeople
-from ..pipeline import make_room, refuse_earlier
-from ..publication import TRACKS_FILE, describe_run, publish
+from ..publication import describe_run, publish
 from ..render import check_output
 from ..stages import StageClock
+from ..tracks_file import FILE_NAME as TRACKS_FILE
 
 
 class Recording:
@@ -33,7 +34,7 @@ class Recording:
         networks: What is computed with, for the manifest.
 
     Raises:
-        OptionError: An earlier recording is there, or the format cannot be.
+        OptionError: An earlier recording or the source is there, or the format cannot be.
         AlphaWriteError: The folder cannot be written.
     """
 
@@ -41,6 +42,7 @@ class Recording:
         self, out_dir: Path, info: ClipInfo, spec: str, config: MatteConfig, networks: Networks
     ) -> None:
         self.folder = out_dir / info.name
+        refuse_source_inside(self.folder, spec)
         refuse_earlier(self.folder, config)
         check_output(config.output, info)
         make_room(self.folder, config)

@@ -135,7 +135,7 @@ def clip_name(spec: str | Path) -> str:
     """
     path = Path(spec)
     if path.is_dir():
-        return path.name or path.resolve().name
+        return path.resolve().name if path.name in ("", "..") else path.name
     if path.exists():
         return path.stem
     stem = re.sub(r"%0?\d*d|[*?]|\[[^]]*\]", "", path.stem).strip("._- ")

@@ -1,0 +1,80 @@
+"""A clip's output folder: what may lie there before a run, and what of it is this program's own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from .alpha_store import FOLDER_NAME, AlphaStore
+from .config import MatteConfig
+from .errors import AlphaWriteError, OptionError
+from .manifest import FILE_NAME as MANIFEST_FILE
+from .manifest import load_manifest
+from .media.folder_stream import holds_only_pictures
+from .media.formats import FORMATS
+from .media.source import is_stream
+from .render import PREVIEW_FILE, stream_ledger
+from .report import FILE_NAME as REPORT_FILE
+from .tracks_file import FILE_NAME as TRACKS_FILE
+
+_STREAM_NAME = re.compile(r"person_\d+|rest")
+"""Of streams whose run was broken off before anything told of them."""
+_EXTENSIONS = {spec.extension for spec in FORMATS.values()}
+
+
+def refuse_source_inside(folder: Path, source: str | Path) -> None:
+    """Raise where a clip would be written over itself.
+
+    Args:
+        folder: The clip's output folder.
+        source: A video file, a folder of frames, a pattern, or a stream.
+    """
+    if is_stream(str(source)):
+        return
+    path = Path(source)
+    home = path if path.is_dir() else path.parent
+    if home.resolve().is_relative_to(folder.resolve()):
+        raise OptionError(f"{folder} holds the clip itself: give another --out-dir")
+
+
+def refuse_earlier(folder: Path, config: MatteConfig) -> None:
+    """Raise where an earlier output of the clip is neither to be gone on with nor replaced."""
+    is_wanted = config.run.is_resumed or config.run.is_overwriting
+    if not is_wanted and folder.is_dir() and any(folder.iterdir()):
+        going_on = "" if config.run.is_online else "--resume goes on with it, "
+        raise OptionError(f"{folder} is there already: {going_on}--overwrite replaces it")
+
+
+def make_room(folder: Path, config: MatteConfig) -> None:
+    """Remove an earlier output that is to be replaced; make the folder.
+
+    Called when nothing else can refuse the run: an earlier output is not lost to a typing error.
+    """
+    try:
+        if config.run.is_overwriting and folder.is_dir():
+            _remove_earlier(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AlphaWriteError(f"{folder} cannot be written: {error.strerror}") from error
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Remove what an earlier run made, and nothing that somebody else put there."""
+    store = folder / FOLDER_NAME
+    if store.is_dir():
+        stream_ledger(AlphaStore(store, {})).prune(())
+    streams = [path for path in folder.iterdir() if _STREAM_NAME.fullmatch(path.stem)]
+    if (folder / MANIFEST_FILE).is_file():
+        streams += [folder / track.file for track in load_manifest(folder).tracks if track.file]
+    for path in streams:
+        if path.is_dir() and not path.is_symlink() and holds_only_pictures(path):
+            shutil.rmtree(path)
+        elif path.is_file() and path.suffix in _EXTENSIONS and folder in path.parents:
+            path.unlink()
+    names = (TRACKS_FILE, REPORT_FILE, PREVIEW_FILE, MANIFEST_FILE)
+    for path in [*folder.glob(".*.partial"), store, *(folder / name for name in names)]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

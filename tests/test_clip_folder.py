@@ -1,0 +1,111 @@
+"""What lies in a clip's folder already: ours is replaced, everything else is left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import pytest
+
+from instmatt_video import MatteConfig, matte_video
+from instmatt_video.config import OutputConfig, RunConfig
+from instmatt_video.errors import OptionError
+from instmatt_video.manifest import Manifest
+from tests.synthetic_clip import BoxMatter, ColorDetector, picture, write_clip
+
+LIGHT = MatteConfig(output=OutputConfig(format="matte-ffv1", has_preview=False))
+AGAIN = replace(LIGHT, run=RunConfig(is_overwriting=True))
+
+
+def run(clip: str | Path, out: Path, config: MatteConfig = LIGHT) -> Manifest:
+    return matte_video(clip, out, config, detector=ColorDetector(), matter=BoxMatter())
+
+
+def write_frames(folder: Path, name: str = "f.%04d.png", count: int = 8) -> Path:
+    folder.mkdir(parents=True)
+    for index in range(count):
+        assert cv2.imwrite(str(folder / (name % index)), picture(index)[..., ::-1])
+    return folder
+
+
+@pytest.mark.parametrize("has_manifest", [True, False], ids=["finished", "broken off"])
+def test_overwriting_removes_our_streams_and_nothing_else(
+    has_manifest: bool, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 8)
+    run(clip, tmp_path / "out")
+    folder = tmp_path / "out" / "walk"
+    if not has_manifest:
+        (folder / "manifest.json").unlink()
+    ours = {path.name for path in folder.iterdir()}
+    (folder / "person_07.mov").write_text("of a run that was broken off")
+    (folder / "person_08").mkdir()
+    (folder / "person_08" / "000001.png").touch()
+    foreign = ["person_01_retouched.mov", "person_02_comp/shot.nk", "restored/a", "person_03.txt"]
+    foreign += ["person_09/person_09.nk"]
+    for name in foreign:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("mine")
+    run(clip, tmp_path / "out", AGAIN)
+    assert all((folder / name).read_text() == "mine" for name in foreign)
+    left = {path.name for path in folder.iterdir()} - {name.split("/")[0] for name in foreign}
+    assert left == ours | {"manifest.json"}
+
+
+def test_streams_of_a_template_are_replaced_too(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 8)
+    output = replace(LIGHT.output, filename="mattes/{name}_v1.{ext}")
+    run(clip, tmp_path, replace(LIGHT, output=output))
+    folder = tmp_path / "walk"
+    (folder / "manifest.json").unlink()  # broken off: the store's ledger knows what was written
+    run(clip, tmp_path, AGAIN)
+    assert not list((folder / "mattes").iterdir())
+    assert (folder / "person_01.mkv").is_file()
+
+
+@pytest.mark.parametrize("config", [LIGHT, AGAIN], ids=["first", "overwrite"])
+@pytest.mark.parametrize("kind", ["folder", "pattern", "video"])
+def test_a_clip_is_never_written_over_itself(
+    kind: str, config: MatteConfig, tmp_path: Path
+) -> None:
+    home = tmp_path / "shots" / "person_00"
+    if kind == "video":
+        home.mkdir(parents=True)
+        source = str(write_clip(home / "person_00.mkv", 4))
+    else:
+        write_frames(home, "person_%02d.png", 4)
+        source = str(home / "person_%02d.png") if kind == "pattern" else str(home)
+    before = {path: path.read_bytes() for path in home.rglob("*")}
+    # A pattern is called after what stands still in it.
+    out = tmp_path if kind == "pattern" else tmp_path / "shots"
+    if kind == "pattern":
+        home.rename(tmp_path / "person")
+        home = tmp_path / "person"
+        source = str(home / "person_%02d.png")
+        before = {path: path.read_bytes() for path in home.rglob("*")}
+    with pytest.raises(OptionError, match="holds the clip itself: give another --out-dir"):
+        run(source, out, config)
+    assert {path: path.read_bytes() for path in home.rglob("*")} == before
+
+
+def test_a_folder_above_is_called_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = write_frames(tmp_path / "shot") / "mattes"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    run("..", Path("tracks"))
+    assert [path.name for path in here.iterdir()] == ["tracks"]
+    assert (here / "tracks" / "shot" / "person_01.mkv").is_file()
+
+
+@pytest.mark.parametrize(
+    "filename", ["alphas/{track}.{ext}", "Alphas/{track}.{ext}", "tracks.txt", "manifest.json"]
+)
+def test_streams_are_not_called_what_else_is_there(filename: str, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 2)
+    config = replace(LIGHT, output=replace(LIGHT.output, filename=filename))
+    with pytest.raises(OptionError, match="which another output of the clip is called"):
+        run(clip, tmp_path / "out", config)
+    assert not (tmp_path / "out").exists(), "refused before anything is done"
