@@ -5,6 +5,7 @@ Knows audio packets; decodes nothing.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -44,7 +45,7 @@ class AudioCopy:
         taken = []
         for stream in self._source.streams.audio:
             codec = stream.codec_context.codec.canonical_name
-            if codec not in container.supported_codecs:
+            if codec not in container.supported_codecs or not _takes(container.format.name, stream):
                 warnings.append(
                     f"sound left out: {codec} does not go into a {container.format.name} file"
                 )
@@ -92,3 +93,14 @@ class AudioCopy:
             # Damaged sound ends early; the picture does not fail for it.
             self._packets = iter(())
         return None
+
+
+def _takes(format_name: str, stream: AudioStream) -> bool:
+    """Say whether a container's header takes the sound: QuickTime lists Opus, and refuses it."""
+    try:
+        with av.open(io.BytesIO(), "w", format=format_name) as trial:
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True

@@ -97,11 +97,7 @@ class VideoFileSource(FrameSource):
             if index is None or index >= len(ticks):
                 continue
             if is_first and is_sought and index > start:
-                # The container's index led past the wanted frame: read from the beginning instead.
-                with open_container(self._path) as again:
-                    yield from self._decode(
-                        again, first_video_stream(again, self._path), start, is_sought=False
-                    )
+                yield from self._decode_from_beginning(start)
                 return
             is_first = False
             if index < next_index:
@@ -110,8 +106,17 @@ class VideoFileSource(FrameSource):
             next_index = index + 1
             if index >= start:
                 yield Frame(index, self._timetable.time_s(index), self._upright(picture))
+        if is_first and is_sought:
+            yield from self._decode_from_beginning(start)
+            return
         end = len(ticks) if self._timetable.is_exact else min(position, len(ticks))
         self._note_gap(next_index, end, start)
+
+    def _decode_from_beginning(self, start: int) -> Iterator[Frame]:
+        """Yield the frames from `start` on where the container's index led past it, or past all."""
+        with open_container(self._path) as container:
+            stream = first_video_stream(container, self._path)
+            yield from self._decode(container, stream, start, is_sought=False)
 
     def _pictures(
         self, container: InputContainer, stream: VideoStream

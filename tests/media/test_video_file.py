@@ -209,6 +209,22 @@ def test_a_file_cut_off_gives_what_is_left(make_video: Maker) -> None:
     assert any("truncated" in warning for warning in source.warnings)
 
 
+@pytest.mark.parametrize("name", ["clip.ts", "clip.m2ts", "clip.flv"])
+def test_containers_without_an_index_are_sought_to_the_last_frame(
+    make_video: Maker, name: str
+) -> None:
+    """Seeking there may lead past the last key frame, from where no picture comes at all."""
+    path = make_video(name, count=58, options={"g": "15", "threads": "1"})
+    whole = list(open_source(path))
+    assert [frame.index for frame in whole] == list(range(58))
+    for start in (1, 31, 44, 47, 50, 57):
+        source = open_source(path)
+        part = list(source.frames(start))
+        assert [frame.index for frame in part] == list(range(start, 58)), start
+        assert np.array_equal(part[-1].image, whole[-1].image)
+        assert source.warnings == [] and source.skipped_frames == 0
+
+
 def test_real_clips_are_counted_and_sought(shared_dir: Path) -> None:
     counts = {
         "dancers_studio.mp4": 96,

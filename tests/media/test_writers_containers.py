@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from instmatt_video.media import (
@@ -135,4 +136,19 @@ def test_sound_that_does_not_fit_is_left_out_with_a_warning(
     with open_alpha_stream("webm", path, INFO, audio_from=source) as stream:
         stream.write(Fraction(0), soft_layer())
     assert stream.warnings == ["sound left out: aac does not go into a webm file"]
+    assert not open_source(path).info.has_audio
+
+
+@pytest.mark.parametrize("codec", ["opus", "flac"])
+def test_sound_that_quicktime_lists_and_refuses_is_left_out(codec: str, tmp_path: Path) -> None:
+    source = tmp_path / "sound.mkv"
+    with av.open(source, "w") as container:
+        audio = container.add_stream({"opus": "libopus"}.get(codec, codec), rate=48000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.int16), "s16", "mono")
+        frame.sample_rate, frame.pts = 48000, 0
+        container.mux([*audio.encode(frame), *audio.encode(None)])
+    path = tmp_path / "person_01.mov"
+    with open_alpha_stream("prores4444", path, INFO, audio_from=source) as stream:
+        stream.write(Fraction(0), soft_layer())
+    assert stream.warnings == [f"sound left out: {codec} does not go into a mov file"]
     assert not open_source(path).info.has_audio
