@@ -50,7 +50,9 @@ def contests(inputs: CheckInputs) -> list[Contest]:
     detector = load_person_detector(resolve_weights("compact"))
     network = load_matting_network("lite")
     (picture,), (crop,) = inputs.pictures()[0], inputs.crops()[0]
-    proposals, crops = detector_parts(detector, inputs.pictures, inputs.crops)
+    mutual_crop, guidance = inputs.mutual_crops()[0]
+    parts = detector_parts(detector, inputs.pictures, inputs.crops, inputs.mutual_crops)
+    proposals, crops, mutual = parts
     matting = [tuple(tensor[:1] for tensor in case) for case in inputs.matting()]
     pictures = [torch.cat((normalise_image(image), masks), 1) for image, masks in matting]
     trunk = trunk_part(network, lambda: [(picture,) for picture in pictures])
@@ -67,6 +69,7 @@ def contests(inputs: CheckInputs) -> list[Contest]:
         Contest(proposals, detector.proposals, (picture,)),
         Contest(crops, detector.crops, (crop,)),
         Contest(crops, detector.crops, (crop.repeat(CROPS, 1, 1, 1),)),
+        Contest(mutual, mutual.module, (mutual_crop, guidance)),
         *(Contest(trunk, network.branch.run_trunk, (picture,)) for picture in pictures),
         *(Contest(branch, matte, case) for case in matting),
     ]

@@ -16,7 +16,7 @@ from instmatt_video.trackers.boxes import FloatArray, expand_boxes, pairwise_iou
 
 from .alpha_store import AlphaStore, FrameRecord
 from .identities import Cast, Identity
-from .late_matting import add_person, rows_of_people
+from .late_matting import LateMatting, rows_of_people
 from .mask_carrying import CarriedMask
 from .matter import Matter
 from .media.source import FrameSource
@@ -54,6 +54,7 @@ def fill_entrances(source: FrameSource, store: AlphaStore, cast: Cast, matter: M
         AlphaWriteError: The store cannot be written.
     """
     count = 0
+    late = LateMatting(cast, matter)
     for identity in cast.identities:
         steps = {step.record.index: step for step in find_entrance(store, cast, identity)}
         added: dict[int, FrameRecord] = {}
@@ -67,9 +68,7 @@ def fill_entrances(source: FrameSource, store: AlphaStore, cast: Cast, matter: M
                     found.boxes[step.row].astype(np.float64), found.masks[step.row]
                 )
                 score = float(found.scores[step.row])
-                added[frame.index] = add_person(
-                    frame, step.record, cast, step.tracklet, person, score, matter
-                )
+                added[frame.index] = late.add(frame, step.record, step.tracklet, person, score)
         if added:
             store.amend(added)
         count += len(added)

@@ -18,9 +18,10 @@ import numpy.typing as npt
 from instmatt_video.trackers import describe_people
 
 from .alpha_store import AlphaStore, FrameRecord
+from .detection.paste import mask_on_box
 from .identities import Cast
-from .late_matting import add_person
-from .mask_carrying import CarriedMask, carry_mask, enclosing_box, mask_on_box
+from .late_matting import LateMatting
+from .mask_carrying import CarriedMask, carry_mask, enclosing_box
 from .matter import Matter
 from .media.frame import Frame, as_eight_bit
 from .media.source import FrameSource
@@ -61,8 +62,9 @@ def fill_gaps(source: FrameSource, store: AlphaStore, cast: Cast, matter: Matter
         AlphaWriteError: The store cannot be written.
     """
     count = 0
+    late = LateMatting(cast, matter)
     for gap in find_gaps(cast):
-        fills = _fill(source, store, cast, gap, matter)
+        fills = _fill(source, store, gap, late)
         if fills:
             store.amend(fills)
         count += len(fills)
@@ -98,7 +100,7 @@ def find_gaps(cast: Cast, max_frames: int = MAX_GAP_FRAMES) -> list[Gap]:
 
 
 def _fill(
-    source: FrameSource, store: AlphaStore, cast: Cast, gap: Gap, matter: Matter
+    source: FrameSource, store: AlphaStore, gap: Gap, late: LateMatting
 ) -> dict[int, FrameRecord]:
     """Return the records of a gap's frames with the person in them."""
     records = {r.index: r for r in store.records_between(gap.before, gap.after)}
@@ -123,9 +125,8 @@ def _fill(
         (look,) = _looks(images[position], [person])
         if max(float(look @ side) for side in looks) < MIN_LIKENESS:
             continue
-        fills[frame.index] = add_person(
-            frame, records[frame.index], cast, gap.tracklet_after, person, gap.score, matter
-        )
+        record = records[frame.index]
+        fills[frame.index] = late.add(frame, record, gap.tracklet_after, person, gap.score)
     return fills
 
 

@@ -5,7 +5,7 @@ Knows records, the cast and the matter; does not know why somebody is added.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,42 +14,76 @@ import numpy.typing as npt
 from .alpha_frame import AlphaFrame
 from .alpha_store import FrameRecord, StoredAlpha, TrackedBox, pack_alpha
 from .detection.detections import Detections
+from .detection.paste import mask_on_box
 from .identities import Cast
-from .mask_carrying import CarriedMask, mask_on_box
+from .mask_carrying import CarriedMask
 from .matter import Matter
 from .media.frame import Frame
 
 
-def add_person(
-    frame: Frame,
-    record: FrameRecord,
-    cast: Cast,
-    tracklet: int,
-    person: CarriedMask,
-    score: float,
-    matter: Matter,
-) -> FrameRecord:
-    """Return a frame's record with one more person, as a mask that was moved there.
-
-    So it counts while its tracklet is detected later; whoever reads the store need not know more.
+class LateMatting:
+    """Adds people to stored frames, each beside those who count there and whom it added before.
 
     Args:
-        frame: The picture.
-        record: What is stored of it.
-        cast: Who counts in it.
-        tracklet: Under whose number the person is stored.
-        person: Box and mask.
-        score: How sure that is, 0..1.
+        cast: Who counts in the stored frames.
         matter: Masks to alphas.
     """
-    others = [a for a in record.alphas if cast.counting_part(a.track_id, record.index)]
-    neighbours = record.detections.select(rows_of_people(record, cast))
-    alpha = _within_rest(_matte_beside(frame, person, neighbours, matter), others)
-    return replace(
-        record,
-        tracks=(*record.tracks, TrackedBox(tracklet, person.box, score, is_detected=False)),
-        alphas=(*record.alphas, pack_alpha(tracklet, alpha, is_coasted=True)),
-    )
+
+    def __init__(self, cast: Cast, matter: Matter) -> None:
+        self._cast = cast
+        self._matter = matter
+        self._added: dict[int, dict[int, CarriedMask]] = {}
+        """By frame and tracklet; the cast does not know them."""
+
+    def add(
+        self, frame: Frame, record: FrameRecord, tracklet: int, person: CarriedMask, score: float
+    ) -> FrameRecord:
+        """Return a frame's record with one more person, as a mask that was moved there.
+
+        So it counts while its tracklet is detected later; whoever reads the store need not know
+        more.
+
+        Args:
+            frame: The picture.
+            record: What is stored of it now.
+            tracklet: Under whose number the person is stored.
+            person: Box and mask.
+            score: How sure that is, 0..1.
+        """
+        before = self._added.setdefault(record.index, {})
+        others = [
+            alpha
+            for alpha in record.alphas
+            if alpha.track_id in before or self._cast.counting_part(alpha.track_id, record.index)
+        ]
+        found = record.detections
+        neighbours = [
+            CarriedMask(found.boxes[row].astype(np.float64), found.masks[row])
+            for row in rows_of_people(record, self._cast)
+        ]
+        alpha = self._matte_beside(frame, person, [*neighbours, *before.values()])
+        before[tracklet] = person
+        track = TrackedBox(tracklet, person.box, score, is_detected=False)
+        return replace(
+            record,
+            tracks=(*record.tracks, track),
+            alphas=(
+                *record.alphas,
+                pack_alpha(tracklet, _within_rest(alpha, others), is_coasted=True),
+            ),
+        )
+
+    def _matte_beside(
+        self, frame: Frame, person: CarriedMask, neighbours: Sequence[CarriedMask]
+    ) -> AlphaFrame:
+        everybody = [person, *neighbours]
+        cells = person.mask.shape[0]
+        people = Detections(
+            np.array([one.box for one in everybody], np.float32),
+            np.ones(len(everybody), np.float32),
+            np.stack([mask_on_box(one.mask, one.box, one.box, cells, cells) for one in everybody]),
+        )
+        return self._matter.matte(frame.image, people)[0]
 
 
 def rows_of_people(record: FrameRecord, cast: Cast) -> npt.NDArray[np.intp]:
@@ -64,23 +98,6 @@ def rows_of_people(record: FrameRecord, cast: Cast) -> npt.NDArray[np.intp]:
     }
     rows = [i for i, box in enumerate(record.detections.boxes.tolist()) if tuple(box) in boxes]
     return np.array(rows, np.intp)
-
-
-def _matte_beside(
-    frame: Frame, person: CarriedMask, neighbours: Detections, matter: Matter
-) -> AlphaFrame:
-    people = Detections(
-        np.concatenate([person.box[None].astype(np.float32), neighbours.boxes]),
-        np.ones(1 + len(neighbours), np.float32),
-        np.concatenate([person.mask[None], _at_size(neighbours.masks, person.mask.shape[0])]),
-    )
-    return matter.matte(frame.image, people)[0]
-
-
-def _at_size(masks: npt.NDArray[np.float32], cells: int) -> npt.NDArray[np.float32]:
-    box = np.array([0.0, 0.0, 1.0, 1.0])
-    resized = [mask_on_box(mask, box, box, cells, cells) for mask in masks]
-    return np.asarray(resized, np.float32).reshape(len(masks), cells, cells)
 
 
 def _within_rest(alpha: AlphaFrame, others: Iterable[StoredAlpha]) -> AlphaFrame:

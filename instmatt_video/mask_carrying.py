@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .detection.paste import cell_positions, resample_mask
+from .detection.paste import mask_on_box
 
 FloatImage = npt.NDArray[np.float32]
 EightBit = npt.NDArray[np.uint8]
@@ -165,27 +165,6 @@ def surroundings(box: Box) -> Box:
     """Return a box `(4,)` and its margin: what is seen when a person is followed."""
     margin = MARGIN * (box[2:] - box[:2])
     return np.concatenate([box[:2] - margin, box[2:] + margin])
-
-
-def mask_on_box(mask: FloatImage, box: Box, wanted: Box, rows: int, columns: int) -> FloatImage:
-    """Return a box-local mask on another box, `(rows, columns)`, 0 outside its own.
-
-    Args:
-        mask: `(h, w)` over the box, 0..1.
-        box: `(4,)` xyxy in pixels.
-        wanted: The other box.
-        rows: Cells of the result.
-        columns: Cells of the result.
-    """
-    x, y = (
-        (start + (stop - start) * cell_positions(count) - low) / (high - low)
-        for start, stop, low, high, count in (
-            (wanted[0], wanted[2], box[0], box[2], columns),
-            (wanted[1], wanted[3], box[1], box[3], rows),
-        )
-    )
-    is_inside = ((y > 0) & (y < 1))[:, None] & ((x > 0) & (x < 1))
-    return np.where(is_inside, resample_mask(mask, y, x), np.float32(0))
 
 
 def _view(image: EightBit, seen: Box, columns: int, rows: int) -> EightBit:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .detection.detector import Detector
+from .detection.paste import mask_on_box
 from .mask_carrying import (
     CarriedMask,
     EightBit,
@@ -25,7 +26,6 @@ from .mask_carrying import (
     box_of_mask,
     enclosing_box,
     follow_person,
-    mask_on_box,
     step_of_centre,
     surroundings,
 )

@@ -5,7 +5,7 @@ Knows detectors and trackers; knows nothing of mattes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -141,8 +141,7 @@ class PeopleFinder:
             for track_id, seen in sorted(self._seen.items())
             if seen.age <= self._max_age
         ]
-        self._carry(image, record, present)
-        return self._found(frame, record, present)
+        return self._found(frame, record, self._carry(image, record, present))
 
     @property
     def warm_up_frames(self) -> int:
@@ -178,8 +177,7 @@ class PeopleFinder:
             _Present(t.track_id, rows[tuple(t.box)] if t.is_detected else None, t.score)
             for t in record.tracks
         ]
-        self._carry(image, record, present)
-        return self._found(frame, record, present)
+        return self._found(frame, record, self._carry(image, record, present))
 
     def _track(self, record: FrameRecord) -> None:
         """Bring the living tracks to a frame."""
@@ -212,14 +210,18 @@ class PeopleFinder:
         self,
         image: npt.NDArray[np.uint8],
         record: FrameRecord,
-        present: Iterable[_Present],
-    ) -> None:
+        present: Sequence[_Present],
+    ) -> list[_Present]:
         """Bring everybody's mask to a frame: as detected, else as the picture moved.
 
         Args:
             image: The frame in eight bits.
             record: What is known of it.
-            present: Whoever is there.
+            present: Whoever may be there.
+
+        Returns:
+            Who has a mask. Who was missed for long has lost it, and who was added to a stored frame
+            before their first detection never had one.
         """
         before, self._carried = {} if record.is_cut else self._carried, {}
         for track_id, row, _ in present:
@@ -238,8 +240,9 @@ class PeopleFinder:
                 mask = carry_mask(self._image, image, last.mask.box, last.mask.mask, steps)
                 self._carried[track_id] = replace(last, mask=mask)
         self._image = image
+        return [one for one in present if one.track_id in self._carried]
 
-    def _found(self, frame: Frame, record: FrameRecord, present: Iterable[_Present]) -> FoundPeople:
+    def _found(self, frame: Frame, record: FrameRecord, present: Sequence[_Present]) -> FoundPeople:
         detections = record.detections
         mask_size = detections.masks.shape[-1]
         boxes, masks, scores, ids, coasted, tracked = [], [], [], [], [], []

@@ -1,14 +1,18 @@
-"""The second look: one person's crop gives their mask, a better box and how sure that is.
+"""The second and third look: a person's crop gives their mask, a better box and how sure that is.
 
 Knows crops; knows nothing of the picture that they were cut from. A crop shows a proposal's box
 with a margin of `MARGIN` of its sides on every edge, stretched to `CROP_SIZE`: small people are
-enlarged, so a mask's detail does not depend on how large its person stands in the picture.
+enlarged, so a mask's detail does not depend on how large its person stands in the picture. The
+second look sees the crop alone; the third, with `GUIDANCE_CHANNELS` more, sees in it what the
+second said of the person and of their neighbours: where two people touch, one picture of both does
+not tell whose an arm is, and the two masks together may.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -19,6 +23,8 @@ CROP_SIZE = (192, 128)
 MARGIN = 0.125
 """What a crop shows beyond each edge of the proposal, as a share of the proposal's side."""
 EMBEDDING_SIZE = 128
+GUIDANCE_CHANNELS = 2
+"""The person's own mask, and their neighbours'."""
 
 
 class PersonLooks(Protocol):
@@ -60,11 +66,15 @@ class CropOutputs(NamedTuple):
 
 
 class PersonCropNetwork(nn.Module):
-    """ShuffleNet V2 with a U-shaped mask decoder, and a box and quality head on its deepest map."""
+    """ShuffleNet V2 with a U-shaped mask decoder, and a box and quality head on its deepest map.
 
-    def __init__(self) -> None:
+    Args:
+        guidance_channels: 0 for the second look, `GUIDANCE_CHANNELS` for the third.
+    """
+
+    def __init__(self, guidance_channels: int = 0) -> None:
         super().__init__()
-        self.backbone = ShuffleNetBackbone()
+        self.backbone = ShuffleNetBackbone(3 + guidance_channels)
         channels = FEATURE_CHANNELS
         self.lateral32 = nn.Conv2d(channels[32], 128, 1)
         self.lateral16 = nn.Conv2d(channels[16], 128, 1)
@@ -85,9 +95,17 @@ class PersonCropNetwork(nn.Module):
         self.quality = nn.Linear(EMBEDDING_SIZE, 1)
         self._initialise_new_layers()
 
-    def forward(self, crops: Tensor) -> CropOutputs:
-        """Return masks, box corrections and quality of RGB crops `(N, 3, *CROP_SIZE)`, 0..255."""
-        features = self.backbone(normalise(crops))
+    def forward(self, crops: Tensor, guidance: Tensor | None = None) -> CropOutputs:
+        """Return masks, box corrections and quality.
+
+        Args:
+            crops: RGB `(N, 3, *CROP_SIZE)`, 0..255.
+            guidance: `(N, guidance_channels, *CROP_SIZE)`, 0..1; `None` where there are none.
+        """
+        pixels = normalise(crops)
+        if guidance is not None:
+            pixels = torch.cat([pixels, 2 * guidance - 1], dim=1)
+        features = self.backbone(pixels)
         x = self.decode32(self.lateral32(features.stride32))
         x = self.decode16(_double(x) + self.lateral16(features.stride16))
         x = self.decode8(_double(x) + self.lateral8(features.stride8))

@@ -1,4 +1,4 @@
-"""The compact person detector: a look at the whole picture for boxes, then one at every box's crop.
+"""The compact person detector: looks at the picture, at every box's crop, and among neighbours.
 
 Knows tensors and weights files; who cuts the crops is not its business.
 """
@@ -13,14 +13,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from .checkpoint import CheckpointError
-from .person_crops import PersonCropNetwork, PersonLooks
+from .person_crops import GUIDANCE_CHANNELS, PersonCropNetwork, PersonLooks
 from .person_proposals import CellBoxes, PersonProposals
 
 FORMAT = "instmatt-video person detector 1"
 
 
 class PersonNetworks(Protocol):
-    """Both looks, by whatever computes them."""
+    """All looks, by whatever computes them."""
 
     @property
     def proposals(self) -> Callable[[Tensor], CellBoxes]:
@@ -32,19 +32,28 @@ class PersonNetworks(Protocol):
         """RGB crops `(N, 3, *CROP_SIZE)`, 0..255, to masks, box corrections and quality."""
         ...
 
+    @property
+    def mutual(self) -> Callable[[Tensor, Tensor], PersonLooks] | None:
+        """The same from crops and guidance `(N, 2, *CROP_SIZE)`, 0..1; `None` where untrained."""
+        ...
+
 
 class PersonDetector(nn.Module):
-    """Both networks under one set of weights, 2.7 million in all.
+    """All networks under one set of weights, 4.1 million in all.
 
     A picture shrunk to 416 px is enough to say where people are, and much too little to say where
     they end. So the masks come from a second ShuffleNet over each person's crop, cut from the full
-    picture.
+    picture. A third looks again at people who touch, and is shown all of their masks.
+
+    Args:
+        has_mutual_look: Whether there is a third.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, has_mutual_look: bool = True) -> None:
         super().__init__()
         self.proposals = PersonProposals()
         self.crops = PersonCropNetwork()
+        self.mutual = PersonCropNetwork(GUIDANCE_CHANNELS) if has_mutual_look else None
 
 
 def load_person_detector(path: Path) -> PersonDetector:
@@ -61,7 +70,7 @@ def load_person_detector(path: Path) -> PersonDetector:
         raise CheckpointError(f"{path} cannot be read as weights: {error}") from error
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path} holds no person detector of this program")
-    detector = PersonDetector()
+    detector = PersonDetector(any(key.startswith("mutual.") for key in state))
     try:
         detector.load_state_dict(state)
     except RuntimeError as error:

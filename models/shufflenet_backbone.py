@@ -47,20 +47,23 @@ class ShuffleNetBackbone(nn.Module):
     Folded norms cost nothing to train (41 % of a CPU step otherwise) and nothing to run, and small
     batches need no statistics.
 
+    Args:
+        in_channels: RGB, and what else is seen beside it.
+
     Source:
         Ma et al. 2018 (ShuffleNet V2), table 5, 1.0x.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, in_channels: int = 3) -> None:
         super().__init__()
-        self.conv1 = nn.Sequential(nn.Conv2d(3, 24, 3, 2, 1), activation())
+        self.conv1 = nn.Sequential(nn.Conv2d(in_channels, 24, 3, 2, 1), activation())
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         self.stage2 = _stage(24, 116, num_units=4)
         self.stage3 = _stage(116, 232, num_units=8)
         self.stage4 = _stage(232, 464, num_units=4)
 
     def forward(self, images: Tensor) -> Features:
-        """Return the features of normalised RGB images `(B, 3, H, W)`, sides multiples of 32."""
+        """Return the features of normalised images `(B, C, H, W)`, sides multiples of 32."""
         stride2 = self.conv1(images)
         stride4 = self.maxpool(stride2)
         stride8 = self.stage2(stride4)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from instmatt_video import MatteConfig, matte_video
+from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.config import OutputConfig, RunConfig
 from instmatt_video.detection.detections import Detections
 from instmatt_video.entrances import MAX_ENTRANCE_FRAMES
@@ -91,6 +92,61 @@ def test_an_unsure_beginning_counts(clip: Path, tmp_path: Path) -> None:
     again = run(clip, tmp_path, detector, is_resumed=True)
     assert again.tracks == manifest.tracks
     assert [chunk.read_bytes() for chunk in chunks] == before
+
+
+def test_a_store_whose_last_chunk_is_lost_after_somebody_was_added(
+    clip: Path, tmp_path: Path
+) -> None:
+    """Resuming meets a person without a mask: they were added before they were detected."""
+    detector = Unsure(scores(3, 0.3))
+    manifest = run(clip, tmp_path, detector)
+    chunks = sorted((tmp_path / "walk" / "alphas").glob("*.chunk"))
+    whole = [chunk.read_bytes() for chunk in chunks]
+    chunks[-1].unlink()
+    again = run(clip, tmp_path, detector, is_resumed=True)
+    assert again.tracks == manifest.tracks
+    assert [chunk.read_bytes() for chunk in chunks] == whole
+
+
+class Pair(ColorDetector):
+    """Sees two people come in at once, one half before the other, unsure of both for a while."""
+
+    def detect(
+        self, images: Sequence[np.ndarray], frame_indices: Sequence[int] | None = None
+    ) -> list[Detections]:
+        assert frame_indices is not None
+        (index,) = frame_indices
+        boxes = np.array([[40 + index, 20, 70 + index, 70], [55 + index, 20, 85 + index, 70]])
+        boxes = boxes[: 0 if index < 2 else 2].astype(np.float32)
+        scores = np.full(len(boxes), 0.3 if index < 6 else 0.9, np.float32)
+        return [Detections(boxes, scores, np.ones((len(boxes), 28, 28), np.float32))]
+
+
+class FairMatter(BoxMatter):
+    """Shares a pixel equally among those who are matted together."""
+
+    def matte(self, image: np.ndarray, people: Detections) -> list[AlphaFrame]:
+        alphas = super().matte(image, people)
+        parts = [
+            np.s_[a.top : a.top + a.alpha.shape[0], a.left : a.left + a.alpha.shape[1]]
+            for a in alphas
+        ]
+        total = np.zeros(image.shape[:2], np.float32)
+        for part in parts:
+            total[part] += 1
+        return [
+            replace(alpha, alpha=alpha.alpha / total[part])
+            for alpha, part in zip(alphas, parts, strict=True)
+        ]
+
+
+def test_two_who_come_in_together_share_their_pixels(clip: Path, tmp_path: Path) -> None:
+    config = replace(LIGHT, run=RunConfig(chunk_frames=8))
+    manifest = matte_video(clip, tmp_path, config, detector=Pair(), matter=FairMatter())
+    assert [track.spans[0][0] for track in manifest.tracks] == [3, 3]
+    streams = [list(read_alpha(tmp_path / "walk" / track.file)) for track in manifest.tracks]
+    for index, (one, other) in enumerate(zip(*streams, strict=True)):
+        assert (one + other).max() == pytest.approx(float(index >= 2), abs=1e-3), index
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from instmatt_video.detection.detections import Detections
-from instmatt_video.detection.paste import paste_masks
-from instmatt_video.mask_carrying import CarriedMask, carry_mask, mask_on_box
+from instmatt_video.detection.paste import mask_on_box, paste_masks
+from instmatt_video.mask_carrying import CarriedMask, carry_mask
 
 SIZE = (300, 200)
 BOX = np.array([100.0, 50.0, 148.0, 146.0])
@@ -98,14 +98,3 @@ def test_same_pictures_same_mask() -> None:
     (before, truth), (now, _) = scene(), scene(4, 1)
     first, second = (carry_mask(before, now, BOX, mask_of(truth), (STILL,)) for _ in range(2))
     assert np.array_equal(first.box, second.box) and np.array_equal(first.mask, second.mask)
-
-
-def test_a_mask_on_another_box() -> None:
-    mask = np.array([[1, 0], [1, 0]], np.float32)
-    box = np.array([0.0, 0.0, 4.0, 4.0])
-    assert np.array_equal(mask_on_box(mask, box, box, 2, 2), mask)
-    # Twice as wide: two columns of the mask's, then nothing.
-    wide = mask_on_box(mask, box, np.array([0.0, 0.0, 8.0, 4.0]), 2, 4)
-    assert np.array_equal(wide, [[1, 0, 0, 0], [1, 0, 0, 0]])
-    apart = np.array([10.0, 0.0, 14.0, 4.0])
-    assert not mask_on_box(mask, box, apart, 3, 3).any()

@@ -68,6 +68,16 @@ def test_a_missed_person_keeps_the_mask_for_a_while() -> None:
         assert np.abs(box_of(found[k], before.track_id) - boxes_at(k)[0]).max() < 8
 
 
+def test_who_was_missed_for_long_stays_away_when_looks_become_rarer() -> None:
+    """Live use looks more often for a while, and rarely again; so the longest absence varies."""
+    finder = PeopleFinder(Blinking(range(12, 30)))
+    found = find_all(finder, 12 + MAX_COAST_FRAMES + 3)
+    assert found[12].track_ids and not found[-1].track_ids
+    finder.detect_every = 8
+    late = [finder.find(frame(k)) for k in range(len(found), 30)]
+    assert all(people.track_ids == () for people in late)
+
+
 def test_between_looks_masks_move_along() -> None:
     detector = ColorDetector()
     found = find_all(PeopleFinder(detector, detect_every=3), 24)

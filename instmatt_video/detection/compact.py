@@ -1,11 +1,14 @@
-"""The embedded detector: people are found in a shrunk frame, then looked at in the full one."""
+"""The embedded detector: people are found in a shrunk frame, then looked at in the full one.
+
+Who touches somebody is looked at once more, beside their neighbours' masks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,19 +24,19 @@ from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 
 from ..errors import WeightsError
 from ..media.frame import as_eight_bit
+from .crop_looks import Looks, hold_mask
 from .detections import Detections
 from .detector import ImageArray
 from .duplicates import without_duplicates
 from .letterbox import letterbox
-from .paste import cell_positions, resample_mask
-from .regions import cut_region, expand_to_region
+from .mutual_look import cut_mutual_crops
+from .paste import mask_on_box
+from .regions import Region, cut_region, expand_to_region
 
 FloatArray = npt.NDArray[np.float32]
 WEIGHTS_FILE = Path(__file__).parents[1] / "weights" / "person_detector.safetensors"
 MASK_SIZE = 64
 CROPS_AT_ONCE = 16
-MIN_CELLS_OUTSIDE = 3
-"""Cells of a row or column of the mask that make a box grow over it; fewer are noise."""
 MIN_SIDE_PX = 2.0
 """Nothing can be seen in a thinner box."""
 
@@ -67,7 +70,7 @@ class CompactSettings:
 
 
 class CompactDetector:
-    """Boxes, scores and soft masks by the two networks of `PersonDetector`; a `Detector`.
+    """Boxes, scores and soft masks by the networks of `PersonDetector`; a `Detector`.
 
     Holds no state between calls, so several threads may share one.
 
@@ -123,8 +126,9 @@ class CompactDetector:
         looks = self._look(crops)
         detections, start = [], 0
         for picture, (boxes, scores), its_regions in zip(pictures, proposals, regions, strict=True):
-            mine = _Looks(*(values[start : start + len(boxes)] for values in looks))
-            detections.append(self._combine(picture.shape[:2], boxes, scores, its_regions, mine))
+            mine = Looks(*(values[start : start + len(boxes)] for values in looks))
+            found = self._combine(picture.shape[:2], boxes, scores, its_regions, mine)
+            detections.append(self._look_among_neighbours(picture, found))
             start += len(boxes)
         return detections
 
@@ -149,26 +153,34 @@ class CompactDetector:
                 found[i] = (boxes[is_visible], scores.cpu().numpy()[is_visible])
         return [found[i] for i in range(len(pictures))]
 
-    def _look(self, crops: Sequence[npt.NDArray[np.uint8]]) -> _Looks:
+    def _look(
+        self, crops: Sequence[npt.NDArray[np.uint8]], guidance: FloatArray | None = None
+    ) -> Looks:
+        """Return what the second look says of crops or, with guidance, the third."""
         parts = []
         for start in range(0, len(crops), CROPS_AT_ONCE):
-            output = self._network.crops(self._batch(crops[start : start + CROPS_AT_ONCE]))
+            batch = self._batch(crops[start : start + CROPS_AT_ONCE])
+            if guidance is None or self._network.mutual is None:
+                output = self._network.crops(batch)
+            else:
+                guides = torch.from_numpy(guidance[start : start + CROPS_AT_ONCE])
+                output = self._network.mutual(batch, guides.to(self.device))
             parts.append((output.masks(), output.box_deltas, output.qualities()))
         if not parts:
             height, width = CROP_SIZE
             empty = np.zeros((0, height // 2, width // 2), np.float32)
-            return _Looks(empty, np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-        return _Looks(*(torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)))
+            return Looks(empty, np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+        return Looks(*(torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)))
 
     def _combine(
         self,
         shape: tuple[int, int],
         boxes: FloatArray,
         scores: FloatArray,
-        regions: Sequence[tuple[int, int, int, int]],
-        looks: _Looks,
+        regions: Sequence[Region],
+        looks: Looks,
     ) -> Detections:
-        """Return what both looks at one picture say together."""
+        """Return what the first two looks at one picture say together."""
         if not len(boxes):
             return Detections.empty(MASK_SIZE)
         refined = refine_boxes(torch.from_numpy(boxes), torch.from_numpy(looks.box_deltas)).numpy()
@@ -185,11 +197,11 @@ class CompactDetector:
         )
         index = usable[kept.numpy()]
         held = np.array(
-            [_hold_mask(refined[i], looks.masks[i], regions[i]) for i in index], np.float32
+            [hold_mask(refined[i], looks.masks[i], regions[i]) for i in index], np.float32
         ).reshape(-1, 4)
         held = held.clip(0, [shape[1], shape[0], shape[1], shape[0]])
         masks = [
-            _mask_in_box(looks.masks[i], regions[i], box)
+            mask_on_box(looks.masks[i], regions[i], box, MASK_SIZE, MASK_SIZE, goes_on=True)
             for i, box in zip(index, held, strict=True)
         ]
         detections = Detections(
@@ -199,46 +211,24 @@ class CompactDetector:
         )
         return without_duplicates(detections, *shape, self.settings.mask_iou)
 
+    def _look_among_neighbours(
+        self, picture: npt.NDArray[np.uint8], found: Detections
+    ) -> Detections:
+        """Return the people with the masks that they have beside each other."""
+        if self._network.mutual is None:
+            return found
+        crops = cut_mutual_crops(picture, found)
+        looks = self._look(crops.images, crops.guidance)
+        height, width = picture.shape[:2]
+        boxes, masks = found.boxes.copy(), found.masks.copy()
+        for k, mask, region in zip(crops.who, looks.masks, crops.regions, strict=True):
+            boxes[k] = hold_mask(boxes[k], mask, region).clip(0, [width, height, width, height])
+            masks[k] = mask_on_box(mask, region, boxes[k], MASK_SIZE, MASK_SIZE, goes_on=True)
+        return Detections(boxes, found.scores, masks)
+
     def _batch(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
         batch = torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2)
         return batch.contiguous(memory_format=torch.channels_last)
-
-
-class _Looks(NamedTuple):
-    """What the crop network said of every proposal."""
-
-    masks: FloatArray
-    """`(N, h, w)` over the crop's region."""
-    box_deltas: FloatArray
-    """`(N, 4)`"""
-    qualities: FloatArray
-    """`(N,)`"""
-
-
-def _hold_mask(box: FloatArray, mask: FloatArray, region: tuple[int, int, int, int]) -> FloatArray:
-    """Return the box, grown where the mask over `region` reaches past it: shoes, a hand."""
-    held = box.copy()
-    for axis, counts in enumerate(((mask > 0.5).sum(0), (mask > 0.5).sum(1))):
-        seen = np.flatnonzero(counts >= MIN_CELLS_OUTSIDE)
-        if not len(seen):
-            return box
-        low, high = region[axis], region[axis + 2]
-        edges = low + np.arange(len(counts) + 1) * ((high - low) / len(counts))
-        if edges[seen[0] + 1] <= box[axis]:  # a whole cell lies outside
-            held[axis] = edges[seen[0]]
-        if edges[seen[-1]] >= box[axis + 2]:
-            held[axis + 2] = edges[seen[-1] + 1]
-    return held
-
-
-def _mask_in_box(
-    mask: FloatArray, region: tuple[int, int, int, int], box: FloatArray
-) -> FloatArray:
-    """Return a mask that lies over `region` resampled to the cells of `box`."""
-    left, top, right, bottom = region
-    y = box[1] + cell_positions(MASK_SIZE) * (box[3] - box[1])
-    x = box[0] + cell_positions(MASK_SIZE) * (box[2] - box[0])
-    return resample_mask(mask, (y - top) / (bottom - top), (x - left) / (right - left))
 
 
 def _eight_bit(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

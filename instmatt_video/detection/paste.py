@@ -63,6 +63,35 @@ def resample_mask(mask: npt.NDArray[Any], y: npt.NDArray[Any], x: npt.NDArray[An
     return np.asarray(rows @ mask.astype(np.float32) @ columns.T, np.float32)
 
 
+def mask_on_box(
+    mask: npt.NDArray[Any],
+    box: npt.ArrayLike,
+    wanted: npt.ArrayLike,
+    rows: int,
+    columns: int,
+    goes_on: bool = False,
+) -> FloatArray:
+    """Return a box-local mask on another box, `(rows, columns)`.
+
+    Args:
+        mask: `(h, w)` over the box, 0..1.
+        box: `(4,)` xyxy in pixels.
+        wanted: The other box.
+        rows: Cells of the result.
+        columns: Cells of the result.
+        goes_on: Whether the mask's outer cells go on beyond its box; else it is 0 there.
+    """
+    left, top, right, bottom = np.asarray(box, np.float64)
+    x0, y0, x1, y1 = np.asarray(wanted, np.float64)
+    y = (y0 + cell_positions(rows) * (y1 - y0) - top) / (bottom - top)
+    x = (x0 + cell_positions(columns) * (x1 - x0) - left) / (right - left)
+    moved = resample_mask(mask, y, x)
+    if not goes_on:
+        moved[(y <= 0) | (y >= 1)] = 0
+        moved[:, (x <= 0) | (x >= 1)] = 0
+    return moved
+
+
 def cell_positions(count: int) -> FloatArray:
     """Return the centres of `count` equal cells as shares of their whole, `(count,)`."""
     return ((np.arange(count) + 0.5) / count).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Cut a box's surroundings out of a picture for the second look, the same in training and in use.
+"""Cut a box's surroundings out of a picture, the same in training and in use.
 
 Knows pixels and boxes; knows no networks.
 """
@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+Region = tuple[int, int, int, int]
+"""Left, top, right, bottom in whole pixels; may reach past the picture or miss it."""
 
 
-def expand_to_region(box: npt.NDArray[Any], margin: float) -> tuple[int, int, int, int]:
+def expand_to_region(box: npt.NDArray[Any], margin: float) -> Region:
     """Return `box` with `margin` of its sides around, whole pixels `(left, top, right, bottom)`.
 
     Args:
@@ -34,7 +35,7 @@ def expand_to_region(box: npt.NDArray[Any], margin: float) -> tuple[int, int, in
 
 def cut_region(
     image: npt.NDArray[Any],
-    region: tuple[int, int, int, int],
+    region: Region,
     size: tuple[int, int],
     padding: tuple[float, ...] = (0.0,),
 ) -> npt.NDArray[Any]:
@@ -42,7 +43,7 @@ def cut_region(
 
     Args:
         image: `(H, W)` or `(H, W, C)`.
-        region: Left, top, right, bottom in whole pixels; may reach past the picture or miss it.
+        region: What to cut.
         size: Height and width of the result in pixels.
         padding: One value per channel.
     """

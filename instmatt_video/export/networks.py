@@ -73,7 +73,7 @@ def export_network(
             detector = load_person_detector(weights)
         except CheckpointError as error:
             raise WeightsError(str(error)) from error
-        parts = detector_parts(detector, inputs.pictures, inputs.crops)
+        parts = detector_parts(detector, inputs.pictures, inputs.crops, inputs.mutual_crops)
     for part in parts:
         path = out.with_suffix(f".{part.name}{out.suffix}")
         yield export_part(part, path, format, metadata | {"part": part.name})

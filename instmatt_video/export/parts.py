@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import MattingNetwork, normalise_image
+from instmatt_video.models.person_crops import PersonCropNetwork
 from instmatt_video.models.person_detector import PersonDetector
 
 STRIDE = 32
@@ -102,6 +103,28 @@ class PersonCrops(nn.Module):
         return seen.masks(), seen.box_deltas, seen.qualities()
 
 
+class MutualCrops(nn.Module):
+    """Crops of people who touch, and everybody's masks in them, to masks.
+
+    Args:
+        mutual: The third look, in evaluation mode.
+    """
+
+    def __init__(self, mutual: PersonCropNetwork) -> None:
+        super().__init__()
+        self.mutual = mutual
+
+    def forward(self, crops: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return masks `(N, 96, 64)`, 0..1, box deltas `(N, 4)`, and quality `(N,)`, 0..1.
+
+        Args:
+            crops: RGB, 0..255, `(N, 3, 192, 128)`.
+            guidance: The person's mask and their neighbours', 0..1, `(N, 2, 192, 128)`.
+        """
+        seen = self.mutual(crops, guidance)
+        return seen.masks(), seen.box_deltas, seen.qualities()
+
+
 @dataclass(frozen=True)
 class Part:
     """A function that becomes a file."""
@@ -155,9 +178,10 @@ def detector_parts(
     detector: PersonDetector,
     pictures: Callable[[], Sequence[tuple[Tensor, ...]]],
     crops: Callable[[], Sequence[tuple[Tensor, ...]]],
+    mutual_crops: Callable[[], Sequence[tuple[Tensor, ...]]],
 ) -> tuple[Part, ...]:
-    """Return what is exported of the detector: the look at the picture and that at each crop."""
-    return (
+    """Return what is exported of the detector: its looks at a picture, at crops, at neighbours."""
+    parts = (
         Part(
             "proposals",
             Proposals(detector).eval(),
@@ -175,6 +199,17 @@ def detector_parts(
             crops,
         ),
     )
+    if detector.mutual is None:
+        return parts
+    mutual = Part(
+        "mutual",
+        MutualCrops(detector.mutual).eval(),
+        ("crops", "guidance"),
+        ("masks", "box_deltas", "qualities"),
+        False,
+        mutual_crops,
+    )
+    return (*parts, mutual)
 
 
 @torch.no_grad()

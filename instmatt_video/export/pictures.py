@@ -22,7 +22,7 @@ from ..detection.compact import CompactDetector
 from ..detection.detections import Detections
 from ..detection.letterbox import letterbox
 from ..detection.paste import paste_masks
-from ..detection.regions import cut_region, expand_to_region
+from ..detection.regions import Region, cut_region, expand_to_region
 from ..errors import OptionError
 from ..media.frame import as_eight_bit
 from ..media.source import open_source
@@ -89,9 +89,22 @@ class CheckInputs:
 
     def crops(self) -> Sequence[tuple[Tensor, ...]]:
         """Return people's crops, RGB 0..255: one, and three."""
-        regions = [expand_to_region(box, MARGIN) for box in self._people.boxes]
-        cut = [cut_region(self._picture, region, CROP_SIZE, MEAN_RGB) for region in regions]
+        cut = [cut_region(self._picture, r, CROP_SIZE, MEAN_RGB) for r in self._regions()]
         return [(_batch(cut[:1]),), (_batch((cut * 3)[:3]),)]
+
+    def mutual_crops(self) -> Sequence[tuple[Tensor, ...]]:
+        """Return the same crops, and guidance: each person's mask, and everybody's."""
+        height, width = self._picture.shape[:2]
+        guidance = []
+        for k, region in enumerate(self._regions()):
+            masks = paste_masks(self._people, height, width, region)
+            pair = [cv2.resize(mask, CROP_SIZE[::-1]) for mask in (masks[k], masks.max(axis=0))]
+            guidance.append(torch.from_numpy(np.stack(pair)))
+        (one,), (three,) = self.crops()
+        return [(one, torch.stack(guidance[:1])), (three, torch.stack((guidance * 3)[:3]))]
+
+    def _regions(self) -> list[Region]:
+        return [expand_to_region(box, MARGIN) for box in self._people.boxes]
 
 
 def _batch(pictures: Sequence[EightBit]) -> Tensor:

@@ -1,6 +1,6 @@
 """Networks that onnxruntime computes, in the place of torch's.
 
-Measured in one thread (`bench/export.py`): the detector's two looks and the matting network's trunk
+Measured in one thread (`bench/export.py`): the detector's looks and the matting network's trunk
 gain. What follows the trunk stays in torch: dilating the uncertain region takes onnxruntime longer
 than the trunk gains, and the finest layers run in blocks, which are no fixed graph.
 """
@@ -8,7 +8,7 @@ than the trunk gains, and the finest layers run in blocks, which are no fixed gr
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,24 +25,20 @@ from .graph_cache import load_graph
 
 
 class OnnxGraph:
-    """One part's graph; several threads may share it.
-
-    Args:
-        part: Of one input.
-    """
+    """One part's graph; several threads may share it."""
 
     def __init__(self, part: Part) -> None:
         self._graph = load_graph(part)
         self._readers: dict[int, Reader] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, batch: Tensor) -> list[Tensor]:
+    def __call__(self, *inputs: Tensor) -> list[Tensor]:
         """Return the part's outputs, in as many threads as torch would take here."""
         threads = torch.get_num_threads()
         with self._lock:
             if threads not in self._readers:
                 self._readers[threads] = open_onnx(self._graph, threads)
-        return self._readers[threads]([batch.float()])
+        return self._readers[threads]([tensor.float() for tensor in inputs])
 
 
 @dataclass(frozen=True)
@@ -79,15 +75,16 @@ class OnnxLooks:
 
 
 class OnnxPersonNetworks:
-    """Both looks of the compact detector; `PersonNetworks`.
+    """The looks of the compact detector; `PersonNetworks`.
 
     Args:
         detector: Whose weights are computed with.
     """
 
     def __init__(self, detector: PersonDetector) -> None:
-        proposals, crops = detector_parts(detector, _pictures, _crops)
-        self._proposals, self._crops = OnnxGraph(proposals), OnnxGraph(crops)
+        graphs = [OnnxGraph(p) for p in detector_parts(detector, _pictures, _crops, _mutual_crops)]
+        self._proposals, self._crops = graphs[:2]
+        self._mutual = graphs[2] if detector.mutual is not None else None
 
     def proposals(self, images: Tensor) -> OnnxBoxes:
         """Return every cell's box and score of RGB images `(B, 3, H, W)`, 0..255."""
@@ -96,6 +93,12 @@ class OnnxPersonNetworks:
     def crops(self, crops: Tensor) -> OnnxLooks:
         """Return masks, box corrections and quality of RGB crops `(N, 3, *CROP_SIZE)`, 0..255."""
         return OnnxLooks(*self._crops(crops))
+
+    @property
+    def mutual(self) -> Callable[[Tensor, Tensor], OnnxLooks] | None:
+        """The same from crops and guidance `(N, 2, *CROP_SIZE)`, 0..1; `None` where untrained."""
+        graph = self._mutual
+        return None if graph is None else lambda crops, guidance: OnnxLooks(*graph(crops, guidance))
 
 
 class OnnxTrunk:
@@ -121,6 +124,10 @@ def _pictures() -> Sequence[tuple[Tensor, ...]]:
 
 def _crops() -> Sequence[tuple[Tensor, ...]]:
     return [(255 * _noise(count, 3, *CROP_SIZE),) for count in (1, 3)]
+
+
+def _mutual_crops() -> Sequence[tuple[Tensor, ...]]:
+    return [(crops, _noise(len(crops), 2, *CROP_SIZE)) for (crops,) in _crops()]
 
 
 def _trunk_pictures(channels: int) -> Sequence[tuple[Tensor, ...]]:

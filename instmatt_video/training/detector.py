@@ -16,15 +16,18 @@ import torch
 from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 from instmatt_video.models.person_proposals import PersonProposals
 
+from ..detection.compact import CompactDetector, CompactSettings
 from .config import read_config, resolve
 from .detector_crop_task import CropTask
 from .detector_crops import CropSample, CropSampler, jitter_box, make_sample
+from .detector_mutual_crops import MutualCropSampler
+from .detector_photos import PhotoMixer
 from .detector_proposal_task import ProposalTask, find_proposals
 from .detector_weights import (
-    join_detector_parts,
+    begin_mutual,
     load_detector_part,
     load_initialisation,
-    save_detector_part,
+    save_detector,
 )
 from .loop import LoopConfig, Progress, train
 from .marked_photos import (
@@ -38,10 +41,12 @@ from .marked_photos import (
 )
 from .matting_validation import read_split
 
-PARTS = ("decoder", "crops", "proposals")
+PARTS = ("decoder", "crops", "proposals", "mutual")
 MIN_PATCH_PX = 80.0
 """Smaller people are not worth pasting elsewhere."""
 MIN_VALIDATION_PX = 48.0
+MAX_PEOPLE = 12
+"""Looked at in a photo before the third look learns from it: of crowds the nearest will do."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,8 @@ class DetectorTraining:
     crops: LoopConfig = field(default_factory=LoopConfig)
     """The whole crop network."""
     proposals: LoopConfig = field(default_factory=LoopConfig)
+    mutual: LoopConfig = field(default_factory=lambda: LoopConfig(steps=0))
+    """The look among neighbours, once the others are trained; without steps there is none."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,9 @@ class _Material:
     single_photos: list[Photo]
     patches: list[PersonPatch]
     backgrounds: list[npt.NDArray[np.uint8]]
+
+    def mixed(self) -> PhotoMixer:
+        return PhotoMixer(self.photos, self.single_photos, self.patches, self.backgrounds)
 
 
 def train_detector(
@@ -132,11 +142,12 @@ def train_detector(
         decoder=_as_told(config.decoder, steps, seed),
         crops=_as_told(config.crops, steps, seed),
         proposals=_as_told(config.proposals, steps, seed),
+        mutual=_as_told(config.mutual, steps, seed),
     )
     material = _read(data, data_path, config.held_out_photos)
     if start_from is None:
         torch.manual_seed(config.decoder.seed)  # what the initialisation lacks is chance
-        detector = PersonDetector()
+        detector = PersonDetector(has_mutual_look=False)
         load_initialisation(detector, initialisation or resolve(data.initialisation, data_path))
     else:
         detector = load_person_detector(start_from).train()
@@ -146,13 +157,7 @@ def train_detector(
         recorded = _recorded_proposals(
             out_dir / "start_proposals.npz", detector.proposals, material.photos
         )
-        sampler = CropSampler(
-            material.photos,
-            material.single_photos,
-            material.patches,
-            material.backgrounds,
-            recorded,
-        )
+        sampler = CropSampler(material.mixed(), recorded)
         held_out = _validation_crops(material.held_out)
         for part, loop in (("decoder", config.decoder), ("crops", config.crops)):
             if part not in parts:
@@ -181,13 +186,45 @@ def train_detector(
         best = train(proposal_task, loop, out_dir / "proposals", progress)
         figures["box_ap"] = best["score"]
     # The last weights, not the best: a few dozen held-out photos rank neighbours by chance.
-    proposals, crops = (out_dir / part / "last.safetensors" for part in ("proposals", "crops"))
-    if start_from is not None and "proposals" not in parts:
-        proposals.parent.mkdir(exist_ok=True)
-        save_detector_part(detector.proposals, "proposals", proposals)
-    if proposals.is_file() and crops.is_file():
-        join_detector_parts(proposals, crops, out_dir / "person_detector.safetensors")
+    files = {part: out_dir / part / "last.safetensors" for part in ("proposals", "crops")}
+    if start_from is None and not all(file.is_file() for file in files.values()):
+        return figures
+    for part, file in files.items():
+        if file.is_file():
+            load_detector_part(getattr(detector, part), part, file)
+    if "mutual" in parts and config.mutual.steps:
+        figures["mutual_mask_iou"] = _train_mutual(detector, material, config, out_dir, progress)
+    save_detector(detector, out_dir / "person_detector.safetensors")
     return figures
+
+
+def _train_mutual(
+    detector: PersonDetector,
+    material: _Material,
+    config: DetectorTraining,
+    out_dir: Path,
+    progress: Progress | None,
+) -> float:
+    """Train the third look by what the other two say; return its masks' overlap with the truth."""
+    if detector.mutual is None:
+        detector.mutual = begin_mutual(detector.crops)
+    first_looks = PersonDetector(has_mutual_look=False)
+    first_looks.proposals, first_looks.crops = detector.proposals, detector.crops
+    mixed = replace(material.mixed(), single_share=0.1, composite_share=0.5)
+    settings = CompactSettings(max_people=MAX_PEOPLE)
+    sampler = MutualCropSampler(mixed, CompactDetector(network=first_looks, settings=settings))
+    held_out = [sample for photo in material.held_out for sample in sampler.samples_of(photo)]
+    task = CropTask(
+        detector.mutual,
+        sampler,
+        [sample for sample in held_out if sample.is_person],
+        config.crops_per_step,
+        config.mutual.seed,
+        part="mutual",
+    )
+    best = train(task, config.mutual, out_dir / "mutual", progress)
+    load_detector_part(detector.mutual, "mutual", out_dir / "mutual" / "last.safetensors")
+    return best["score"]
 
 
 def _as_told(loop: LoopConfig, steps: int | None, seed: int | None) -> LoopConfig:

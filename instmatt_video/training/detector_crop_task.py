@@ -1,10 +1,11 @@
-"""Learns the detector's second look: masks, boxes and quality from crops."""
+"""Learns the detector's second or third look: masks, boxes and quality from crops."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from instmatt_video.models.person_crops import PersonCropNetwork
 
-from .detector_crops import CropSample, CropSampler
+from .detector_crops import CropSample
 from .detector_losses import CropTargets, crop_losses, mask_iou
 from .detector_weights import save_detector_part
 
@@ -26,10 +27,20 @@ class CropBatch:
     images: Tensor
     """`(N, 3, *CROP_SIZE)` RGB, 0..255."""
     targets: CropTargets
+    guidance: Tensor | None = None
+    """`(N, 2, *CROP_SIZE)`, 0..1, for the third look."""
 
     def to(self, device: torch.device) -> CropBatch:
         """Return the batch on `device`."""
-        return CropBatch(self.images.to(device), self.targets.to(device))
+        guidance = None if self.guidance is None else self.guidance.to(device)
+        return CropBatch(self.images.to(device), self.targets.to(device), guidance)
+
+
+class Sampler(Protocol):
+    """Draws training crops."""
+
+    def draw(self, count: int, rng: np.random.Generator) -> list[CropSample]:
+        """Return `count` crops."""
 
 
 class CropTask:
@@ -41,16 +52,18 @@ class CropTask:
         validation: Crops of people whom training never sees.
         batch_size: Crops per step and process.
         seed: With step and rank, decides every batch.
+        part: The network's name in the detector's file: `crops` or `mutual`.
         has_frozen_backbone: Only what is new learns: cheap, and spares the backbone wild steps.
     """
 
     def __init__(
         self,
         network: PersonCropNetwork,
-        sampler: CropSampler,
+        sampler: Sampler,
         validation: Sequence[CropSample],
         batch_size: int,
         seed: int,
+        part: str = "crops",
         has_frozen_backbone: bool = False,
     ) -> None:
         network.backbone.requires_grad_(not has_frozen_backbone)
@@ -59,6 +72,7 @@ class CropTask:
         self.validation = validation
         self.batch_size = batch_size
         self.seed = seed
+        self.part = part
 
     def make_batch(self, step: int, rank: int) -> CropBatch:
         """Return the batch of a step and process."""
@@ -69,7 +83,7 @@ class CropTask:
         self, network: nn.Module, batch: CropBatch, step: int
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the weighted sum and its parts."""
-        parts = crop_losses(network(batch.images), batch.targets)
+        parts = crop_losses(network(batch.images, batch.guidance), batch.targets)
         total = torch.stack([LOSS_WEIGHTS[name] * part for name, part in parts.items()]).sum()
         return total, parts
 
@@ -79,7 +93,7 @@ class CropTask:
         overlaps = []
         for start in range(0, len(self.validation), self.batch_size):
             batch = collate_crops(self.validation[start : start + self.batch_size]).to(device)
-            masks = network(batch.images).mask_logits > 0
+            masks = network(batch.images, batch.guidance).mask_logits > 0
             overlaps.append(mask_iou(masks, batch.targets.masks > 0.5))
         overlap = torch.cat(overlaps) if overlaps else torch.zeros(1)
         return {
@@ -90,13 +104,14 @@ class CropTask:
 
     def save_weights(self, network: nn.Module, path: Path) -> None:
         """Write the network's weights, half precision."""
-        save_detector_part(network, "crops", path)
+        save_detector_part(network, self.part, path)
 
 
 def collate_crops(samples: Sequence[CropSample]) -> CropBatch:
     """Return the samples as one batch."""
     images = torch.from_numpy(np.stack([sample.image for sample in samples]))
     channels_last = images.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
+    guidance = [sample.guidance for sample in samples if sample.guidance is not None]
     return CropBatch(
         channels_last,
         CropTargets(
@@ -104,4 +119,5 @@ def collate_crops(samples: Sequence[CropSample]) -> CropBatch:
             box_deltas=torch.from_numpy(np.stack([sample.box_deltas for sample in samples])),
             is_person=torch.tensor([sample.is_person for sample in samples]),
         ),
+        torch.from_numpy(np.stack(guidance)) if guidance else None,
     )

@@ -5,7 +5,7 @@ Knows photos and boxes; knows no networks beyond the crop's size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,19 +15,15 @@ from instmatt_video.models.person_crops import CROP_SIZE, MARGIN
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 
 from ..detection.regions import cut_region, expand_to_region
-from .detector_scenes import degrade, mirror, paste_patches, vary_colour
-from .marked_photos import Person, PersonPatch, Photo, UInt8Array
-from .walls import make_wall
+from .detector_photos import MIN_PERSON_PX, PhotoMixer, large_people, varied, weights_of
+from .detector_scenes import mirror
+from .marked_photos import Person, Photo, UInt8Array
 
 FloatArray = npt.NDArray[np.float32]
 MASK_SIZE = (CROP_SIZE[0] // 2, CROP_SIZE[1] // 2)
-MIN_PERSON_PX = 20.0
-"""Annotators' outlines of smaller people are a few corners; they teach no shape."""
 MIN_MATCH_IOU = 0.4
 """A proposal that overlaps everybody less shows nobody."""
 MAX_CROPS_PER_PHOTO = 4
-WALL_CHANCE = 0.5
-"""Share of the empty places that are a plain wall in the people's own colours."""
 LIMB_CHANCE = 0.3
 """Share of boxes of which one side is off by much."""
 LIMB_RANGE = (-0.15, 0.35)
@@ -45,36 +41,23 @@ class CropSample:
     box_deltas: FloatArray
     """`(4,)` as `models.person_crops.box_deltas`."""
     is_person: bool
+    guidance: FloatArray | None = None
+    """`(2, *CROP_SIZE)` as `detection.mutual_look` makes it; `None` for the second look."""
 
 
 class CropSampler:
     """Draws crops from photos with people, from pasted people, and from a detector's own proposals.
 
     Args:
-        photos: Photos with annotated people, and photos with nobody.
-        single_photos: Photos of one person each, who is not the only one to be seen for sure.
-        patches: People to paste.
-        backgrounds: Pictures that show nobody.
-        proposals: Boxes `(P, 4)` that a detector found in `photos`, by name; may be empty.
+        photos: Draws photos.
+        proposals: Boxes `(P, 4)` that a detector found in photos, by name; may be empty.
     """
 
-    def __init__(
-        self,
-        photos: Sequence[Photo],
-        single_photos: Sequence[Photo],
-        patches: Sequence[PersonPatch],
-        backgrounds: Sequence[UInt8Array],
-        proposals: Mapping[str, FloatArray],
-    ) -> None:
-        self._photos = [photo for photo in photos if _large_people(photo)]
-        weights = np.array([min(4.0, _weights(_large_people(p)).sum()) for p in self._photos])
-        self._weights = weights / max(weights.sum(), 1e-9)
-        self._single_photos = single_photos
-        self._patches = patches
-        self._backgrounds = backgrounds
+    def __init__(self, photos: PhotoMixer, proposals: Mapping[str, FloatArray]) -> None:
+        self._photos = photos
         self._proposed = [
             (photo, proposals[photo.name])
-            for photo in photos
+            for photo in photos.marked
             if photo.is_complete and len(proposals.get(photo.name, ()))
         ]
 
@@ -90,45 +73,17 @@ class CropSampler:
         return samples[:count]
 
     def _draw_people(self, rng: np.random.Generator) -> list[CropSample]:
-        photo = self._draw_photo(rng)
-        if rng.random() < 0.5:
-            photo = mirror(photo)
-        people = _large_people(photo)
+        photo = self._photos.draw(rng)
+        people = large_people(photo)
         if not people:
             return []
-        photo = _varied(photo, rng)
-        weights = _weights(people)
+        weights = weights_of(people)
         count = min(len(people), MAX_CROPS_PER_PHOTO)
         chosen = rng.choice(len(people), count, replace=False, p=weights / weights.sum())
         return [
             make_sample(photo, people[index], jitter_box(people[index].box, rng))
             for index in chosen
         ]
-
-    def _draw_photo(self, rng: np.random.Generator) -> Photo:
-        kind = rng.random()
-        if kind < 0.14 and self._single_photos:
-            photo = self._single_photos[int(rng.integers(len(self._single_photos)))]
-            num_pasted = int(rng.integers(0, 3))
-        elif kind < 0.44 and self._backgrounds and self._patches:
-            return self._draw_composite(rng)
-        else:
-            photo = self._photos[int(rng.choice(len(self._photos), p=self._weights))]
-            num_pasted = int(rng.integers(1, 3)) if rng.random() < 0.4 else 0
-        if not num_pasted or not self._patches:
-            return photo
-        return paste_patches(photo, self._draw_patches(num_pasted, rng), rng)
-
-    def _draw_composite(self, rng: np.random.Generator) -> Photo:
-        """Return people pasted over a place where nobody is."""
-        people = self._draw_patches(int(rng.integers(1, 5)), rng)
-        image = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
-        if rng.random() < WALL_CHANCE:
-            image = make_wall([p.rgba for p in people], (image.shape[1], image.shape[0]), rng)
-        return paste_patches(Photo("", image, (), np.zeros((0, 4), np.float32)), people, rng)
-
-    def _draw_patches(self, count: int, rng: np.random.Generator) -> list[PersonPatch]:
-        return [self._patches[i] for i in rng.integers(len(self._patches), size=count)]
 
     def _draw_proposals(self, rng: np.random.Generator) -> list[CropSample]:
         photo, proposals = self._proposed[int(rng.integers(len(self._proposed)))]
@@ -147,7 +102,7 @@ class CropSampler:
             boxes = np.stack(
                 [width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1
             )
-        photo = _varied(photo, rng)
+        photo = varied(photo, rng)
         samples = []
         for box in boxes:
             overlaps = [_iou(box, person.box) for person in photo.people]
@@ -155,7 +110,7 @@ class CropSampler:
             if best >= 0 and overlaps[best] >= MIN_MATCH_IOU:
                 if photo.people[best].height_px >= MIN_PERSON_PX:
                     samples.append(make_sample(photo, photo.people[best], box))
-            elif all(_inside(box, crowd) < 0.3 for crowd in photo.crowd_boxes):
+            elif is_outside_crowds(box, photo):
                 samples.append(make_sample(photo, None, box))
         return samples
 
@@ -189,28 +144,14 @@ def jitter_box(box: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.asarray(box + error * sides, np.float32)
 
 
-def _varied(photo: Photo, rng: np.random.Generator) -> Photo:
-    image = vary_colour(photo.image, rng) if rng.random() < 0.7 else photo.image
-    image = degrade(image, rng) if rng.random() < 0.5 else image
-    return Photo(photo.name, image, photo.people, photo.crowd_boxes, photo.is_complete)
-
-
-def _large_people(photo: Photo) -> list[Person]:
-    return [person for person in photo.people if person.height_px >= MIN_PERSON_PX]
-
-
-def _weights(people: Sequence[Person]) -> npt.NDArray[np.float64]:
-    """Return how much each person counts: small ones show less of a shape."""
-    return np.array([min(1.0, max(0.25, person.height_px / 96)) for person in people])
+def is_outside_crowds(box: FloatArray, photo: Photo) -> bool:
+    """Return whether a box that shows nobody marked shows nobody at all."""
+    return all(_overlap(box, crowd) < 0.3 * _area(box) for crowd in photo.crowd_boxes)
 
 
 def _iou(a: FloatArray, b: FloatArray) -> float:
     overlap = _overlap(a, b)
     return overlap / max(_area(a) + _area(b) - overlap, 1e-9)
-
-
-def _inside(box: FloatArray, crowd: FloatArray) -> float:
-    return _overlap(box, crowd) / max(_area(box), 1e-9)
 
 
 def _overlap(a: FloatArray, b: FloatArray) -> float:

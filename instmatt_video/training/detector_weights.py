@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from instmatt_video.models.checkpoint import CheckpointError
+from instmatt_video.models.person_crops import GUIDANCE_CHANNELS, PersonCropNetwork
 from instmatt_video.models.person_detector import FORMAT, PersonDetector
 from instmatt_video.models.person_proposals import NUM_BINS
 
@@ -73,7 +74,7 @@ def fold_batch_norms(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def save_detector_part(network: nn.Module, part: str, path: Path) -> None:
-    """Write one part of the detector (`proposals` or `crops`) in half precision."""
+    """Write one part of the detector (`proposals`, `crops` or `mutual`) in half precision."""
     _save({f"{part}.{key}": value for key, value in network.state_dict().items()}, path)
 
 
@@ -89,9 +90,20 @@ def load_detector_part(network: nn.Module, part: str, path: Path) -> None:
     network.load_state_dict({k.removeprefix(f"{part}."): v for k, v in state.items()})
 
 
-def join_detector_parts(proposals: Path, crops: Path, path: Path) -> None:
-    """Write the whole detector from the files of its two parts."""
-    _save({**load_file(proposals), **load_file(crops)}, path)
+def save_detector(detector: PersonDetector, path: Path) -> None:
+    """Write the whole detector in half precision."""
+    _save(detector.state_dict(), path)
+
+
+def begin_mutual(crops: PersonCropNetwork) -> PersonCropNetwork:
+    """Return a third look that sees what the second sees, and learns what guidance is good for."""
+    mutual = PersonCropNetwork(GUIDANCE_CHANNELS)
+    state = dict(crops.state_dict())
+    stem = state["backbone.conv1.0.weight"]
+    blind = stem.new_zeros(stem.shape[0], GUIDANCE_CHANNELS, *stem.shape[2:])
+    state["backbone.conv1.0.weight"] = torch.cat([stem, blind], dim=1)
+    mutual.load_state_dict(state)
+    return mutual
 
 
 def _save(state: Mapping[str, Tensor], path: Path) -> None:

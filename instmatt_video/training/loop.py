@@ -210,6 +210,7 @@ def train(
             _save_checkpoint(checkpoint, task.network, optimizer, average, done, best)
     if log is not None:
         log.close()
+    fabric.barrier()  # who reads the weights next finds them whole
     return best
 
 

@@ -7,7 +7,7 @@ from torchvision.ops import box_iou
 from instmatt_video.detection.compact import WEIGHTS_FILE, CompactDetector, CompactSettings
 from instmatt_video.detection.paste import paste_masks
 from instmatt_video.errors import WeightsError
-from instmatt_video.models.person_crops import MARGIN, CropOutputs
+from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, CropOutputs
 from instmatt_video.models.person_detector import PersonDetector
 from instmatt_video.models.person_proposals import NUM_BINS, Proposals
 
@@ -55,9 +55,22 @@ class Looks(nn.Module):
         )
 
 
-def detector(boxes, looks=None, **settings):
-    network = PersonDetector()
-    network.proposals, network.crops = boxes, looks or Looks()
+class LooksAmongNeighbours(nn.Module):
+    """Leaves to each person what their own mask has and their neighbours' lack."""
+
+    def __init__(self):
+        super().__init__()
+        self.shapes = []
+
+    def forward(self, crops, guidance):
+        self.shapes.append((tuple(crops.shape), tuple(guidance.shape)))
+        logits = 40 * (guidance[:, 0] - guidance[:, 1] - 0.5)[:, ::2, ::2]
+        return CropOutputs(logits, torch.zeros(len(crops), 4), torch.zeros(len(crops)), None)
+
+
+def detector(boxes, looks=None, mutual=None, **settings):
+    network = PersonDetector(has_mutual_look=False)
+    network.proposals, network.crops, network.mutual = boxes, looks or Looks(), mutual
     return CompactDetector(network=network, settings=CompactSettings(**settings))
 
 
@@ -129,6 +142,24 @@ def test_proposals_that_become_one_box_are_one_person():
 
     assert len(detector(boxes).detect([picture()])[0]) == 2
     assert len(detector(boxes, Together()).detect([picture()])[0]) == 1
+
+
+def test_who_touch_share_no_pixel_after_a_look_among_neighbours():
+    # Boxes 64..128 and 96..160 fill what they overlap twice; 320..384 is alone.
+    boxes = Boxes([[96.0, 96.0], [128.0, 96.0], [352.0, 96.0]], 2)
+    mutual = LooksAmongNeighbours()
+    before = detector(boxes).detect([picture()])[0]
+    after = detector(boxes, mutual=mutual).detect([picture()])[0]
+    assert mutual.shapes == [((2, 3, *CROP_SIZE), (2, 2, *CROP_SIZE))]
+    np.testing.assert_array_equal(after.boxes, before.boxes)
+    np.testing.assert_array_equal(after.scores, before.scores)
+    alone = int(before.boxes[:, 0].argmax())
+    np.testing.assert_array_equal(after.masks[alone], before.masks[alone])
+    for found, shared in ((before, 1.0), (after, 0.0)):
+        pasted = paste_masks(found, 192, 416) > 0.5
+        left, right, _ = pasted[found.boxes[:, 0].argsort()]
+        assert (left & right)[70:122, 100:124].mean() == shared
+        assert left[70:122, 68:92].all() and right[70:122, 132:156].all()
 
 
 def test_a_doubtful_second_look_lowers_the_score():

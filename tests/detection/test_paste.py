@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from instmatt_video.detection.detections import Detections
-from instmatt_video.detection.paste import cell_positions, paste_masks, resample_mask
+from instmatt_video.detection.paste import (
+    cell_positions,
+    mask_on_box,
+    paste_masks,
+    resample_mask,
+)
 
 
 def one(box, mask):
@@ -68,3 +73,21 @@ def test_resampling_at_the_cells_themselves_changes_nothing():
     np.testing.assert_allclose(
         resample_mask(mask, cell_positions(6), cell_positions(4)), mask, atol=1e-6
     )
+
+
+def test_a_mask_on_another_box():
+    mask = np.array([[1, 0], [1, 0]], np.float32)
+    box = np.array([0.0, 0.0, 4.0, 4.0])
+    np.testing.assert_array_equal(mask_on_box(mask, box, box, 2, 2), mask)
+    # Twice as wide: two columns of the mask's, then nothing.
+    wide = mask_on_box(mask, box, (0, 0, 8, 4), 2, 4)
+    np.testing.assert_array_equal(wide, [[1, 0, 0, 0], [1, 0, 0, 0]])
+    assert not mask_on_box(mask, box, (10, 0, 14, 4), 3, 3).any()
+
+
+@pytest.mark.parametrize(("goes_on", "outside"), [(True, 1.0), (False, 0.0)])
+def test_a_mask_goes_on_beyond_its_box_or_ends_there(goes_on, outside):
+    mask = np.array([[1, 0], [1, 0]], np.float32)  # over x 10..30, y 0..20
+    moved = mask_on_box(mask, (10, 0, 30, 20), (0, 0, 40, 10), 1, 4, goes_on)
+    # Cell centres 5, 15, 25 and 35: before the mask, in its two columns, and behind it.
+    np.testing.assert_allclose(moved, [[outside, 1, 0, 0]])

@@ -151,12 +151,14 @@ class TestWeights:
     def test_size_is_what_the_package_may_carry(self):
         assert sum(p.numel() for p in PersonDetector().parameters()) <= 5_000_000
 
-    def test_round_trip_in_half_precision(self, tmp_path):
-        detector = PersonDetector()
+    @pytest.mark.parametrize("has_mutual_look", [True, False])
+    def test_round_trip_in_half_precision(self, has_mutual_look, tmp_path):
+        detector = PersonDetector(has_mutual_look)
         state = {k: v.half().contiguous() for k, v in detector.state_dict().items()}
         save_file(state, tmp_path / "d.safetensors", {"format": FORMAT})
         loaded = load_person_detector(tmp_path / "d.safetensors")
         assert not loaded.training
+        assert (loaded.mutual is not None) == has_mutual_look
         for key, value in loaded.state_dict().items():
             torch.testing.assert_close(value, state[key].float())
 

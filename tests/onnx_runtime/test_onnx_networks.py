@@ -27,7 +27,7 @@ from instmatt_video.matter import Matter
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import TrunkFeatures
-from instmatt_video.models.person_crops import CROP_SIZE
+from instmatt_video.models.person_crops import CROP_SIZE, PersonLooks
 from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 from instmatt_video.onnx_runtime import networks
 from instmatt_video.onnx_runtime.graph_cache import load_graph
@@ -72,6 +72,15 @@ def as_batch(picture: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(picture)[None].permute(0, 3, 1, 2)
 
 
+def assert_same_looks(found: PersonLooks, expected: PersonLooks) -> None:
+    for mine, true in (
+        (found.masks(), expected.masks()),
+        (found.box_deltas, expected.box_deltas),
+        (found.qualities(), expected.qualities()),
+    ):
+        torch.testing.assert_close(mine, true, atol=1e-4, rtol=0)
+
+
 class TestWhatIsComputed:
     @torch.inference_mode()
     def test_both_looks(self, home: Path, detector: PersonDetector, photograph: np.ndarray) -> None:
@@ -85,13 +94,18 @@ class TestWhatIsComputed:
         crops = torch.cat([as_batch(cv2.resize(photograph, (width, height)))] * 3)
         crops[1] = crops[1].flip(-1)
         for some in (crops, crops[1:2]):
-            looks, found_looks = detector.crops(some), onnx.crops(some)
-            for true, mine in (
-                (looks.masks(), found_looks.masks()),
-                (looks.box_deltas, found_looks.box_deltas),
-                (looks.qualities(), found_looks.qualities()),
-            ):
-                torch.testing.assert_close(mine, true, atol=1e-4, rtol=0)
+            assert_same_looks(onnx.crops(some), detector.crops(some))
+        assert (onnx.mutual is None) == (detector.mutual is None)
+
+    @torch.inference_mode()
+    def test_the_look_among_neighbours(self, home: Path) -> None:
+        torch.manual_seed(0)
+        detector = PersonDetector().eval()
+        mutual = OnnxPersonNetworks(detector).mutual
+        assert mutual is not None and detector.mutual is not None
+        for count in (1, 2):
+            crops, guidance = torch.rand(count, 3, *CROP_SIZE), torch.rand(count, 2, *CROP_SIZE)
+            assert_same_looks(mutual(255 * crops, guidance), detector.mutual(255 * crops, guidance))
 
     def test_people(self, home: Path, detector: PersonDetector, photograph: np.ndarray) -> None:
         nobody = np.full_like(photograph, 127)
@@ -178,9 +192,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     made: list[int] = []
     run = OnnxGraph.__call__
 
-    def counted(graph: OnnxGraph, batch: torch.Tensor) -> list[torch.Tensor]:
-        made.append(len(batch))
-        return run(graph, batch)
+    def counted(graph: OnnxGraph, *inputs: torch.Tensor) -> list[torch.Tensor]:
+        made.append(len(inputs[0]))
+        return run(graph, *inputs)
 
     monkeypatch.setattr(OnnxGraph, "__call__", counted)
     return made

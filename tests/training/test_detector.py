@@ -9,25 +9,27 @@ from safetensors.torch import save_file
 
 from instmatt_video.detection.compact import CompactDetector
 from instmatt_video.models.checkpoint import CheckpointError
-from instmatt_video.models.person_crops import PersonCropNetwork
+from instmatt_video.models.person_crops import CROP_SIZE, PersonCropNetwork
 from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 from instmatt_video.models.person_proposals import PersonProposals
 from instmatt_video.training.command import shipped_config
 from instmatt_video.training.config import read_config
 from instmatt_video.training.detector import (
+    PARTS,
     DetectorData,
     DetectorTraining,
     train_detector,
 )
 from instmatt_video.training.detector_crop_task import CropTask
 from instmatt_video.training.detector_crops import CropSampler
+from instmatt_video.training.detector_photos import PhotoMixer
 from instmatt_video.training.detector_proposal_task import ProposalTask, propose
 from instmatt_video.training.detector_validation import average_precision
 from instmatt_video.training.detector_weights import (
+    begin_mutual,
     fold_batch_norms,
-    join_detector_parts,
     load_initialisation,
-    save_detector_part,
+    save_detector,
 )
 from instmatt_video.training.marked_photos import (
     Photo,
@@ -153,10 +155,20 @@ class TestInitialisation:
         assert average_precision(photos, found, "bbox", 62.4)["AP50"] > 0.78
 
 
+@torch.no_grad()
+def test_a_third_look_begins_as_the_second_whatever_guides_it():
+    torch.manual_seed(0)
+    crops = PersonCropNetwork()
+    pictures = torch.rand(2, 3, *CROP_SIZE) * 255
+    expected, found = crops(pictures), begin_mutual(crops)(pictures, torch.rand(2, 2, *CROP_SIZE))
+    for name in ("mask_logits", "box_deltas", "quality_logits"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name))
+
+
 class TestTasks:
     def test_batches_come_from_seed_step_and_rank_alone(self):
         photos = [disc_photo(seed) for seed in range(4)]
-        sampler = CropSampler(photos, [], [], [], {})
+        sampler = CropSampler(PhotoMixer(photos), {})
         network = PersonCropNetwork()
         one, two = (CropTask(network, sampler, [], 4, seed=7) for _ in range(2))
         assert torch.equal(one.make_batch(3, 0).images, two.make_batch(3, 0).images)
@@ -167,7 +179,7 @@ class TestTasks:
         torch.manual_seed(0)
         network = PersonCropNetwork()
         photos = [disc_photo(seed) for seed in range(4)]
-        task = CropTask(network, CropSampler(photos, [], [], [], {}), [], 4, seed=1)
+        task = CropTask(network, CropSampler(PhotoMixer(photos), {}), [], 4, seed=1)
         optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
         losses = []
         for step in range(25):
@@ -215,9 +227,7 @@ def config(tmp_path):
     write_pack(tmp_path / "pack", 8)
     save_file({k: v.contiguous() for k, v in nanodet_state().items()}, tmp_path / "n.safetensors")
     path = tmp_path / "detector.toml"
-    path.write_text(
-        CONFIG + "".join(LOOP.format(part=part) for part in ("decoder", "crops", "proposals"))
-    )
+    path.write_text(CONFIG + "".join(LOOP.format(part=part) for part in PARTS))
     (tmp_path / "data.toml").write_text(DATA)
     return path
 
@@ -225,7 +235,7 @@ def config(tmp_path):
 @pytest.mark.slow
 def test_whole_training_gives_weights_that_the_detector_runs(config, tmp_path):
     figures = train_detector(config, tmp_path / "data.toml", tmp_path / "out")
-    assert set(figures) == {"mask_iou", "box_ap"}
+    assert set(figures) == {"mask_iou", "box_ap", "mutual_mask_iou"}
     weights = tmp_path / "out" / "person_detector.safetensors"
     start = PersonDetector()
     load_initialisation(start, tmp_path / "n.safetensors")
@@ -235,6 +245,11 @@ def test_whole_training_gives_weights_that_the_detector_runs(config, tmp_path):
         assert not torch.allclose(
             here, getattr(start, part).backbone.conv1[0].weight.half().float()
         )
+    mutual = trained.mutual.backbone.conv1[0].weight
+    torch.testing.assert_close(
+        mutual[:, :3], trained.crops.backbone.conv1[0].weight, atol=0.02, rtol=0
+    )
+    assert mutual[:, 3:].abs().max() > 0  # guidance has begun to count
     found = CompactDetector(weights).detect([disc_photo(0).image])[0]
     assert found.masks.shape[1:] == (64, 64)
 
@@ -242,16 +257,13 @@ def test_whole_training_gives_weights_that_the_detector_runs(config, tmp_path):
 @pytest.mark.parametrize("steps", [None, 1])
 def test_a_detector_is_trained_on_in_the_parts_that_have_steps(steps, config, tmp_path):
     text = config.read_text()
-    for part in ("decoder", "proposals"):
+    for part in ("decoder", "proposals", "mutual"):
         text = text.replace(f"[{part}]\nsteps = 2", f"[{part}]\nsteps = 0")
     config.write_text(text)
     (tmp_path / "n.safetensors").unlink()  # the initialisation is not asked for again
     torch.manual_seed(1)
-    start = PersonDetector()
-    for part in ("proposals", "crops"):
-        save_detector_part(getattr(start, part), part, tmp_path / f"{part}.safetensors")
     whole = tmp_path / "start.safetensors"
-    join_detector_parts(tmp_path / "proposals.safetensors", tmp_path / "crops.safetensors", whole)
+    save_detector(PersonDetector(), whole)
     out = tmp_path / "out"
     figures = train_detector(config, tmp_path / "data.toml", out, steps=steps, start_from=whole)
     assert set(figures) == {"mask_iou"}
@@ -260,7 +272,7 @@ def test_a_detector_is_trained_on_in_the_parts_that_have_steps(steps, config, tm
     is_changed = {key: not torch.equal(before[key], after[key]) for key in before}
     assert is_changed["crops.mask.weight"]
     assert is_changed["crops.backbone.conv1.0.weight"]
-    assert not any(changed for key, changed in is_changed.items() if key.startswith("proposals."))
+    assert not any(changed for key, changed in is_changed.items() if not key.startswith("crops."))
 
 
 @pytest.mark.slow
@@ -282,6 +294,8 @@ def test_other_licences_leave_out_every_pack_without_ids():
 def test_the_shipped_schedules_are_complete():
     schedule = read_config(shipped_config("detector"), DetectorTraining)
     assert schedule.crops.learning_rate < schedule.decoder.learning_rate
-    for name in ("detector-fine", "detector-limbs"):
+    for name in ("detector-fine", "detector-limbs", "detector-walls"):
         later = read_config(shipped_config(name), DetectorTraining)
         assert later.crops.steps > later.decoder.steps == later.proposals.steps == 0
+    last = read_config(shipped_config("detector-mutual"), DetectorTraining)
+    assert last.mutual.steps > last.crops.steps == last.decoder.steps == last.proposals.steps == 0

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from instmatt_video.training import detector_crops, detector_scenes
+from instmatt_video.training import detector_photos, detector_scenes
 from instmatt_video.training.detector_crops import (
     MASK_SIZE,
     CropSampler,
     jitter_box,
     make_sample,
 )
+from instmatt_video.training.detector_photos import PhotoMixer
 from instmatt_video.training.detector_scenes import degrade, mirror, paste_patches, vary_colour
 from instmatt_video.training.marked_photos import PersonPatch, Photo, person_from_mask
 
@@ -125,7 +126,9 @@ class TestSampler:
     def sampler(self):
         proposals = {"p": np.array([[22, 28, 58, 112], [100, 10, 130, 60]], np.float32)}
         background = np.zeros((100, 100, 3), np.uint8)
-        return CropSampler([photo()], [photo(name="s")], [patch()], [background], proposals)
+        return CropSampler(
+            PhotoMixer([photo()], [photo(name="s")], [patch()], [background]), proposals
+        )
 
     def test_same_generator_same_crops(self):
         first, again = (self.sampler().draw(12, np.random.default_rng([1, 2])) for _ in range(2))
@@ -140,14 +143,13 @@ class TestSampler:
 
     @pytest.mark.parametrize(("wall_chance", "shows_places"), [(0.0, True), (1.0, False)])
     def test_empty_places_are_backgrounds_or_walls(self, wall_chance, shows_places, monkeypatch):
-        monkeypatch.setattr(detector_crops, "WALL_CHANCE", wall_chance)
+        monkeypatch.setattr(detector_photos, "WALL_CHANCE", wall_chance)
         place = np.full((100, 100, 3), (0, 255, 0), np.uint8)  # nobody here wears this green
-        samples = CropSampler([photo()], [], [patch()], [place], {}).draw(
-            60, np.random.default_rng(3)
-        )
+        photos = PhotoMixer([photo()], [], [patch()], [place])
+        samples = CropSampler(photos, {}).draw(60, np.random.default_rng(3))
         green = [(np.ptp(s.image.astype(int), axis=2) > 200).mean() > 0.2 for s in samples]
         assert any(green) == shows_places
 
     def test_people_alone_where_nothing_else_is_there(self):
-        samples = CropSampler([photo()], [], [], [], {}).draw(5, np.random.default_rng(0))
+        samples = CropSampler(PhotoMixer([photo()]), {}).draw(5, np.random.default_rng(0))
         assert all(sample.is_person for sample in samples)

@@ -1,0 +1,82 @@
+"""What the third look is shown: people's crops, with their own mask and their neighbours'.
+
+Knows pixels, boxes and masks; knows no networks. The same in training and in use.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from instmatt_video.models.person_crops import CROP_SIZE, MARGIN
+from instmatt_video.models.shufflenet_backbone import MEAN_RGB
+
+from .detections import Detections
+from .paste import mask_on_box
+from .regions import Region, cut_region, expand_to_region
+
+FloatArray = npt.NDArray[np.float32]
+MIN_NEIGHBOUR_SHARE = 0.01
+"""Share of a crop that must show neighbours, else its person is looked at no more."""
+MIN_SCORE = 0.2
+"""Who is found less surely is hardly anybody: they are neighbours, and not looked at."""
+
+
+class MutualCrops(NamedTuple):
+    """The crops of `N` people who have neighbours."""
+
+    who: list[int]
+    """Which of the detections."""
+    regions: list[Region]
+    """What each crop shows of the picture."""
+    images: list[npt.NDArray[np.uint8]]
+    """`(*CROP_SIZE, 3)` RGB each."""
+    guidance: FloatArray
+    """`(N, 2, *CROP_SIZE)`: the person's mask, and the neighbours', as sure as their scores."""
+
+
+def cut_mutual_crops(
+    picture: npt.NDArray[np.uint8],
+    detections: Detections,
+    min_neighbour_share: float = MIN_NEIGHBOUR_SHARE,
+) -> MutualCrops:
+    """Return the crops of everybody who has neighbours.
+
+    Args:
+        picture: `(H, W, 3)` RGB.
+        detections: Everybody in it.
+        min_neighbour_share: Share of a crop that must show neighbours; 0 takes everybody.
+    """
+    who: list[int] = []
+    regions, guidance = [], []
+    for k in np.flatnonzero(detections.scores >= MIN_SCORE).tolist():
+        region = expand_to_region(detections.boxes[k], MARGIN)
+        others = np.zeros(CROP_SIZE, np.float32)
+        for j in np.flatnonzero(_reach_into(detections.boxes, region)).tolist():
+            if j != k:
+                mask = _over_crop(detections, j, region)
+                others = np.maximum(others, mask * detections.scores[j])
+        if (others > 0.25).mean() >= min_neighbour_share:
+            who.append(k)
+            regions.append(region)
+            guidance.append(np.stack([_over_crop(detections, k, region), others]))
+    return MutualCrops(
+        who,
+        regions,
+        [cut_region(picture, region, CROP_SIZE, MEAN_RGB) for region in regions],
+        np.array(guidance, np.float32).reshape(-1, 2, *CROP_SIZE),
+    )
+
+
+def _over_crop(detections: Detections, k: int, region: Region) -> FloatArray:
+    """Return a person's mask over the pixels of a crop of `region`, 0 outside their box."""
+    return mask_on_box(detections.masks[k], detections.boxes[k], region, *CROP_SIZE)
+
+
+def _reach_into(boxes: FloatArray, region: Region) -> npt.NDArray[np.bool_]:
+    left, top, right, bottom = region
+    return np.asarray(
+        (boxes[:, 0] < right) & (boxes[:, 2] > left) & (boxes[:, 1] < bottom) & (boxes[:, 3] > top)
+    )

@@ -1,0 +1,98 @@
+"""Training crops for the third look: what the first two really say of people who touch.
+
+Knows photos and what a detector finds in them; knows no networks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ..detection.detections import Detections
+from ..detection.detector import Detector
+from ..detection.mutual_look import MIN_NEIGHBOUR_SHARE, cut_mutual_crops
+from ..detection.paste import paste_masks
+from .detector_crops import MAX_CROPS_PER_PHOTO, CropSample, is_outside_crowds, make_sample
+from .detector_photos import MIN_PERSON_PX, PhotoMixer
+from .marked_photos import Photo
+
+SAME_IOU = 0.4
+"""A mask that overlaps a person's more is theirs."""
+OTHER_IOU = 0.2
+"""A mask that overlaps everybody's less shows nobody; what lies between teaches nothing."""
+NOBODY, UNCLEAR = -1, -2
+LONELY_CHANCE = 0.15
+"""Share of the photos in which people without neighbours are learned from, too."""
+
+
+class MutualCropSampler:
+    """Draws crops of people with neighbours, guided by a detector's own masks.
+
+    Args:
+        photos: Draws photos.
+        detector: The first two looks, as they are in use.
+    """
+
+    def __init__(self, photos: PhotoMixer, detector: Detector) -> None:
+        self._photos = photos
+        self._detector = detector
+
+    def draw(self, count: int, rng: np.random.Generator) -> list[CropSample]:
+        """Return `count` crops."""
+        samples: list[CropSample] = []
+        while len(samples) < count:
+            has_lonely = rng.random() < LONELY_CHANCE
+            drawn = self.samples_of(self._photos.draw(rng), has_lonely)
+            order = rng.permutation(len(drawn))[:MAX_CROPS_PER_PHOTO]
+            samples += [drawn[i] for i in order]
+        return samples[:count]
+
+    def samples_of(self, photo: Photo, has_lonely: bool = False) -> list[CropSample]:
+        """Return the crops of everybody whom the detector finds in a photo, best first.
+
+        Args:
+            photo: With the truth.
+            has_lonely: Also of people without neighbours.
+        """
+        found = self._detector.detect([photo.image])[0]
+        crops = cut_mutual_crops(photo.image, found, 0.0 if has_lonely else MIN_NEIGHBOUR_SHARE)
+        matches = _match(photo, found)
+        samples = []
+        for k, guidance in zip(crops.who, crops.guidance, strict=True):
+            person = photo.people[matches[k]] if matches[k] >= 0 else None
+            is_nobody = matches[k] == NOBODY and photo.is_complete
+            if is_nobody or (person is not None and person.height_px >= MIN_PERSON_PX):
+                sample = make_sample(photo, person, found.boxes[k])
+                samples.append(replace(sample, guidance=guidance))
+        return samples
+
+
+def _match(photo: Photo, found: Detections) -> list[int]:
+    """Return whom each detection shows: a person's number, `NOBODY`, or `UNCLEAR`.
+
+    A person is shown by the best detection alone; another of them teaches nothing.
+    """
+    height, width = photo.image.shape[:2]
+    seen = _rows(paste_masks(found, height, width) > 0.5, height * width)
+    true = _rows([person.full_mask((height, width)) for person in photo.people], height * width)
+    intersection = seen @ true.T
+    union = seen.sum(1)[:, None] + true.sum(1)[None] - intersection
+    overlap = intersection / np.maximum(union, 1)
+    taken: set[int] = set()
+    matches: list[int] = []
+    for row, box in zip(overlap, found.boxes, strict=True):
+        best = int(row.argmax()) if len(row) else -1
+        if best >= 0 and row[best] >= SAME_IOU and best not in taken:
+            taken.add(best)
+            matches.append(best)
+        elif (best < 0 or row[best] < OTHER_IOU) and is_outside_crowds(box, photo):
+            matches.append(NOBODY)
+        else:
+            matches.append(UNCLEAR)
+    return matches
+
+
+def _rows(masks: npt.ArrayLike, num_pixels: int) -> npt.NDArray[np.float32]:
+    return np.asarray(masks, np.float32).reshape(-1, num_pixels)
