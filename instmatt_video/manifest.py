@@ -47,6 +47,8 @@ class SourceRecord(_Model):
     """Of the first frame; an image sequence keeps its own numbers."""
     absolute_path: str | None = None
     """Where it lay when it was read; `None` for what cannot be read again."""
+    pictures_sha256: str | None = None
+    """Of the names, sizes and times of an image sequence's files."""
 
     @property
     def frames(self) -> range:

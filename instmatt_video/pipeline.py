@@ -181,7 +181,9 @@ def fingerprint_of(
     return {
         "version of this program": __version__,
         "source": origin,
+        "source (its pictures)": clip.checksum,
         "size": [clip.info.width, clip.info.height],
+        "frame rate": str(clip.info.frame_rate),
         "detector": networks.detector.name,
         **{f"set of weights ({w.name})": w.sha256 for w in networks.weights},
         "interval of detection": config.detection.detect_every,

@@ -191,6 +191,7 @@ def describe_run(
             is_variable_rate=info.is_variable_rate,
             first_frame_number=info.first_frame_number,
             absolute_path=None if is_stream(str(source)) else str(Path(source).absolute()),
+            pictures_sha256=clip.checksum,
         ),
         settings=plain_settings(config),
         detector=networks.detector.name,

@@ -276,11 +276,12 @@ def open_stream(
         audio_from: File whose sound is copied, where the config wants it.
         start: Time of the stream's first frame, in the clip's seconds.
     """
+    if config.is_trimmed:
+        info = replace(info, first_time=Fraction(0))  # times count from where the person appears
     if config.is_trimmed and plan.first > 0:
         timecode = info.timecode and shift_timecode(info.timecode, plan.first, info.frame_rate)
-        info = replace(
-            info, timecode=timecode, first_frame_number=info.first_frame_number + plan.first
-        )
+        number = info.first_frame_number + plan.first
+        info = replace(info, timecode=timecode, first_frame_number=number)
     path = folder / plan.file
     path.parent.mkdir(parents=True, exist_ok=True)
     return open_alpha_stream(

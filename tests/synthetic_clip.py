@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 
 from instmatt_video.alpha_frame import AlphaFrame
@@ -67,6 +68,15 @@ def write_clip(
             for packet in sound.encode():
                 container.mux(packet)
     return path
+
+
+def write_frames(folder: Path, count: int, template: str = "%04d.png", first: int = 0) -> Path:
+    """Write `picture`s as an image sequence; return its folder."""
+    folder.mkdir(parents=True)
+    for index in range(count):
+        image = picture(index)[..., ::-1].copy()
+        assert cv2.imwrite(str(folder / (template % (first + index))), image)
+    return folder
 
 
 class ColorDetector:

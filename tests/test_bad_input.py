@@ -28,7 +28,7 @@ from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.media.folder_stream import FolderAlphaStream
 from instmatt_video.media.video_stream import VideoAlphaStream
 from tests.media.made_clips import disc_picture, write_video
-from tests.synthetic_clip import BoxMatter, ColorDetector, boxes_at, picture, write_clip
+from tests.synthetic_clip import BoxMatter, ColorDetector, boxes_at, write_clip, write_frames
 
 FRAMES = 16
 """Enough for a person who is missed in one of them to be believed in."""
@@ -72,15 +72,6 @@ def succeed(clip: Path | str, out: Path, *options: str) -> Manifest:
     assert main([str(clip), "--out-dir", str(out), *QUICK, *options]) == 0
     (manifest,) = out.glob("*/manifest.json")
     return load_manifest(manifest.parent)
-
-
-def frames_folder(folder: Path, indices: Iterable[int], offset: int = 0) -> Path:
-    folder.mkdir()
-    for index in indices:
-        assert cv2.imwrite(
-            str(folder / f"{index + offset:04d}.png"), picture(index)[..., ::-1].copy()
-        )
-    return folder
 
 
 def coverage_of(path: Path) -> list[float]:
@@ -149,7 +140,7 @@ class TestDamagedClip:
     def test_a_corrupt_frame_of_a_folder_is_left_out_and_named(
         self, bad: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        folder = frames_folder(tmp_path / "shot", range(FRAMES))
+        folder = write_frames(tmp_path / "shot", FRAMES)
         torn = folder / f"{bad:04d}.png"
         torn.write_bytes(torn.read_bytes()[:60])
         # Chunks shorter than the clip: the next one begins after the gap.
@@ -164,7 +155,7 @@ class TestDamagedClip:
             assert found == pytest.approx((right - left) * (bottom - top), rel=0.01), index
 
     def test_pictures_after_a_gap_keep_their_numbers(self, tmp_path: Path) -> None:
-        folder = frames_folder(tmp_path / "shot", range(FRAMES), offset=1001)
+        folder = write_frames(tmp_path / "shot", FRAMES, first=1001)
         torn = folder / "1004.png"
         torn.write_bytes(b"torn")
         succeed(folder, tmp_path / "out", "--fps", "25", "--format", "png")
@@ -174,7 +165,7 @@ class TestDamagedClip:
     def test_a_run_that_broke_off_after_a_gap_resumes(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., str]
     ) -> None:
-        folder = frames_folder(tmp_path / "shot", range(FRAMES))
+        folder = write_frames(tmp_path / "shot", FRAMES)
         (folder / "0001.png").write_bytes(b"torn")
         monkeypatch.setenv("INSTMATT_VIDEO_CHUNK_FRAMES", "2")
         with monkeypatch.context() as patch:
@@ -191,7 +182,7 @@ class TestDamagedClip:
     def test_too_many_corrupt_frames_end_the_run_and_keep_the_work(
         self, tmp_path: Path, fails: Callable[..., str]
     ) -> None:
-        folder = frames_folder(tmp_path / "shot", range(20))
+        folder = write_frames(tmp_path / "shot", 20)
         for index in range(5, 14):
             (folder / f"{index:04d}.png").write_bytes(b"torn")
         line = fails(3, folder, "--fps", "25")
@@ -392,7 +383,7 @@ class TestMasks:
         assert (track.first_frame, track.frames_visible) == (1, FRAMES)
 
     def test_numbered_as_their_folder_of_frames(self, tmp_path: Path) -> None:
-        shot = frames_folder(tmp_path / "shot", range(FRAMES), offset=1001)
+        shot = write_frames(tmp_path / "shot", FRAMES, first=1001)
         folder = self.masks(tmp_path / "masks", range(FRAMES), (160, 96))
         for path in sorted(folder.iterdir()):
             path.rename(path.with_stem(str(int(path.stem) + 1001)))

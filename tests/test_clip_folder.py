@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import pytest
 
 from instmatt_video import MatteConfig, matte_video
 from instmatt_video.config import OutputConfig, RunConfig
 from instmatt_video.errors import OptionError
 from instmatt_video.manifest import Manifest
-from tests.synthetic_clip import BoxMatter, ColorDetector, picture, write_clip
+from tests.synthetic_clip import BoxMatter, ColorDetector, write_clip, write_frames
 
 LIGHT = MatteConfig(output=OutputConfig(format="matte-ffv1", has_preview=False))
 AGAIN = replace(LIGHT, run=RunConfig(is_overwriting=True))
@@ -20,13 +19,6 @@ AGAIN = replace(LIGHT, run=RunConfig(is_overwriting=True))
 
 def run(clip: str | Path, out: Path, config: MatteConfig = LIGHT) -> Manifest:
     return matte_video(clip, out, config, detector=ColorDetector(), matter=BoxMatter())
-
-
-def write_frames(folder: Path, name: str = "f.%04d.png", count: int = 8) -> Path:
-    folder.mkdir(parents=True)
-    for index in range(count):
-        assert cv2.imwrite(str(folder / (name % index)), picture(index)[..., ::-1])
-    return folder
 
 
 @pytest.mark.parametrize("has_manifest", [True, False], ids=["finished", "broken off"])
@@ -74,7 +66,7 @@ def test_a_clip_is_never_written_over_itself(
         home.mkdir(parents=True)
         source = str(write_clip(home / "person_00.mkv", 4))
     else:
-        write_frames(home, "person_%02d.png", 4)
+        write_frames(home, 4, "person_%02d.png")
         source = str(home / "person_%02d.png") if kind == "pattern" else str(home)
     before = {path: path.read_bytes() for path in home.rglob("*")}
     # A pattern is called after what stands still in it.
@@ -92,7 +84,7 @@ def test_a_clip_is_never_written_over_itself(
 def test_a_folder_above_is_called_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = write_frames(tmp_path / "shot") / "mattes"
+    here = write_frames(tmp_path / "shot", 8) / "mattes"
     here.mkdir()
     monkeypatch.chdir(here)
     run("..", Path("tracks"))

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import VideoOpenError
-from ..manifest import Manifest, load_manifest
+from ..manifest import Manifest, SourceRecord, load_manifest
 from ..media.formats import FORMATS
+from ..media.image_sequence import checksum_of_frames
+from ..media.source import list_frames
 from ..render import PREVIEW_FILE, REST
 from ..report import FILE_NAME as REPORT_FILE
 from ..settings import plain_settings
@@ -29,16 +31,22 @@ def finished_manifest(job: ClipJob) -> Manifest | None:
     """
     try:
         manifest = load_manifest(job.folder)
+        is_same_source = _is_source(job.clip, manifest.source)
     except VideoOpenError:
         return None
-    is_same_source = manifest.source.sha256 == sha256_of(Path(job.clip)) and (
-        # A folder of pictures has no checksum.
-        manifest.source.sha256 is not None or manifest.source.path == job.clip
-    )
     is_same = is_same_source and _relevant(manifest.settings) == _relevant(
         plain_settings(job.config)
     )
     return manifest if is_same and _is_whole(job, manifest) else None
+
+
+def _is_source(clip: str, record: SourceRecord) -> bool:
+    if record.sha256 is not None:
+        return record.sha256 == sha256_of(Path(clip))
+    frames = list_frames(clip)
+    if frames is None or record.path != clip:
+        return False
+    return checksum_of_frames(frames) == record.pictures_sha256
 
 
 def _relevant(settings: dict[str, Any]) -> dict[str, Any]:

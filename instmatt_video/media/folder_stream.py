@@ -46,8 +46,11 @@ class FolderAlphaStream(AlphaStream):
         Where the rate varies pictures are counted instead: `TIMES_FILE` tells their times.
         """
         index = len(self._names)
-        if self._ticks and not self.info.is_variable_rate:
-            index = round((tick - self._ticks[0]) * self.info.time_base * self.info.frame_rate)
+        if not self.info.is_variable_rate:
+            time, first = tick * self.info.time_base, self.info.first_time
+            if first is None:
+                first = self._ticks[0] * self.info.time_base if self._ticks else time
+            index = round((time - first) * self.info.frame_rate)
         return f"{self.info.first_frame_number + index:06d}{self.suffix}"
 
     def verify(self) -> None:

@@ -62,6 +62,8 @@ class ClipInfo:
     is_interlaced: bool = False
     first_frame_number: int = 1
     """Number in the file name of an image sequence's first frame; 1 for a video."""
+    first_time: Fraction | None = None
+    """Seconds at which that frame is shown, decodable or not; `None` where the clip comes live."""
     color_noise: float = CODED
     """Standard deviation of the errors that coding left in colours, of 0..1."""
 

@@ -6,6 +6,7 @@ Knows picture files and their numbering; knows no video.
 from __future__ import annotations
 
 import glob
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -47,6 +48,7 @@ class ImageSequenceSource(FrameSource):
             )
         width, height = self._common_size()
         number = _LAST_NUMBER.search(self._paths[0].stem)
+        self.checksum = checksum_of_frames(self._paths)
         self.info = ClipInfo(
             name=name,
             path=self._paths[0].parent,
@@ -59,6 +61,7 @@ class ImageSequenceSource(FrameSource):
             bit_depth=8 * self._first_decodable().dtype.itemsize,
             color=tags_by_size(height),
             first_frame_number=int(number[1]) if number else 1,
+            first_time=Fraction(0),
             color_noise=noise_of_picture(self._paths[0].suffix),
         )
 
@@ -170,6 +173,18 @@ def list_globbed_frames(pattern: str) -> list[Path]:
     return sorted(paths, key=natural_key)
 
 
+def checksum_of_frames(paths: Sequence[Path]) -> str:
+    """Return a checksum of the files' names, sizes and times, not of what they hold."""
+    lines = []
+    for path in paths:
+        try:
+            status = path.stat()
+            lines.append(f"{path.name} {status.st_size} {status.st_mtime_ns}\n")
+        except OSError:
+            lines.append(f"{path.name} cannot be read\n")
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def natural_key(path: Path) -> list[tuple[int, int, str]]:
     """Return a sorting key under which `frame_9` comes before `frame_10`."""
     parts = re.split(r"(\d+)", path.name)
@@ -178,7 +193,10 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
 
 def read_image(path: Path) -> Image | None:
     """Return `(H, W, 3)` RGB, uint8 or uint16, or `None` where the file holds no whole picture."""
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
     if path.suffix.lower() in (".jpg", ".jpeg") and b"\xff\xd9" not in data[-64:]:
         return None  # cut off: the decoder would fill the rest with grey and say nothing
     if path.suffix.lower() == ".png" and b"IEND" not in data[-16:]:

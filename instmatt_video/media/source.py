@@ -34,6 +34,8 @@ class FrameSource(ABC):
     """
 
     info: ClipInfo
+    checksum: str | None = None
+    """Of what an image sequence is made of: another one of the same name differs."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
@@ -81,12 +83,7 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
         ValueError: `frame_rate` is not positive.
     """
     # The kinds know this module, so it meets them only here.
-    from .image_sequence import (
-        ImageSequenceSource,
-        list_globbed_frames,
-        list_numbered_frames,
-        list_printf_frames,
-    )
+    from .image_sequence import ImageSequenceSource
     from .live_source import LiveSource
     from .timetable import snap_to_broadcast_rate
     from .video_file import VideoFileSource
@@ -97,17 +94,31 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
     if rate is not None and isinstance(frame_rate, float):
         rate = snap_to_broadcast_rate(rate.limit_denominator(1000))  # 29.97 means 30000/1001
     text = str(spec)
-    path = Path(text)
     if is_stream(text):
         return LiveSource(text, rate)
+    frames = list_frames(text)
+    if frames is not None:
+        return ImageSequenceSource(clip_name(text), frames, rate)
+    return VideoFileSource(Path(text), rate)
+
+
+def list_frames(spec: str | Path) -> list[Path] | None:
+    """Return the pictures that a folder or a pattern names; `None` for a video file.
+
+    Raises:
+        VideoOpenError: There is nothing of the name, or no sequence of pictures.
+    """
+    from .image_sequence import list_globbed_frames, list_numbered_frames, list_printf_frames
+
+    text, path = str(spec), Path(spec)
     if path.is_dir():
-        return ImageSequenceSource(clip_name(text), list_numbered_frames(path), rate)
+        return list_numbered_frames(path)
     if path.exists():
-        return VideoFileSource(path, rate)
+        return None
     if _PRINTF.search(path.name):
-        return ImageSequenceSource(clip_name(text), list_printf_frames(path), rate)
+        return list_printf_frames(path)
     if glob.has_magic(text):
-        return ImageSequenceSource(clip_name(text), list_globbed_frames(text), rate)
+        return list_globbed_frames(text)
     raise VideoOpenError(f"{text}: no such file or folder")
 
 

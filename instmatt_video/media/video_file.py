@@ -194,6 +194,7 @@ class VideoFileSource(FrameSource):
             has_audio=bool(container.streams.audio),
             is_variable_rate=timetable.is_variable_rate,
             is_interlaced=is_interlaced,
+            first_time=timetable.time_s(0),
             color_noise=noise_of_codec(stream.codec_context.name),
         )
 
