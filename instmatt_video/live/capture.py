@@ -182,7 +182,7 @@ class Capture:
                 return
             try:
                 self._source = self._open(self._spec)
-            except VideoOpenError as error:
+            except (VideoOpenError, FrameDecodeError) as error:  # there, but gone again at once
                 reason = str(error)
                 continue
             self.reconnections += 1

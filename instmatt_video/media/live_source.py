@@ -46,6 +46,15 @@ class LiveSource(FrameSource):
         super().__init__()
         self._spec = spec
         self._container = _open_live(spec)
+        try:
+            self._look(frame_rate)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _look(self, frame_rate: Fraction | None) -> None:
+        """Wait for the first picture, and describe the clip by it."""
+        spec = self._spec
         stream = first_video_stream(self._container, spec)
         self._pictures: Iterator[VideoFrame | None] | None = decode_pictures(
             self._container, stream, self._lose_connection
@@ -114,6 +123,7 @@ class LiveSource(FrameSource):
             last_tick = tick
             if index >= start:
                 image = turned_clockwise(self._converter(picture), self.info.rotation_deg)
+                image = self._fitted(image)
                 yield Frame(index, tick * self.info.time_base, image)
 
     def close(self) -> None:

@@ -12,11 +12,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import av
+import cv2
 
 from ..errors import VideoOpenError
+from .color import Image
 from .frame import ClipInfo, Frame
 
 _log = logging.getLogger(__name__)
@@ -60,6 +62,17 @@ class FrameSource(ABC):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _fitted(self, image: Image) -> Image:
+        """Return a picture at the clip's size: a recorded broadcast may change its own midway."""
+        width, height = self.info.width, self.info.height
+        if image.shape[:2] == (height, width):
+            return image
+        self._warn(
+            f"some frames are {image.shape[1]}x{image.shape[0]}, and scaled to {width}x{height}"
+        )
+        scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        return cast(Image, scaled)
 
     def _warn(self, message: str) -> None:
         if message not in self.warnings:

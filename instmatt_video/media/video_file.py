@@ -209,8 +209,7 @@ class VideoFileSource(FrameSource):
         return False
 
     def _upright(self, picture: VideoFrame) -> Image:
-        image = self._converter(picture)
-        return turned_clockwise(image, self.info.rotation_deg)
+        return self._fitted(turned_clockwise(self._converter(picture), self.info.rotation_deg))
 
 
 def open_container(path: Path) -> InputContainer:

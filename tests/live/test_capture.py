@@ -100,7 +100,7 @@ def test_a_dropped_stream_is_opened_again_with_growing_patience() -> None:
     answers: list[MadeSource | Exception] = [
         MadeSource([1, 2], is_lost=True),
         VideoOpenError("no route"),
-        VideoOpenError("no route"),
+        FrameDecodeError("gone before its first frame"),
         MadeSource([3]),
         MadeSource([4, 5]),
     ]

@@ -225,6 +225,33 @@ def test_containers_without_an_index_are_sought_to_the_last_frame(
         assert source.warnings == [] and source.skipped_frames == 0
 
 
+def test_pictures_of_another_size_are_scaled_to_the_clips(
+    make_video: Maker, tmp_path: Path
+) -> None:
+    """A recording of a broadcast changes its size where the programme does."""
+    parts = [make_video(f"{k}.ts", count=5, width=64 * k, height=48 * k) for k in (1, 2)]
+    spliced = tmp_path / "spliced.ts"
+    with av.open(spliced, "w", format="mpegts") as out:
+        with av.open(parts[0]) as first:
+            stream = out.add_stream_from_template(first.streams.video[0])
+        for number, part in enumerate(parts):
+            with av.open(part) as container:
+                origin = container.streams.video[0].start_time
+                for packet in container.demux(video=0):
+                    if packet.size:
+                        shift = number * 5 * 3600 - origin + 90000  # ticks of 1/90000 s
+                        packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                        packet.stream = stream
+                        out.mux(packet)
+    source = open_source(spliced)
+    frames = list(source)
+    assert [frame.index for frame in frames] == list(range(10))
+    assert {frame.image.shape for frame in frames} == {(48, 64, 3)}
+    assert source.warnings == ["some frames are 128x96, and scaled to 64x48"]
+    for frame, index in zip(frames[5:], range(5), strict=True):
+        assert np.abs(frame.image[4, 4].astype(int) - disc_picture(index)[4, 4]).max() < 12
+
+
 def test_real_clips_are_counted_and_sought(shared_dir: Path) -> None:
     counts = {
         "dancers_studio.mp4": 96,
