@@ -19,6 +19,7 @@ from ..media.color import rgb_to_yuv
 from ..media.formats import FORMATS
 from ..media.frame import ColorTags
 from ..media.image_sequence import list_numbered_frames
+from ..media.source import list_frames
 from .material import Clip, Material, PersonStream
 
 Node = Any
@@ -144,11 +145,8 @@ class LayerMaker:
     def _source_frames(self) -> Node:
         source = self._clip.source
         assert source is not None  # `gather` has seen to it
-        frames = (
-            self._pictures(list_numbered_frames(source))
-            if source.is_dir()
-            else ffmpeg.input(_url(source)).video
-        )
+        frames = list_frames(source)
+        frames = ffmpeg.input(_url(source)).video if frames is None else self._pictures(frames)
         return self._on_clock(frames, 0)
 
     def _on_clock(self, frames: Node, first: int) -> Node:

@@ -14,11 +14,12 @@ from ..errors import OptionError, VideoOpenError
 from ..manifest import Manifest, load_manifest
 from ..media.color import MATRICES
 from ..media.formats import FORMATS
-from ..media.frame import ClipInfo, ColorTags
+from ..media.frame import ColorTags
 from ..media.image_sequence import IMAGE_SUFFIXES
 from ..media.source import FrameSource, open_source
 from ..media.video_file import first_video_stream, open_container
 from ..render import REST
+from ..review.source import find_source
 from ..stream_ledger import sha256_of
 from .options import Background, ComposeOptions
 
@@ -54,7 +55,7 @@ class Clip:
     is_variable_rate: bool
     pixel_aspect: Fraction
     source: Path | None
-    """Its file, or folder of frames; `None` where it is not to be found."""
+    """Its file, folder of frames, or pattern; `None` where it is not to be found."""
     lead_s: Fraction
     """Seconds from the beginning of the source's file to its first picture."""
     audio_from: Path | None
@@ -87,11 +88,11 @@ def gather(folder: Path, options: ComposeOptions) -> Material:
     manifest = load_manifest(folder)
     if manifest.format == "exr":
         raise OptionError(
-            "compose reads no exr streams: render them again in another format, "
-            f"`instmatt-video tracks {folder} render --format prores4444`"
+            "compose reads no exr streams: run the clip again with --resume --format prores4444, "
+            "which takes the alphas that are there"
         )
     source = _open_clip(manifest, options)
-    people = _people(folder, manifest, options, source.info if source else None)
+    people = _people(folder, manifest, options)
     clip = _clip(manifest, source, people, options)
     _refuse_impossible(manifest, clip, options)
     background = options.background
@@ -116,28 +117,28 @@ def _picture(path: Path) -> FrameSource:
     return ImageSequenceSource(path.stem, [path], Fraction(1))
 
 
-def _open_clip(manifest: Manifest, options: ComposeOptions) -> FrameSource | None:
-    """Return the clip where it is to be found, unchanged."""
+def _open_clip(manifest: Manifest, options: ComposeOptions) -> tuple[FrameSource, Path] | None:
+    """Return the clip where it is to be found, unchanged, and where that is."""
     record = manifest.source
-    named = options.source or (Path(record.path) if record.path else None)
-    is_here = named is not None and (named.is_dir() or named.is_file())
-    if named is None or not is_here:
+    try:
+        named = find_source(record, options.source)
+        if record.sha256 is not None and sha256_of(named) != record.sha256:
+            if options.source is None:
+                _log.warning("%s has changed since it was matted, and is not used", named)
+                return None
+            raise OptionError(
+                f"source {named} is not the file that was matted: its checksum differs"
+            )
+        rate = Fraction(record.frame_rate) if record.sha256 is None else None
+        return open_source(str(named), frame_rate=rate), named
+    except VideoOpenError as error:
         if options.source is not None:
-            raise VideoOpenError(f"source {named}: no such file or folder")
+            raise VideoOpenError(f"source {options.source}: no such file or folder") from error
         return None
-    if record.sha256 is not None and sha256_of(named) != record.sha256:
-        if options.source is None:
-            _log.warning("%s has changed since it was matted, and is not used", named)
-            return None
-        raise OptionError(f"source {named} is not the file that was matted: its checksum differs")
-    rate = Fraction(record.frame_rate) if named.is_dir() else None
-    return open_source(str(named), frame_rate=rate)
 
 
-def _people(
-    folder: Path, manifest: Manifest, options: ComposeOptions, info: ClipInfo | None
-) -> tuple[PersonStream, ...]:
-    first_number = info.first_frame_number if info else 1
+def _people(folder: Path, manifest: Manifest, options: ComposeOptions) -> tuple[PersonStream, ...]:
+    first_number = manifest.source.first_frame_number
     output = manifest.settings.get("output", {})
     last_frame = manifest.source.frame_count - 1
     found = []
@@ -174,7 +175,7 @@ def _people(
 
 def _clip(
     manifest: Manifest,
-    source: FrameSource | None,
+    source: tuple[FrameSource, Path] | None,
     people: tuple[PersonStream, ...],
     options: ComposeOptions,
 ) -> Clip:
@@ -185,9 +186,8 @@ def _clip(
     if color.matrix not in MATRICES:
         raise OptionError(f"manifest: {color.matrix} is no matrix that can be composed in")
     rate = Fraction(record.frame_rate)
-    info = source.info if source else None
+    info, path = (source[0].info, source[1]) if source else (None, None)
     lead_s, audio_from = Fraction(0), None
-    path = _named_path(manifest, options) if source else None
     if path is not None and path.is_file():
         lead_s = _lead_of(path)
     if record.has_audio and options.has_audio:
@@ -208,12 +208,6 @@ def _clip(
         lead_s=lead_s,
         audio_from=audio_from,
     )
-
-
-def _named_path(manifest: Manifest, options: ComposeOptions) -> Path:
-    path = options.source or manifest.source.path
-    assert path is not None  # it was opened
-    return Path(path)
 
 
 def _lead_of(path: Path) -> Fraction:

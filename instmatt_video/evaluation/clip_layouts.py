@@ -228,7 +228,8 @@ def _find_streams(folder: Path) -> ClipStreams:
         path = folder / track.file
         if not path.exists():
             raise EvaluationError(f"missing {path}: {folder / FILE_NAME} names it")
-        streams.append(StreamFile(path, track.first_frame - 1 if is_trimmed else 0))
+        begins_at = track.first_frame - manifest.source.first_frame_number
+        streams.append(StreamFile(path, begins_at if is_trimmed else 0))
     return ClipStreams(
         folder,
         tuple(stream.path.stem for stream in streams),

@@ -1,0 +1,63 @@
+"""What a composition is made from, where it lies, and from which frame on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from instmatt_video import MatteConfig, matte_video
+from instmatt_video.compose.material import gather
+from instmatt_video.compose.options import ComposeOptions, parse_background
+from instmatt_video.config import OutputConfig
+from instmatt_video.errors import VideoOpenError
+from instmatt_video.evaluation.clip_layouts import open_clip
+from tests.synthetic_clip import BoxMatter, ColorDetector, boxes_at, write_frames
+
+FRAMES = 16
+BLACK = ComposeOptions(background=parse_background("black"))
+
+
+def matted(source: Path, out: Path) -> Path:
+    output = OutputConfig(is_trimmed=True, has_preview=False)
+    config = MatteConfig(output=output, frame_rate=25)
+    matte_video(source, out, config, detector=ColorDetector(), matter=BoxMatter())
+    return out / "shot"
+
+
+@pytest.fixture(params=[0, 1, 1001], ids=lambda first: f"from {first}")
+def shot(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    return write_frames(tmp_path / "in" / "shot", FRAMES, "shot.%04d.png", request.param)
+
+
+def test_trimmed_streams_of_a_numbered_sequence_begin_where_their_people_do(
+    shot: Path, tmp_path: Path
+) -> None:
+    folder = matted(shot, tmp_path / "out")
+    people = gather(folder, BLACK).people
+    assert [(person.first, person.last) for person in people] == [(0, 15), (6, 15)]
+    # An evaluation reads them the same way.
+    seen = np.stack(list(open_clip(folder).read_frames()))
+    for index in range(FRAMES):
+        assert [bool(alpha.any()) for alpha in seen[index]] == [True, 1 in boxes_at(index)], index
+
+
+@pytest.mark.parametrize("name", ["shot", "shot/shot.%04d.png", "shot/*.png"])
+def test_the_clip_is_found_from_another_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_frames(tmp_path / "in" / "shot", FRAMES, "shot.%04d.png", 1001)
+    monkeypatch.chdir(tmp_path / "in")
+    folder = matted(Path(name), tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    clip = gather(folder, BLACK).clip
+    assert clip.source == tmp_path / "in" / name
+    (tmp_path / "in").rename(tmp_path / "moved")
+    assert gather(folder, BLACK).clip.source is None
+    moved = tmp_path / "moved" / name
+    options = ComposeOptions(background=parse_background("black"), source=moved)
+    assert gather(folder, options).clip.source == moved
+    missing = ComposeOptions(background=parse_background("black"), source=tmp_path / "in" / name)
+    with pytest.raises(VideoOpenError, match="no such file or folder"):
+        gather(folder, missing)
