@@ -29,7 +29,7 @@ from .errors import AlphaStoreError, AlphaWriteError, OptionError
 FOLDER_NAME = "alphas"
 ALPHA_LEVELS = 4095
 """Alpha is kept in 12 bits: finer than any format's 10, coarser than the network's noise."""
-_JOURNAL = "journal.jsonl"
+JOURNAL_FILE = "journal.jsonl"
 _VERSION = 2
 
 
@@ -268,7 +268,7 @@ class AlphaStore:
         return self.folder / f"{first:08d}.chunk"
 
     def _read_journal(self) -> list[dict[str, Any]]:
-        path = self.folder / _JOURNAL
+        path = self.folder / JOURNAL_FILE
         if not path.is_file():
             return []
         lines = []
@@ -280,7 +280,7 @@ class AlphaStore:
         return lines
 
     def _note(self, line: dict[str, Any]) -> None:
-        with (self.folder / _JOURNAL).open("a") as file:
+        with (self.folder / JOURNAL_FILE).open("a") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -289,10 +289,10 @@ class AlphaStore:
         lines = [{"version": _VERSION, "fingerprint": self.fingerprint}, *map(vars, self._chunks)]
         if self.is_complete:
             lines.append({"is_complete": True})
-        temporary = self.folder / f"{_JOURNAL}.partial"
+        temporary = self.folder / f"{JOURNAL_FILE}.partial"
         with _disk_errors(self.folder):
             temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
-            os.replace(temporary, self.folder / _JOURNAL)
+            os.replace(temporary, self.folder / JOURNAL_FILE)
 
 
 class _disk_errors:  # noqa: N801  # a context manager reads as a word

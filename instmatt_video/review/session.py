@@ -11,14 +11,13 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..alpha_store import FOLDER_NAME, AlphaStore
-from ..errors import AlphaStoreError, AlphaWriteError, OptionError
+from ..alpha_store import AlphaStore
+from ..errors import AlphaWriteError, OptionError
 from ..folder_lock import changing_alone, rendering_alone
-from ..identities import Cast, known_cast
+from ..identities import Cast
 from ..manifest import Manifest, TrackRecord, load_manifest
 from ..progress import Report, ignore
 from ..publication import people_records, publish, write_people
@@ -26,6 +25,7 @@ from ..render import PREVIEW_FILE, RenderResult, plan_streams, stream_keys, stre
 from ..settings import config_of, plain_settings
 from ..stages import StageClock
 from ..stream_ledger import StreamLedger
+from .analysed import Analysed
 from .correction import Correction
 from .corrections import corrected_cast, output_after
 from .source import reopen_source
@@ -59,6 +59,7 @@ class Review:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._analysed: Analysed | None = None
         load_manifest(folder)
 
     @property
@@ -66,40 +67,33 @@ class Review:
         """The manifest as it stands now."""
         return load_manifest(self.folder)
 
-    @cached_property
-    def found(self) -> Cast:
-        """Everybody before any correction.
+    @property
+    def analysed(self) -> Analysed:
+        """What the newest run of the clip has found: another process may have run it again.
 
         Raises:
-            AlphaStoreError: The alphas are gone or damaged, or are of another run.
+            AlphaStoreError: The alphas are gone.
         """
         stitching = self.manifest.stitching
-        if stitching is None:
-            raise AlphaStoreError(
-                f"{self.folder}: its manifest does not say who was found (an online run, or an "
-                "older version): run the clip again, where there are alphas with --resume"
-            )
-        try:
-            return known_cast(self.store.records(), stitching.people, stitching.others)
-        except KeyError as error:
-            raise AlphaStoreError(
-                f"{self.folder}: manifest and alphas are of different runs: "
-                "run the clip again with --resume"
-            ) from error
+        known = self._analysed
+        if known is None or (known.stitching, known.version) != (stitching, known.version_now()):
+            self._analysed = known = Analysed(self.folder, stitching)
+        return known
 
-    @cached_property
+    @property
+    def found(self) -> Cast:
+        """Everybody before any correction; see `Analysed.found`."""
+        return self.analysed.found
+
+    @property
     def store(self) -> AlphaStore:
-        """The clip's alphas."""
-        return AlphaStore.open(self.folder / FOLDER_NAME)
+        """The clip's alphas; see `Analysed.store`."""
+        return self.analysed.store
 
-    @cached_property
+    @property
     def times(self) -> tuple[Fraction, ...]:
-        """When each frame is shown, in seconds; one that cannot be decoded, as its predecessor."""
-        known = {record.index: record.time for record in self.store.records()}
-        times = [Fraction(0)]
-        for index in range(self.store.frame_count):
-            times.append(known.get(index, times[-1]))
-        return tuple(times[1:])
+        """When each frame is shown; see `Analysed.times`."""
+        return self.analysed.times
 
     @property
     def is_rendered(self) -> bool:
@@ -190,13 +184,17 @@ class Review:
             VideoOpenError: The source is gone, or is another.
             AlphaWriteError: A stream cannot be written.
         """
+        with rendering_alone(self.folder):
+            return self._render(report, source, has_rest)
+
+    def _render(self, report: Report, source: Path | None, has_rest: bool | None) -> Rendered:
         manifest, cast = self.manifest, self.cast()
         config = config_of(manifest.settings)
         if has_rest is not None:
             config = replace(config, output=replace(config.output, has_rest=has_rest))
         output = output_after(config.output, self.found, manifest.corrections)
         clip, path = reopen_source(manifest.source, manifest.settings, source)
-        with clip, rendering_alone(self.folder):
+        with clip:
             ledger = stream_ledger(self.store)
             plans = plan_streams(cast, clip.info, self.store.frame_count, output)
             keys = stream_keys(plans, cast, output)

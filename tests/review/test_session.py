@@ -54,6 +54,29 @@ def streams(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.mkv"))}
 
 
+class SeesNobodyAtFirst(ColorDetector):
+    """Begins to look at frame 10 only."""
+
+    def detect(self, images, frame_indices=None):  # type: ignore[no-untyped-def]
+        found = super().detect(images, frame_indices)
+        return found if frame_indices[0] >= 10 else [found[0].select(slice(0, 0))]
+
+
+def test_a_clip_that_was_run_again_meanwhile_is_seen_as_it_is_now(folder: Path) -> None:
+    """The page stays open while somebody overwrites the folder in a terminal."""
+    review = Review(folder)
+    assert review.people()[0].first_frame == 1
+    review.correct(Rename(track=1, name="Anna"))
+    source = Path(review.manifest.source.absolute_path or "")
+    config = replace(LIGHT, run=RunConfig(is_overwriting=True))
+    matte_video(source, folder.parent, config, detector=SeesNobodyAtFirst(), matter=BoxMatter())
+    assert review.manifest.corrections == ()
+    review.correct(Rename(track=1, name="Bert"))
+    manifest = review.render().manifest
+    assert manifest.tracks[0].first_frame == 11
+    assert alphas(folder / manifest.tracks[0].file)[:10].max() == 0
+
+
 def test_a_merge_writes_one_stream_and_removes_the_other(folder: Path) -> None:
     before = streams(folder)
     review = Review(folder)
