@@ -304,7 +304,7 @@ def _check_weights(entry: WeightsEntry) -> Check:
 
 def _check_disk(out_dir: Path) -> Check:
     folder = out_dir.expanduser().resolve()
-    while not folder.exists():
+    while not os.path.exists(folder):
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         return Check("disk", "fail", f"{folder} is no folder that this user can write to.")

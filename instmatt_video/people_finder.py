@@ -124,7 +124,7 @@ class PeopleFinder:
         if is_cut:
             self._camera.reset()
         self._elapsed += 1
-        due = self._elapsed >= self.detect_every or frame.index == 0 or is_cut
+        due = self._elapsed >= self.detect_every or self._image is None or is_cut
         looks = due and self.detector.looks_at(frame.index)
         detections, camera = Detections.empty(), None
         if looks:

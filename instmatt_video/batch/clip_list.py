@@ -159,7 +159,9 @@ def _parser_of_setting(default: Any) -> Callable[[str], Any]:
 
 def _parser_of_flag(action: argparse.Action) -> Callable[[str], Any]:
     if action.nargs == 0:
-        return lambda text: action.const if _truth(text) else None
+        # What a flag turns on for all clips a list turns off for one.
+        off = not action.const if isinstance(action.const, bool) else None
+        return lambda text: action.const if _truth(text) else off
     return action.type if callable(action.type) else str
 
 

@@ -5,6 +5,8 @@ Knows one person's alphas in time and the pictures they belong to; knows no netw
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,9 @@ STILL_LEVELS = 3.0
 MOVED_LEVELS = 12.0
 """Change from which a pixel has moved: its alpha is taken as it comes."""
 
+SLACK = 1e-4
+"""Sums beyond 1 that are rounding."""
+
 
 class Steadier:
     """Mixes each alpha with the last one of the same person where the picture stands still."""
@@ -32,7 +37,9 @@ class Steadier:
     def steady(
         self, image: Image, track_ids: tuple[int, ...], alphas: list[AlphaFrame]
     ) -> list[AlphaFrame]:
-        """Return the alphas of the next frame, steadied; alphas that sum to 1 go on doing so.
+        """Return the alphas of the next frame, steadied; they sum to no more than those that came.
+
+        Where somebody was part of another's alpha a moment ago, both keep their share of the pixel.
 
         Args:
             image: `(H, W, 3)`; of another size than the last, all begins anew.
@@ -51,6 +58,7 @@ class Steadier:
             if last is not None and stillness is not None and alpha.alpha.size and last.alpha.size:
                 alpha = _mixed(alpha, last, stillness)
             steadied.append(alpha)
+        steadied = _within_one(steadied, image.shape[0], image.shape[1])
         self._last = dict(zip(track_ids, steadied, strict=True))
         return steadied
 
@@ -76,6 +84,23 @@ def _mixed(alpha: AlphaFrame, last: AlphaFrame, stillness: FloatImage) -> AlphaF
     new, old = (_on(part, left, top, right, bottom) for part in (alpha, last))
     weight = stillness[top:bottom, left:right] * np.float32(MEMORY)
     return trim_alpha(left, top, new + weight * (old - new))
+
+
+def _within_one(alphas: list[AlphaFrame], height: int, width: int) -> list[AlphaFrame]:
+    """Return the alphas, divided by their sum where it exceeds 1 (Eq. 2)."""
+    total = np.zeros((height, width), np.float32)
+    parts = [
+        np.s_[a.top : a.top + a.alpha.shape[0], a.left : a.left + a.alpha.shape[1]] for a in alphas
+    ]
+    for alpha, part in zip(alphas, parts, strict=True):
+        total[part] += alpha.alpha
+    if total.max(initial=0) <= 1 + SLACK:
+        return alphas
+    np.maximum(total, 1, out=total)
+    return [
+        replace(alpha, alpha=alpha.alpha / total[part])
+        for alpha, part in zip(alphas, parts, strict=True)
+    ]
 
 
 def _on(part: AlphaFrame, left: int, top: int, right: int, bottom: int) -> FloatImage:

@@ -34,6 +34,7 @@ class FolderAlphaStream(AlphaStream):
     def __init__(self, path: Path, info: ClipInfo) -> None:
         super().__init__(path, info)
         self._names: list[str] = []
+        self._last_index = -1
         self._blank_picture: bytes | None = None
         with self._named_errors():
             if self.partial_path.exists():
@@ -50,7 +51,9 @@ class FolderAlphaStream(AlphaStream):
             time, first = tick * self.info.time_base, self.info.first_time
             if first is None:
                 first = self._ticks[0] * self.info.time_base if self._ticks else time
-            index = round((time - first) * self.info.frame_rate)
+            # A stream that comes live may vary unannounced: no picture takes another's number.
+            index = max(round((time - first) * self.info.frame_rate), self._last_index + 1)
+        self._last_index = index
         return f"{self.info.first_frame_number + index:06d}{self.suffix}"
 
     def verify(self) -> None:

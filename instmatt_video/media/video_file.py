@@ -29,7 +29,7 @@ from .source import FrameSource, describe_av_error
 from .timetable import Timetable, make_timetable, read_timetable
 
 MAX_BAD_FRAMES_IN_A_ROW = 8
-"""As PySceneDetect; a ninth ends the run."""
+"""As PySceneDetect; a ninth ends the run, but for a recording that begins between two key frames."""
 
 _FIELD_CODECS = frozenset({"h264", "mpeg2video", "vc1"})
 
@@ -85,7 +85,7 @@ class VideoFileSource(FrameSource):
             if picture is None:
                 bad_in_a_row += 1
                 position += 1
-                if bad_in_a_row > MAX_BAD_FRAMES_IN_A_ROW:
+                if bad_in_a_row > MAX_BAD_FRAMES_IN_A_ROW and next_index > 0:
                     raise FrameDecodeError(
                         f"{self._path}: more than {MAX_BAD_FRAMES_IN_A_ROW} frames in a row "
                         f"cannot be decoded, from frame {next_index} on"
@@ -137,20 +137,16 @@ class VideoFileSource(FrameSource):
         self.skipped_frames += missing
         frames = f"frame {expected}" if missing == 1 else f"frames {expected}-{index - 1}"
         self._warn(f"{frames} cannot be decoded and {'is' if missing == 1 else 'are'} skipped")
-        if missing > MAX_BAD_FRAMES_IN_A_ROW:
+        if missing > MAX_BAD_FRAMES_IN_A_ROW and expected > 0:
             raise FrameDecodeError(
                 f"{self._path}: {missing} frames in a row ({expected}-{index - 1}) cannot be "
                 f"decoded, at most {MAX_BAD_FRAMES_IN_A_ROW} are skipped"
             )
 
     def _first_decodable(self, container: InputContainer, stream: VideoStream) -> VideoFrame:
-        faults = 0
         for picture in self._pictures(container, stream):
             if picture is not None:
                 return picture
-            faults += 1
-            if faults > MAX_BAD_FRAMES_IN_A_ROW:
-                break
         raise VideoOpenError(f"{self._path}: not one frame can be decoded")
 
     def _timetable_by_decoding(self, frame_rate: Fraction | None) -> Timetable:

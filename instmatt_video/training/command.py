@@ -6,9 +6,13 @@ import argparse
 import os
 from collections.abc import Mapping
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import OptionError, WeightsError
+
+PACKAGES = ("lightning_fabric", "tensorboard", "pycocotools")
+"""Of the extra `train`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and return the exit status; a run found in `--out` is resumed."""
+    require_training()
     from ..console import make_console, set_up_logging
 
     console = make_console()
@@ -107,6 +112,14 @@ def run(args: argparse.Namespace) -> int:
         figures = "  ".join(f"{name} {value:.2f}" for name, value in best.items())
         console.print(f"best: {figures}", highlight=False)
     return 0
+
+
+def require_training() -> None:
+    """Raise `OptionError` unless the extra `train` is installed."""
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        names = ", ".join(missing)
+        raise OptionError(f'training needs {names}: pip install "instmatt-video[train]"')
 
 
 def shipped_config(name: str) -> Path:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -33,25 +34,25 @@ def load_initialisation(detector: PersonDetector, path: Path) -> None:
     """
     if not path.is_file():
         raise CheckpointError(f"no initialisation at {path}")
-    source = load_file(path)
-    backbone = fold_batch_norms(
-        {k.removeprefix("backbone."): v for k, v in source.items() if k.startswith("backbone.")}
-    )
-    backbone["conv1.0.weight"] = backbone["conv1.0.weight"].flip(1)  # BGR there, RGB here
-    person_rows = [0, *range(NANODET_CLASSES, NANODET_CLASSES + 4 * NUM_BINS)]
-    proposals = {f"backbone.{key}": value for key, value in backbone.items()}
-    for key, value in source.items():
-        if key.startswith("neck."):
-            proposals[key.removeprefix("neck.")] = value
-        elif key.startswith("head.out."):
-            proposals[key.removeprefix("head.")] = value[person_rows]
-        elif key.startswith("head."):
-            proposals[key.removeprefix("head.")] = value
     try:
+        source = load_file(path)
+        backbone = fold_batch_norms(
+            {k.removeprefix("backbone."): v for k, v in source.items() if k.startswith("backbone.")}
+        )
+        backbone["conv1.0.weight"] = backbone["conv1.0.weight"].flip(1)  # BGR there, RGB here
+        person_rows = [0, *range(NANODET_CLASSES, NANODET_CLASSES + 4 * NUM_BINS)]
+        proposals = {f"backbone.{key}": value for key, value in backbone.items()}
+        for key, value in source.items():
+            if key.startswith("neck."):
+                proposals[key.removeprefix("neck.")] = value
+            elif key.startswith("head.out."):
+                proposals[key.removeprefix("head.")] = value[person_rows]
+            elif key.startswith("head."):
+                proposals[key.removeprefix("head.")] = value
         detector.proposals.load_state_dict(proposals)
         detector.crops.backbone.load_state_dict(backbone)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path} is no NanoDet-m: {error}") from error
+    except (SafetensorError, LookupError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{path} does not hold the weights of NanoDet-m") from error
 
 
 def fold_batch_norms(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

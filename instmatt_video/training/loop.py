@@ -178,10 +178,14 @@ def train(
         batch = next(batches).to(fabric.device)
         loss, parts = task.loss(network, batch, step)
         fabric.backward(loss)
-        norm = torch.nn.utils.clip_grad_norm_(trained, config.clip_norm)
-        if torch.isfinite(norm):
+        norm = fabric.clip_gradients(
+            network, wrapped_optimizer, max_norm=config.clip_norm, error_if_nonfinite=False
+        )
+        is_finite = bool(torch.isfinite(norm))
+        # The loss scale of 16 bits leaves such a step out by itself, and is lowered by it.
+        if is_finite or config.precision == "16-mixed":
             wrapped_optimizer.step()
-        else:
+        if not is_finite:
             logger.warning("step %d: the gradient is not finite; the step is left out", step)
         wrapped_optimizer.zero_grad(set_to_none=True)
         if average is not None:

@@ -158,3 +158,15 @@ def test_two_people_who_share_pixels_go_on_sharing_them() -> None:
         pair = [AlphaFrame(4, 4, share), AlphaFrame(4, 4, 1 - share)]
         first, second = steadier.steady(image, (1, 2), pair)
         assert first.alpha + second.alpha == pytest.approx(1, abs=1e-6)
+
+
+def test_somebody_who_was_part_of_another_makes_no_pixel_brighter() -> None:
+    steadier, image = Steadier(), np.full((20, 20, 3), 90, np.uint8)
+    steadier.steady(image, (1,), [alpha_of(1.0)])
+    old, new = steadier.steady(image, (1, 2), [alpha_of(0.0), alpha_of(1.0)])
+    # The old one keeps 0.6 of their alpha for a frame, and the two share the pixel.
+    assert old.alpha == pytest.approx(MEMORY / (1 + MEMORY))
+    assert new.alpha == pytest.approx(1 / (1 + MEMORY))
+    for _ in range(8):
+        old, new = steadier.steady(image, (1, 2), [alpha_of(0.0), alpha_of(1.0)])
+    assert new.alpha == pytest.approx(1, abs=0.01)

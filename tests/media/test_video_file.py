@@ -12,6 +12,7 @@ import pytest
 
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
 from instmatt_video.media import open_source
+from instmatt_video.media.video_file import MAX_BAD_FRAMES_IN_A_ROW
 from tests.media.made_clips import disc_picture
 
 Maker = Callable[..., Path]
@@ -223,6 +224,25 @@ def test_containers_without_an_index_are_sought_to_the_last_frame(
         assert [frame.index for frame in part] == list(range(start, 58)), start
         assert np.array_equal(part[-1].image, whole[-1].image)
         assert source.warnings == [] and source.skipped_frames == 0
+
+
+def test_a_recording_may_begin_between_two_key_frames(make_video: Maker) -> None:
+    """As one of a broadcast does: what comes before the first key frame cannot be decoded."""
+    path = make_video("clip.ts", count=75, options={"g": "25", "threads": "1"})
+    with av.open(path) as container:
+        begun = [packet.pos for packet in container.demux(video=0) if packet.size][10]
+    data = path.read_bytes()
+    tables = 3 * 188  # what the file holds stands in its first packets
+    path.write_bytes(data[:tables] + data[begun:])
+    source = open_source(path)
+    assert source.info.frame_count == 65
+    frames = list(source)
+    first = frames[0].index
+    assert first > MAX_BAD_FRAMES_IN_A_ROW
+    assert [frame.index for frame in frames] == list(range(first, 65))
+    assert source.warnings == [f"frames 0-{first - 1} cannot be decoded and are skipped"]
+    for frame in frames:
+        assert np.abs(frame.image - disc_picture(10 + frame.index).astype(int)).mean() < 4
 
 
 def test_pictures_of_another_size_are_scaled_to_the_clips(

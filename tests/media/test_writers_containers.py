@@ -152,3 +152,11 @@ def test_sound_that_quicktime_lists_and_refuses_is_left_out(codec: str, tmp_path
         stream.write(Fraction(0), soft_layer())
     assert stream.warnings == [f"sound left out: {codec} does not go into a mov file"]
     assert not open_source(path).info.has_audio
+
+
+def test_pictures_of_an_unannounced_varying_rate_get_a_number_each(tmp_path: Path) -> None:
+    with open_alpha_stream("png", tmp_path / "person_01", INFO) as stream:
+        for tick in (0, 1001, 1002, 3003):  # of 1/30000 s, at 30000/1001 frames a second
+            stream.write(Fraction(tick, 30000), None)
+    names = sorted(path.name for path in (tmp_path / "person_01").iterdir())
+    assert names == ["000001.png", "000002.png", "000003.png", "000004.png"]

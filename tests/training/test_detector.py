@@ -139,9 +139,18 @@ class TestInitialisation:
     def test_missing_and_foreign_files(self, tmp_path):
         with pytest.raises(CheckpointError, match="no initialisation"):
             load_initialisation(PersonDetector(), tmp_path / "none.safetensors")
-        save_file({"backbone.conv1.x": torch.zeros(1)}, tmp_path / "f.safetensors")
-        with pytest.raises((CheckpointError, KeyError)):
-            load_initialisation(PersonDetector(), tmp_path / "f.safetensors")
+        foreign = tmp_path / "f.safetensors"
+        for state in (
+            {"backbone.conv1.x": torch.zeros(1)},
+            {"backbone.conv1.0.weight": torch.zeros(1, 3, 1, 1)},
+            PersonProposals().state_dict(),
+        ):
+            save_file(state, foreign)
+            with pytest.raises(CheckpointError, match="does not hold the weights of NanoDet-m"):
+                load_initialisation(PersonDetector(), foreign)
+        foreign.write_bytes(b"no tensors at all")
+        with pytest.raises(CheckpointError, match="does not hold the weights of NanoDet-m"):
+            load_initialisation(PersonDetector(), foreign)
 
     @pytest.mark.slow
     def test_nanodet_finds_people_as_published(self, shared_dir):

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from instmatt_video.training import loop
 from instmatt_video.training.loop import AveragedWeights, LoopConfig, train
 
 CONFIG = LoopConfig(
@@ -229,6 +232,25 @@ def test_a_step_whose_gradient_is_not_finite_is_left_out(
     short, long = (checkpoint(tmp_path / name)["network"] for name in ("short", "long"))
     for name, _ in Line().network.named_parameters():
         assert torch.equal(short[name], long[name])
+
+
+def test_half_precision_finds_its_loss_scale_and_learns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradients overflow at the scale that it begins with; clipping is of what they really are."""
+    precision = MixedPrecision("16-mixed", "cpu")
+
+    def make_fabric(**words: Any) -> Fabric:
+        words.pop("precision")  # on a CPU Fabric itself would take bfloat16 instead
+        return Fabric(plugins=precision, **words)
+
+    monkeypatch.setattr(loop, "Fabric", make_fabric)
+    train(Line(), replace(CONFIG, precision="16-mixed"), tmp_path)
+    assert precision.scaler is not None
+    assert precision.scaler.get_scale() < 65536
+    found = losses(tmp_path)
+    assert all(math.isfinite(value) for value in found)
+    assert found[-1] < 0.8 * found[0]
 
 
 def test_frozen_parameters_stay(tmp_path: Path) -> None:

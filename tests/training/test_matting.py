@@ -11,6 +11,7 @@ import torch
 
 from instmatt_video.cli import main
 from instmatt_video.models.checkpoint import load_matting_weights
+from instmatt_video.training import command
 from instmatt_video.training.matting_validation import read_split
 
 from .made_people import person, place, write_packs, write_rgb
@@ -180,3 +181,13 @@ def test_mistakes_are_one_line(
     assert train(folder, stage, "wrong", *more) == status
     error = capsys.readouterr().err
     assert words in error and "Traceback" not in error
+
+
+def test_a_missing_extra_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    words = ["train", "detector", "--data", str(tmp_path / "d.toml"), "--out", str(tmp_path / "o")]
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith('tensorboard, pycocotools: pip install "instmatt-video[train]"')
