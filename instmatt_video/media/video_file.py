@@ -29,7 +29,7 @@ from .source import FrameSource, describe_av_error
 from .timetable import Timetable, make_timetable, read_timetable
 
 MAX_BAD_FRAMES_IN_A_ROW = 8
-"""As PySceneDetect; a ninth ends the run, but for a recording that begins between two key frames."""
+"""As PySceneDetect; a ninth ends the run, unless a recording began between two key frames."""
 
 _FIELD_CODECS = frozenset({"h264", "mpeg2video", "vc1"})
 
