@@ -21,6 +21,8 @@ Box = npt.NDArray[np.float64]
 
 CANVAS_PX = 160
 """Longest side of the pictures between which the flow is measured."""
+MIN_CANVAS_PX = 32
+"""Shortest side: OpenCV's flow reads past pictures of less, and takes the process with it."""
 MARGIN = 0.2
 """What is seen around a box, as a share of its sides: how far a limb may leave it in a step."""
 ALIKE_LEVELS = 8.0
@@ -120,7 +122,9 @@ def follow_person(
     """
     width, height = box[2] - box[0], box[3] - box[1]
     scale = CANVAS_PX / ((1 + 2 * MARGIN) * max(width, height))
-    columns, rows = (max(16, round((1 + 2 * MARGIN) * side * scale)) for side in (width, height))
+    columns, rows = (
+        max(MIN_CANVAS_PX, round((1 + 2 * MARGIN) * side * scale)) for side in (width, height)
+    )
     start = surroundings(box)
     on_canvas = mask_on_box(mask, box, start, rows, columns)
     # Both boxes fill the same part of their canvas: flow is 0 where the box's motion says it all.

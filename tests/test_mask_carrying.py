@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -98,3 +101,17 @@ def test_same_pictures_same_mask() -> None:
     (before, truth), (now, _) = scene(), scene(4, 1)
     first, second = (carry_mask(before, now, BOX, mask_of(truth), (STILL,)) for _ in range(2))
     assert np.array_equal(first.box, second.box) and np.array_equal(first.mask, second.mask)
+
+
+@pytest.mark.parametrize("size", [(600, 80), (900, 30), (80, 600), (3, 2)], ids=str)
+def test_people_of_any_shape_are_followed(size: tuple[int, int]) -> None:
+    """In a process of its own: OpenCV's flow does not survive a canvas that is too flat."""
+    program = (
+        "import numpy as np\n"
+        "from instmatt_video.mask_carrying import carry_mask\n"
+        "image = np.random.default_rng(0).integers(0, 255, (800, 1000, 3), np.uint8)\n"
+        f"box = np.array([50.0, 100.0, {50 + size[0]}.0, {100 + size[1]}.0])\n"
+        "found = carry_mask(image, image, box, np.ones((64, 64), np.float32), (np.zeros(4),))\n"
+        "assert np.abs(found.box - box).max() < 0.05 * (box[2:] - box[:2]).max() + 1, found.box\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

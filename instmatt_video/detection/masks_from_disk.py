@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import MaskReadError
 from .detections import Detections
 from .detector import ImageArray
+from .paste import resize_mask
 
 BoolArray = npt.NDArray[np.bool_]
 MASK_SIZE = 256
@@ -24,9 +24,10 @@ VOID_LABEL = 255
 class MasksFromDisk:
     """Masks from a folder instead of a network; a `Detector` that looks only at frames with files.
 
-    Three layouts are understood. `<frame>.png` with one label per person (palette or grey PNG, 0 is
-    the background, 255 is void: DAVIS, YouTube-VOS); `<frame>/<person>.png`;
-    `<person>/<frame>.png`, both with one black and white mask per file. The last number in a
+    Three layouts are understood. `<frame>.png` with one label per person (palette, grey of 8 or 16
+    bits, or colours; 0 is the background, 255 is void beside others: DAVIS, YouTube-VOS), or black
+    and white for one person; `<frame>/<person>.png`; `<person>/<frame>.png`, both with one black
+    and white mask per file. The last number in a
     frame's name says which frame it is, counted from 0 where there is a file of number 0, else
     from `first_frame_number`.
 
@@ -108,7 +109,9 @@ class MasksFromDisk:
                     f"but its frame is {shape[1]}×{shape[0]}"
                 )
             if self._is_labelled:
-                labels = [v for v in np.unique(image) if v not in (0, VOID_LABEL)]
+                labels = [label for label in np.unique(image).tolist() if label]
+                if labels != [VOID_LABEL]:  # alone it is the white of a black and white mask
+                    labels = [label for label in labels if label != VOID_LABEL]
                 masks += [image == label for label in labels]
             else:
                 masks.append(image > image.max() // 2)
@@ -124,10 +127,8 @@ def detections_from_masks(masks: Sequence[BoolArray]) -> Detections:
             continue
         top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
         inside = mask[top:bottom, left:right].astype(np.float32)
-        is_shrunk = max(inside.shape) > MASK_SIZE
-        interpolation = cv2.INTER_AREA if is_shrunk else cv2.INTER_LINEAR
         boxes.append([left, top, right, bottom])
-        local.append(cv2.resize(inside, (MASK_SIZE, MASK_SIZE), interpolation=interpolation))
+        local.append(resize_mask(inside, MASK_SIZE, MASK_SIZE))
     if not boxes:
         return Detections.empty(MASK_SIZE)
     return Detections(np.array(boxes, np.float32), np.ones(len(boxes), np.float32), np.stack(local))
@@ -157,8 +158,11 @@ def _number(name: str, path: Path) -> int:
     return int(digits[-1])
 
 
-def _read_labels(path: Path) -> npt.NDArray[np.uint8]:
-    """Return a PNG's labels: palette indices (not their colours), or grey values, `(H, W)`."""
+def _read_labels(path: Path) -> npt.NDArray[np.int32]:
+    """Return a PNG's labels, `(H, W)`: palette indices (not their colours), grey values, colours.
+
+    What is void in eight bits of grey is so in a palette, too; of 16 bits every value is a label.
+    """
     import av  # PyAV shows a palette's indices; OpenCV shows its colours
 
     try:
@@ -168,5 +172,14 @@ def _read_labels(path: Path) -> npt.NDArray[np.uint8]:
         raise MaskReadError(f"{path}: is no PNG that can be read ({error})") from error
     if frame.format.name == "pal8":
         indices, _ = frame.to_ndarray()
-        return np.asarray(indices, np.uint8)
-    return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
+        return np.asarray(indices, np.int32)
+    is_grey = len(frame.format.components) < 3
+    if is_grey and frame.format.components[0].bits > 8:
+        deep = np.asarray(frame.to_ndarray(format="gray16le"), np.int32)
+        return np.where(deep == VOID_LABEL, VOID_LABEL << 16, deep)
+    if is_grey:
+        return np.asarray(frame.to_ndarray(format="gray"), np.int32)
+    red, green, blue = np.moveaxis(frame.to_ndarray(format="rgb24").astype(np.int32), 2, 0)
+    is_colourless = (red == green) & (green == blue)
+    colour = 1 << 24 | red << 16 | green << 8 | blue  # blue alone would be void
+    return np.where(is_colourless, red, colour)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -90,6 +91,21 @@ def mask_on_box(
         moved[(y <= 0) | (y >= 1)] = 0
         moved[:, (x <= 0) | (x >= 1)] = 0
     return moved
+
+
+def resize_mask(mask: FloatArray, rows: int, columns: int) -> FloatArray:
+    """Return a mask at another size, `(rows, columns)`, averaged along a side that shrinks.
+
+    One side at a time: asked to shrink one and enlarge the other, OpenCV averages neither, and the
+    mask moves.
+    """
+    for axis, count in enumerate((rows, columns)):
+        if mask.shape[axis] != count:
+            size = (mask.shape[1], count) if axis == 0 else (count, mask.shape[0])
+            is_shrunk = count < mask.shape[axis]
+            interpolation = cv2.INTER_AREA if is_shrunk else cv2.INTER_LINEAR
+            mask = cv2.resize(mask, size, interpolation=interpolation)
+    return mask
 
 
 def cell_positions(count: int) -> FloatArray:

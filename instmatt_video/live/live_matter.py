@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from ..alpha_frame import AlphaFrame
 from ..analysis import with_alphas
 from ..detection.detections import Detections
+from ..detection.paste import resize_mask
 from ..matter import Matter
 from ..media.frame import Frame, as_eight_bit
 from ..people_finder import FoundPeople, PeopleFinder
@@ -121,7 +121,7 @@ class LiveMatter:
             dx, dy = center - self._centers[track_id]
             corner = (last.left + dx, last.top + dy)
             boxes[row] = (*corner, corner[0] + w, corner[1] + h)
-            masks[row] = cv2.resize(last.alpha, masks.shape[:0:-1], interpolation=cv2.INTER_AREA)
+            masks[row] = resize_mask(last.alpha, *masks.shape[1:])
         return replace(people, boxes=boxes, masks=masks)
 
     def _shown(self, found: FoundPeople, alphas: list[AlphaFrame]) -> tuple[LivePerson, ...]:

@@ -108,6 +108,54 @@ def test_void_is_nobody(tmp_path):
     assert len(MasksFromDisk(tmp_path).detect([frame()])[0]) == 2
 
 
+def assert_same_people(found, labels):
+    """Whatever their order."""
+    expected = [(labels == label).tolist() for label in (1, 2)]
+    assert sorted(masks_of(found).tolist()) == sorted(expected)
+
+
+@pytest.mark.parametrize("values", [(1, 2), (1001, 1002), (255, 256)], ids=str)
+def test_labels_of_sixteen_bits_are_told_apart(values, tmp_path):
+    labels = two_people()
+    deep = np.select([labels == 1, labels == 2], values).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "0.png"), deep)
+    assert_same_people(MasksFromDisk(tmp_path).detect([frame()])[0], labels)
+
+
+@pytest.mark.parametrize(
+    "colours",
+    [
+        pytest.param([(255, 0, 0), (0, 0, 255)], id="colours"),
+        pytest.param([(0, 76, 0), (44, 44, 44)], id="as light as each other"),
+    ],
+)
+def test_colours_are_labels(colours, tmp_path):
+    labels = two_people()
+    coloured = np.zeros((*SHAPE, 3), np.uint8)
+    for label, colour in enumerate(colours, start=1):
+        coloured[labels == label] = colour
+    cv2.imwrite(str(tmp_path / "0.png"), coloured)
+    assert_same_people(MasksFromDisk(tmp_path).detect([frame()])[0], labels)
+
+
+def test_a_black_and_white_mask_is_one_person(tmp_path):
+    is_person = two_people() == 1
+    cv2.imwrite(str(tmp_path / "0.png"), is_person * np.uint8(255))
+    found = MasksFromDisk(tmp_path).detect([frame()])[0]
+    np.testing.assert_array_equal(masks_of(found), [is_person])
+
+
+@pytest.mark.parametrize("size", [(600, 100), (2000, 250), (200, 1000), (100, 100)], ids=str)
+def test_slim_people_stay_where_they_were(size):
+    """More than 256 px along one side and less along the other."""
+    height, width = size
+    rows, columns = np.mgrid[: height + 20, : width + 20] + 0.5
+    mask = np.hypot((rows - height / 2 - 10) / height, (columns - width / 2 - 10) / width) < 0.5
+    pasted = paste_masks(detections_from_masks([mask]), *mask.shape)[0]
+    for axis, middle in ((rows, height / 2 + 10), (columns, width / 2 + 10)):
+        assert (pasted * axis).sum() / pasted.sum() == pytest.approx(middle, abs=0.1)
+
+
 def test_soft_edges_stay_where_they_were():
     mask = np.zeros((700, 900), bool)
     mask[100:650, 200:700] = True
