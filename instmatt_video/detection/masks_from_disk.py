@@ -176,10 +176,10 @@ def _read_labels(path: Path) -> npt.NDArray[np.int32]:
     is_grey = len(frame.format.components) < 3
     if is_grey and frame.format.components[0].bits > 8:
         deep = np.asarray(frame.to_ndarray(format="gray16le"), np.int32)
-        return np.where(deep == VOID_LABEL, VOID_LABEL << 16, deep)
+        return np.asarray(np.where(deep == VOID_LABEL, VOID_LABEL << 16, deep), np.int32)
     if is_grey:
         return np.asarray(frame.to_ndarray(format="gray"), np.int32)
     red, green, blue = np.moveaxis(frame.to_ndarray(format="rgb24").astype(np.int32), 2, 0)
     is_colourless = (red == green) & (green == blue)
     colour = 1 << 24 | red << 16 | green << 8 | blue  # blue alone would be void
-    return np.where(is_colourless, red, colour)
+    return np.asarray(np.where(is_colourless, red, colour), np.int32)
