@@ -25,6 +25,7 @@ from .matting_options import add_matting_options
 from .media.formats import FORMATS
 
 INTERRUPTED = 130
+FAILED = 1
 USAGE = 2
 
 
@@ -58,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output is gone; the interpreter must not complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        _complain(error, args)
+        return FAILED
     except (ValueError, TypeError) as error:
         _complain(error, args)
         return USAGE
@@ -91,7 +95,17 @@ def _complain(error: Exception, args: argparse.Namespace) -> None:
         import traceback
 
         traceback.print_exception(error)
-    print(f"instmatt-video: error: {error}", file=sys.stderr)
+    words = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    print(f"instmatt-video: error: {words}", file=sys.stderr)
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        return Fraction(text)
+    except ZeroDivisionError as error:
+        raise ValueError(f"{text} is no rate") from error
 
 
 def _build(words: Sequence[str]) -> tuple[argparse.ArgumentParser, Callable[..., int]]:
@@ -161,7 +175,7 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--fps",
         dest="frame_rate",
-        type=Fraction,
+        type=_rate,
         metavar="RATE",
         help="of a folder of frames, as 25 or 30000/1001",
     )

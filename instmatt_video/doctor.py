@@ -21,7 +21,6 @@ from typing import Literal
 
 from .errors import OptionError, WeightsError
 from .export.extra import require_onnx
-from .weights.cache import verify, weights_path
 from .weights.registry import ENTRIES, WeightsEntry
 
 State = Literal["ok", "warn", "fail"]
@@ -121,11 +120,15 @@ def check_machine(out_dir: Path = Path()) -> list[Check]:
 
 
 def _print(checks: list[Check]) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console()
     width = max(len(check.name) for check in checks)
+    try:
+        from rich.console import Console
+        from rich.text import Text
+    except ImportError:  # of this, too, there is something to tell
+        for check in checks:
+            print(f"{check.state:5}{check.name:{width}}  {check.sentence}")
+        return
+    console = Console()
     for check in checks:
         line = Text(f"{check.state:5}", _MARKS[check.state])
         line.append(f"{check.name:{width}}  {check.sentence}", "default")
@@ -290,6 +293,10 @@ def _cpu_bf16() -> str:
 
 def _check_weights(entry: WeightsEntry) -> Check:
     name = f"weights {entry.name}"
+    try:
+        from .weights.cache import verify, weights_path
+    except ImportError as error:
+        return Check(name, "fail", f"{error.name} is missing, without which no weights are found.")
     path = weights_path(entry)
     is_embedded = entry.home == "package"
     if not is_embedded and not path.is_file():

@@ -47,6 +47,8 @@ class OnlineResult:
     plans: tuple[StreamPlan, ...]
     rendered: RenderResult
     frame_count: int
+    duration_s: Fraction
+    """From the first frame to the last one's end; a live source drops frames."""
 
 
 class OnlineStreams:
@@ -286,6 +288,7 @@ class OnlineStreams:
                 tuple(dict.fromkeys(warnings)),
             ),
             self.frame_count,
+            (self._ticks[-1] - self._ticks[0]) * self.info.time_base + 1 / self.info.frame_rate,
         )
 
 
@@ -364,7 +367,7 @@ class _LateStreamWriter(StreamWriter):
     def write(self, frame: Frame, alphas: FrameAlphas) -> None:
         """Append a frame; a trimmed stream has blanks only where the person comes back."""
         time_base = self.stream.info.time_base
-        if self.config.is_trimmed and alphas.of(self.plan.tracklet_ids) is None:
+        if self.config.is_trimmed and not alphas.counts(self.plan.tracklet_ids):
             self._blank_ticks.append(int(frame.time / time_base))
             return
         for tick in self._blank_ticks:

@@ -104,12 +104,13 @@ def matte_video(
         stitching: StitchRecord | None = None
         corrections: tuple[Correction, ...] = ()
         is_going_on = False
+        duration_s = None
         if config.run.is_online:
             tracks_file = folder / TRACKS_FILE
             streams = OnlineStreams(clip.info, config.output, folder, clock, sound, tracks_file)
             online = stream_online(clip, finder, steadier, networks.matter, streams, clock, report)
             cast, plans, rendered = online.cast, list(online.plans), online.rendered
-            frame_count = online.frame_count
+            frame_count, duration_s = online.frame_count, online.duration_s
         else:
             is_going_on = config.run.is_resumed and store.resume()
             if not is_going_on:
@@ -158,6 +159,7 @@ def matte_video(
             time.monotonic() - started,
             stitching,
             corrections,
+            duration_s,
         )
         with changing_alone(store.folder) if is_going_on else nullcontext():
             if is_going_on:  # corrections that came in the meantime stay, to be rendered next

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,6 +151,7 @@ def describe_run(
     wall_s: float,
     stitching: StitchRecord | None = None,
     corrections: Sequence[Correction] = (),
+    duration_s: Fraction | None = None,
 ) -> Manifest:
     """Return a run's manifest, without its people.
 
@@ -166,8 +168,10 @@ def describe_run(
         wall_s: Seconds from start to end.
         stitching: Who was joined to whom.
         corrections: What people have changed, and the streams show.
+        duration_s: Of the clip, where only reading to its end told.
     """
     info = clip.info
+    lasts_s = info.duration_s or duration_s or frame_count / info.frame_rate
     return Manifest(
         program_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -179,7 +183,7 @@ def describe_run(
             height=info.height,
             frame_rate=str(info.frame_rate),
             frame_count=frame_count,
-            duration_s=float(info.duration_s or frame_count / info.frame_rate),
+            duration_s=float(lasts_s),
             color_primaries=info.color.primaries,
             color_transfer=info.color.transfer,
             color_matrix=info.color.matrix,

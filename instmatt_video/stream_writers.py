@@ -54,6 +54,10 @@ class FrameAlphas:
         self._unpacked: dict[int, AlphaFrame] = {}
         self._lock = threading.Lock()
 
+    def counts(self, tracklet_ids: frozenset[int]) -> bool:
+        """Say whether a person counts in the frame, be it without a single pixel."""
+        return not tracklet_ids.isdisjoint(self._frames)
+
     def of(self, tracklet_ids: frozenset[int]) -> AlphaFrame | None:
         """Return the alpha of a person, whose tracklets may be several; `None` where absent."""
         parts = []

@@ -25,12 +25,13 @@ def require_web() -> None:
         raise OptionError('this page needs FastAPI and uvicorn: pip install "instmatt-video[web]"')
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, option: str = "--port") -> socket.socket:
     """Return a socket that is bound, listening and closed by whoever asked for it.
 
     Args:
         host: Address or name of this machine.
         port: Its port; 0 takes a free one, which `getsockname()[1]` tells.
+        option: Of the command line, which sets the port.
 
     Raises:
         OptionError: The address is not this machine's, or the port is taken.
@@ -52,7 +53,7 @@ def bind(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         raise OptionError(
-            f"cannot listen on {host}, port {port}: {error.strerror}; --port takes another"
+            f"cannot listen on {host}, port {port}: {error.strerror}; {option} takes another"
         ) from error
     return bound
 

@@ -121,7 +121,8 @@ def read_official_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
+        reason = str(error).partition("\n")[0]  # torch goes on with advice for its own developers
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason}") from error
     if not isinstance(content, Mapping) or not isinstance(content.get("state_dict"), Mapping):
         raise CheckpointError(f"{path} holds no state_dict: it is no checkpoint of InstMatt")
     tensors: dict[str, Tensor] = {}

@@ -228,6 +228,7 @@ class TestStatus:
             pytest.param(["walk.mp4", "--out", "o"], "--out", id="no abbreviations"),
             pytest.param(["walk.mp4", "--out-dir", "o", "--only", "x"], "track numbers", id="list"),
             pytest.param(["walk.mp4", "--out-dir", "o", "--fps", "fast"], "--fps", id="rate"),
+            pytest.param(["walk.mp4", "--out-dir", "o", "--fps", "25/0"], "--fps", id="no rate"),
             pytest.param(
                 ["walk.mp4", "--out-dir", "o", "--resume", "--overwrite"], "contradict", id="both"
             ),

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from instmatt_video import MatteConfig, matte_video
-from instmatt_video.alpha_store import FrameRecord
+from instmatt_video.alpha_frame import AlphaFrame
+from instmatt_video.alpha_store import FrameRecord, pack_alpha
 from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
 from instmatt_video.detection.detections import Detections
 from instmatt_video.errors import AlphaWriteError, OptionError
@@ -147,6 +148,21 @@ def test_trimmed_to_the_span(tmp_path: Path) -> None:
     assert (result.plans[0].first, result.plans[0].last) == (3, 7)
     assert visible_in(tmp_path / "person_01.mkv") == [0, 1, 4]
     assert sum(1 for _ in read_alpha(tmp_path / "person_01.mkv")) == 5
+
+
+@pytest.mark.parametrize("empty", [{3}, {6, 7}, {3, 4, 5, 6, 7}], ids=["first", "last", "all"])
+def test_a_trimmed_stream_spans_frames_without_a_single_pixel(
+    empty: set[int], tmp_path: Path
+) -> None:
+    nothing = AlphaFrame(0, 0, np.zeros((0, 0), np.float32))
+    frames = [seen(k, *(((1, True),) if 3 <= k < 8 else ()), confirmed={1}) for k in range(10)]
+    for k in empty:
+        record = replace(frames[k].record, alphas=(pack_alpha(1, nothing, False),))
+        frames[k] = replace(frames[k], record=record)
+    result = write(tmp_path, frames, replace(MATTE, is_trimmed=True))
+    assert (result.plans[0].first, result.plans[0].last) == (3, 7)
+    stream = [alpha.any() for alpha in read_alpha(tmp_path / "person_01.mkv")]
+    assert stream == [k not in empty for k in range(3, 8)]
 
 
 def test_names_that_would_collide_are_refused_before_the_first_frame(tmp_path: Path) -> None:

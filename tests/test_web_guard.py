@@ -146,6 +146,8 @@ def test_a_taken_port_is_told() -> None:
         port = first.getsockname()[1]
         with pytest.raises(OptionError, match=f"port {port}: .* --port takes another"):
             bind("127.0.0.1", port)
+        with pytest.raises(OptionError, match="--serve takes another"):
+            bind("127.0.0.1", port, "--serve")
     with pytest.raises(OptionError, match=r"cannot listen on 203\.0\.113\.9"):
         bind("203.0.113.9", 0)
     with pytest.raises(OptionError, match="not 70000"):

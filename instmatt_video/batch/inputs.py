@@ -106,7 +106,10 @@ def _clips_in(folder: Path) -> list[Path]:
 
 
 def _holds_pictures(folder: Path) -> bool:
-    names = [path.name for path in folder.iterdir()]
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:  # as `lost+found`: whose it is, no clip of ours is in it
+        return False
     return MANIFEST_FILE not in names and any(
         Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".") for name in names
     )

@@ -105,6 +105,15 @@ class _Worker:
         """The clip that it works on."""
 
     def give(self, index: int, job: ClipJob) -> None:
+        """Let the worker work on a clip; one that died idle makes room for a new one."""
+        try:
+            self._connect().send(job)
+        except OSError:
+            self.connection = None
+            self._connect().send(job)
+        self.index = index
+
+    def _connect(self) -> Connection:
         if self.connection is None:
             context = get_context("spawn")
             self.connection, theirs = context.Pipe()
@@ -113,8 +122,7 @@ class _Worker:
             )
             self._process.start()
             theirs.close()  # else its end would never be noticed
-        self.index = index
-        self.connection.send(job)
+        return self.connection
 
     def receive(self) -> Progress | Outcome | str:
         """Return what the worker says, or how it died."""

@@ -80,7 +80,7 @@ class LivePage:
         self._pictures = _JpegSlot()
         self._live: LiveFrame | None = None
         self._figures = Figures()
-        self._socket: socket = bind(host, port)
+        self._socket: socket = bind(host, port, "--serve")
         port = self._socket.getsockname()[1]
         app = self._app()
         self.url = page_url(host, port, guard(app, host, port))

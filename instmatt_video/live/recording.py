@@ -64,6 +64,7 @@ class Recording:
             self._streams.write(found)
         except BaseException:
             self._has_failed = True
+            self._streams.abort()
             raise
 
     def close(self, confirmed_ids: frozenset[int]) -> Manifest | None:
@@ -92,6 +93,7 @@ class Recording:
             online.cast.cuts,
             self._clock,
             time.monotonic() - self._began_s,
+            duration_s=online.duration_s,
         )
         return publish(
             self.folder, manifest, online.cast, online.plans, online.rendered, self._config.output

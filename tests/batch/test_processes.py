@@ -65,6 +65,25 @@ def test_a_worker_that_dies_is_replaced_and_its_clip_goes_on(tmp_path: Path) -> 
     assert not multiprocessing.active_children()
 
 
+class IdleKilled(Notes):
+    """Kills whichever worker has just finished, as a system short of memory does."""
+
+    def finished(self, index: int, outcome: Outcome) -> None:
+        super().finished(index, outcome)
+        for process in multiprocessing.active_children():
+            process.kill()
+            process.join()
+
+
+def test_a_worker_that_dies_idle_is_replaced(tmp_path: Path) -> None:
+    clips = [write_clip(tmp_path / f"{name}.mp4", 6) for name in "ab"]
+    notes = IdleKilled()
+    jobs = [job_of(clip, tmp_path / "out") for clip in clips]
+    ProcessEngine(1, StubNetworks()).run(jobs, notes)
+    assert notes.starts == [0, 1]
+    assert {outcome.state for outcome in notes.outcomes.values()} == {"done"}
+
+
 def test_a_clip_that_kills_every_worker_fails_and_the_next_is_tried(tmp_path: Path) -> None:
     jobs = [job_of(tmp_path / name, tmp_path / "out") for name in ("a.mp4", "b.mp4")]
     notes = Notes()

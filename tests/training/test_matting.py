@@ -191,3 +191,11 @@ def test_a_missing_extra_is_one_line(
     assert main(words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith('tensorboard, pycocotools: pip install "instmatt-video[train]"')
+
+
+def test_what_the_system_refuses_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "detector", "--data", str(tmp_path), "--out", str(tmp_path / "o")]
+    assert main(words) == 1
+    assert capsys.readouterr().err == f"instmatt-video: error: {tmp_path}: Is a directory\n"

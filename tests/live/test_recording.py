@@ -1,0 +1,72 @@
+"""What is recorded of live use: how long it lasts, and what is left of one that fails."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instmatt_video import MatteConfig, online_streams
+from instmatt_video.config import OutputConfig, RunConfig
+from instmatt_video.errors import AlphaWriteError
+from instmatt_video.live.recording import Recording
+from instmatt_video.media.frame import ClipInfo
+from instmatt_video.people_finder import FoundPeople
+from tests.live.made_live import made_networks
+from tests.test_online_streams import seen
+
+INFO = ClipInfo("camera", None, 100, 60, Fraction(25), Fraction(1, 1000), is_variable_rate=True)
+CONFIG = MatteConfig(
+    output=OutputConfig(format="matte-ffv1", has_preview=False), run=RunConfig(is_online=True)
+)
+FRAMES = 12
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Recording:
+    networks: Any = made_networks()
+    networks.matter.device, networks.matter.precision = "cpu", "none"
+    return Recording(tmp_path, INFO, "0", CONFIG, networks)
+
+
+def at(found: FoundPeople, time: Fraction) -> FoundPeople:
+    return replace(
+        found, frame=replace(found.frame, time=time), record=replace(found.record, time=time)
+    )
+
+
+def test_it_lasts_as_long_as_it_took_not_as_long_as_its_frames_would(
+    recording: Recording,
+) -> None:
+    for index in range(FRAMES):  # ten frames a second of a camera that gives 25
+        recording.write(at(seen(index, (1, True), confirmed={1}), Fraction(index, 10)))
+    manifest = recording.close(frozenset({1}))
+    assert manifest is not None
+    assert manifest.source.duration_s == pytest.approx((FRAMES - 1) / 10 + 1 / 25)
+
+
+def test_of_one_that_fails_nothing_is_kept(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the disk is full when the second person's stream is to be opened."""
+    open_stream = online_streams.open_stream
+    before = threading.active_count()
+
+    def open_one(plan: Any, *rest: Any) -> Any:
+        if plan.track_id == 2:
+            raise AlphaWriteError("the disk is full")
+        return open_stream(plan, *rest)
+
+    monkeypatch.setattr(online_streams, "open_stream", open_one)
+    with pytest.raises(AlphaWriteError, match="the disk is full"):
+        for index in range(FRAMES):
+            second = ((2, True),) if index > 5 else ()
+            people = seen(index, (1, True), *second, confirmed={1, 2})
+            recording.write(at(people, Fraction(index, 10)))
+    assert recording.close(frozenset()) is None
+    assert not list(recording.folder.iterdir())
+    assert threading.active_count() == before
