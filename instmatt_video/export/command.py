@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="FILE",
         help="each part's name is put before the suffix: FILE.branch.onnx, or "
-        "FILE.proposals.onnx and FILE.crops.onnx",
+        "FILE.proposals.onnx, FILE.crops.onnx and FILE.mutual.onnx",
     )
     parser.add_argument(
         "--check",
