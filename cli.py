@@ -104,8 +104,8 @@ def _complain(error: Exception, args: argparse.Namespace) -> None:
 def _rate(text: str) -> Fraction:
     try:
         return Fraction(text)
-    except ZeroDivisionError as error:
-        raise ValueError(f"{text} is no rate") from error
+    except (ValueError, ZeroDivisionError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate") from error
 
 
 def _build(words: Sequence[str]) -> tuple[argparse.ArgumentParser, Callable[..., int]]:

@@ -52,7 +52,7 @@ def contests(inputs: CheckInputs) -> list[Contest]:
     (picture,), (crop,) = inputs.pictures()[0], inputs.crops()[0]
     mutual_crop, guidance = inputs.mutual_crops()[0]
     parts = detector_parts(detector, inputs.pictures, inputs.crops, inputs.mutual_crops)
-    proposals, crops, mutual = parts
+    proposals, crops, *mutual = parts
     matting = [tuple(tensor[:1] for tensor in case) for case in inputs.matting()]
     pictures = [torch.cat((normalise_image(image), masks), 1) for image, masks in matting]
     trunk = trunk_part(network, lambda: [(picture,) for picture in pictures])
@@ -69,7 +69,7 @@ def contests(inputs: CheckInputs) -> list[Contest]:
         Contest(proposals, detector.proposals, (picture,)),
         Contest(crops, detector.crops, (crop,)),
         Contest(crops, detector.crops, (crop.repeat(CROPS, 1, 1, 1),)),
-        Contest(mutual, mutual.module, (mutual_crop, guidance)),
+        *(Contest(part, part.module, (mutual_crop, guidance)) for part in mutual),
         *(Contest(trunk, network.branch.run_trunk, (picture,)) for picture in pictures),
         *(Contest(branch, matte, case) for case in matting),
     ]

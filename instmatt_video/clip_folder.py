@@ -60,14 +60,22 @@ def make_room(folder: Path, config: MatteConfig) -> None:
 
 
 def _remove_earlier(folder: Path) -> None:
-    """Remove what an earlier run made, and nothing that somebody else put there."""
+    """Remove what an earlier run made, and nothing that somebody else put there.
+
+    Raises:
+        OptionError: Somebody put files into a stream's folder, which could not be replaced.
+    """
     store = folder / FOLDER_NAME
+    told = []
+    if (folder / MANIFEST_FILE).is_file():
+        told = [folder / track.file for track in load_manifest(folder).tracks if track.file]
+    for path in told:
+        if path.is_dir() and not holds_only_pictures(path):
+            raise OptionError(f"{path} holds other files beside its pictures: move them away first")
     if store.is_dir():
         stream_ledger(AlphaStore(store, {})).prune(())
     streams = [path for path in folder.iterdir() if _STREAM_NAME.fullmatch(path.stem)]
-    if (folder / MANIFEST_FILE).is_file():
-        streams += [folder / track.file for track in load_manifest(folder).tracks if track.file]
-    for path in streams:
+    for path in {*told, *streams}:
         if path.is_dir() and not path.is_symlink() and holds_only_pictures(path):
             shutil.rmtree(path)
         elif path.is_file() and path.suffix in _EXTENSIONS and folder in path.parents:

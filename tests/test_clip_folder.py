@@ -45,6 +45,22 @@ def test_overwriting_removes_our_streams_and_nothing_else(
     assert left == ours | {"manifest.json"}
 
 
+def test_folders_of_pictures_are_replaced_with_what_a_file_manager_left(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 8)
+    pictures = replace(LIGHT.output, format="png")
+    run(clip, tmp_path, replace(LIGHT, output=pictures))
+    stream = tmp_path / "walk" / "person_01"
+    for name in (".DS_Store", "Thumbs.db", "._000001.png"):
+        (stream / name).write_text("looked at")
+    run(clip, tmp_path, replace(AGAIN, output=pictures))
+    assert {path.suffix for path in stream.iterdir()} == {".png"}
+    (stream / "retouched.psd").write_text("mine")
+    before = sorted((tmp_path / "walk").rglob("*"))
+    with pytest.raises(OptionError, match="person_01 holds other files beside its pictures"):
+        run(clip, tmp_path, replace(AGAIN, output=pictures))
+    assert sorted((tmp_path / "walk").rglob("*")) == before, "refused before anything is removed"
+
+
 def test_streams_of_a_template_are_replaced_too(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "walk.mp4", 8)
     output = replace(LIGHT.output, filename="mattes/{name}_v1.{ext}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -37,11 +37,13 @@ MIN_SPIKE_STRUCTURE = 0.3
 SPIKE_RATIO = 8.0
 CALM_FRAMES = 8
 CALM_FLOOR = 0.02
+# A bar is as dark as this, and varies by no more levels; fewer lines between bars are no picture.
+BAR_LEVEL, FLAT_LEVELS = 24, 6
+MIN_SEEN = 8
 
 
-@dataclass(frozen=True)
-class _View:
-    """What is remembered of a frame."""
+class _Look(NamedTuple):
+    """What tells scenes apart."""
 
     structure: npt.NDArray[np.float32]
     """Blurred grey, `(h, w)`."""
@@ -49,6 +51,26 @@ class _View:
     """Blurred grey without the light that falls on it, `(h, w)`."""
     histogram: npt.NDArray[np.float32]
     """Roots of the shares of lightness and colour, at unit length."""
+
+
+class _View:
+    """What is remembered of a frame.
+
+    Args:
+        small: RGB, `(h, w, 3)`.
+        inside: First and last + 1 row, and column, of what no bars cover.
+    """
+
+    def __init__(self, small: npt.NDArray[np.uint8], inside: tuple[int, int, int, int]) -> None:
+        self.small, self.inside = small, inside
+        self._looks: dict[tuple[int, int, int, int], _Look] = {}
+
+    def look(self, part: tuple[int, int, int, int]) -> _Look:
+        """Return what tells scenes apart in a part of the frame."""
+        if part not in self._looks:
+            top, bottom, left, right = part
+            self._looks = {part: _look(self.small[top:bottom, left:right])}
+        return self._looks[part]
 
 
 class CutDetector:
@@ -59,7 +81,7 @@ class CutDetector:
     reflectance where this is smaller, so neither does a lamp. Colour: 1 - Bhattacharyya coefficient
     of the histograms of chroma and normalised lightness, so movement hardly counts. A cut changes
     both; a flash changes colour only, fast movement structure only. White and black frames are
-    passed over.
+    passed over, and so are the bars of a picture of another shape: all its scenes have them.
 
     Source:
         Land and McCann 1971 (Retinex): reflectance as the logarithm less its smooth part.
@@ -81,11 +103,13 @@ class CutDetector:
         last, self._last = self._last, view
         if last is None:
             return False
+        part = _common_part(last, view)
+        before, now = last.look(part), view.look(part)
         structure = min(
-            structure_difference(last.structure, view.structure),
-            structure_difference(last.reflectance, view.reflectance),
+            structure_difference(before.structure, now.structure),
+            structure_difference(before.reflectance, now.reflectance),
         )
-        color = 1.0 - float(last.histogram @ view.histogram)
+        color = 1.0 - float(before.histogram @ now.histogram)
         is_other_scene = (
             structure > MIN_STRUCTURE and color > MIN_COLOR and structure + color > MIN_DIFFERENCE
         )
@@ -127,11 +151,39 @@ def _look_at(image: npt.NDArray[np.uint8]) -> _View | None:
     """Return a frame's view, or `None` where it shows no scene."""
     height, width = image.shape[:2]
     size = (SMALL_WIDTH, max(8, round(height * SMALL_WIDTH / width)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    is_clipped = (grey >= 250) | (grey <= 4)
-    if float(grey.std()) < MIN_DETAIL or float(is_clipped.mean()) > MAX_CLIPPED_SHARE:
+    inside = (*_without_bars(grey, axis=1), *_without_bars(grey, axis=0))
+    seen = grey[inside[0] : inside[1], inside[2] : inside[3]]
+    is_clipped = (seen >= 250) | (seen <= 4)
+    if float(seen.std()) < MIN_DETAIL or float(is_clipped.mean()) > MAX_CLIPPED_SHARE:
         return None
+    return _View(small, inside)
+
+
+def _without_bars(grey: npt.NDArray[np.uint8], axis: int) -> tuple[int, int]:
+    """Return the first and last + 1 line across `axis` that is no flat black bar's."""
+    is_seen = np.ptp(grey, axis=axis) > FLAT_LEVELS
+    is_seen |= grey.max(axis=axis) > BAR_LEVEL
+    lines = np.flatnonzero(is_seen)
+    return (int(lines[0]), int(lines[-1]) + 1) if len(lines) else (0, len(is_seen))
+
+
+def _common_part(a: _View, b: _View) -> tuple[int, int, int, int]:
+    """Return rows and columns outside the bars that two frames have both; few lines are none."""
+    height, width = a.small.shape[:2]
+    top, left = min(a.inside[0], b.inside[0]), min(a.inside[2], b.inside[2])
+    bottom, right = max(a.inside[1], b.inside[1]), max(a.inside[3], b.inside[3])
+    # Where a bar ends the pixels are part of both.
+    top, left = top + (top > 0), left + (left > 0)
+    bottom, right = bottom - (bottom < height), right - (right < width)
+    if bottom - top < MIN_SEEN or right - left < MIN_SEEN:
+        return 0, height, 0, width
+    return top, bottom, left, right
+
+
+def _look(small: npt.NDArray[np.uint8]) -> _Look:
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
     lightness = lab[..., 0].astype(np.float32)
     # Mean and spread of lightness belong to the exposure, not to the scene.
@@ -149,7 +201,7 @@ def _look_at(image: npt.NDArray[np.uint8]) -> _View | None:
     root = np.sqrt(counts.reshape(-1))
     structure = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), STRUCTURE_BLUR)
     histogram = root / max(float(np.linalg.norm(root)), 1e-9)
-    return _View(structure, _reflectance(structure), histogram)
+    return _Look(structure, _reflectance(structure), histogram)
 
 
 def _reflectance(grey: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -122,18 +122,22 @@ def _open_clip(manifest: Manifest, options: ComposeOptions) -> tuple[FrameSource
     record = manifest.source
     try:
         named = find_source(record, options.source)
-        if record.sha256 is not None and sha256_of(named) != record.sha256:
-            if options.source is None:
-                _log.warning("%s has changed since it was matted, and is not used", named)
-                return None
-            raise OptionError(
-                f"source {named} is not the file that was matted: its checksum differs"
-            )
-        rate = Fraction(record.frame_rate) if record.sha256 is None else None
-        return open_source(str(named), frame_rate=rate), named
     except VideoOpenError as error:
         if options.source is not None:
             raise VideoOpenError(f"source {options.source}: no such file or folder") from error
+        return None
+    if record.sha256 is not None and sha256_of(named) != record.sha256:
+        if options.source is None:
+            _log.warning("%s has changed since it was matted, and is not used", named)
+            return None
+        raise OptionError(f"source {named} is not the file that was matted: its checksum differs")
+    rate = Fraction(record.frame_rate) if record.sha256 is None else None
+    try:
+        return open_source(str(named), frame_rate=rate), named
+    except VideoOpenError as error:
+        if options.source is not None:
+            raise
+        _log.warning("the source is not used: %s", error)
         return None
 
 

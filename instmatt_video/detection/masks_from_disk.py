@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,9 @@ from ..errors import MaskReadError
 from .detections import Detections
 from .detector import ImageArray
 from .paste import resize_mask
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 BoolArray = npt.NDArray[np.bool_]
 MASK_SIZE = 256
@@ -55,6 +59,7 @@ class MasksFromDisk:
         self.folder = folder
         self._frame_shape = frame_shape
         self._next_index = 0
+        self._has_white_person: bool | None = None
         self._is_labelled, by_number = _find_files(folder)
         if not by_number:
             raise MaskReadError(
@@ -102,20 +107,32 @@ class MasksFromDisk:
     def _read(self, index: int, shape: tuple[int, int]) -> Detections:
         masks: list[BoolArray] = []
         for path in self._files.get(index, []):
-            image = _read_labels(path)
+            image = _read_labels(path) if self._is_labelled else _read_grey(path)
             if image.shape != shape:
                 raise MaskReadError(
                     f"{path}: is {image.shape[1]}×{image.shape[0]}, "
                     f"but its frame is {shape[1]}×{shape[0]}"
                 )
             if self._is_labelled:
-                labels = [label for label in np.unique(image).tolist() if label]
-                if labels != [VOID_LABEL]:  # alone it is the white of a black and white mask
-                    labels = [label for label in labels if label != VOID_LABEL]
+                nobody = (0,) if self._is_black_and_white() else (0, VOID_LABEL)
+                labels = [label for label in np.unique(image).tolist() if label not in nobody]
                 masks += [image == label for label in labels]
             else:
                 masks.append(image > image.max() // 2)
         return detections_from_masks(masks)
+
+    def _is_black_and_white(self) -> bool:
+        """Say whether 255 is a person: so it is where the first file with anybody has nothing else.
+
+        Decided once: where everybody has left, void alone remains.
+        """
+        if self._has_white_person is None:
+            for _, paths in sorted(self._files.items()):
+                labels = [label for label in np.unique(_read_labels(paths[0])).tolist() if label]
+                if labels:
+                    self._has_white_person = labels == [VOID_LABEL]
+                    break
+        return bool(self._has_white_person)
 
 
 def detections_from_masks(masks: Sequence[BoolArray]) -> Detections:
@@ -163,13 +180,7 @@ def _read_labels(path: Path) -> npt.NDArray[np.int32]:
 
     What is void in eight bits of grey is so in a palette, too; of 16 bits every value is a label.
     """
-    import av  # PyAV shows a palette's indices; OpenCV shows its colours
-
-    try:
-        with av.open(str(path)) as container:
-            frame = next(container.decode(video=0))
-    except (OSError, StopIteration, ValueError) as error:
-        raise MaskReadError(f"{path}: is no PNG that can be read ({error})") from error
+    frame = _decode(path)
     if frame.format.name == "pal8":
         indices, _ = frame.to_ndarray()
         return np.asarray(indices, np.int32)
@@ -183,3 +194,21 @@ def _read_labels(path: Path) -> npt.NDArray[np.int32]:
     is_colourless = (red == green) & (green == blue)
     colour = 1 << 24 | red << 16 | green << 8 | blue  # blue alone would be void
     return np.asarray(np.where(is_colourless, red, colour), np.int32)
+
+
+def _read_grey(path: Path) -> npt.NDArray[np.uint8]:
+    """Return a PNG's lightness, `(H, W)`; a palette's indices are taken for it."""
+    frame = _decode(path)
+    if frame.format.name == "pal8":
+        return np.asarray(frame.to_ndarray()[0], np.uint8)
+    return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
+
+
+def _decode(path: Path) -> VideoFrame:
+    import av  # PyAV shows a palette's indices; OpenCV shows its colours
+
+    try:
+        with av.open(str(path)) as container:
+            return next(container.decode(video=0))
+    except (OSError, StopIteration, ValueError) as error:
+        raise MaskReadError(f"{path}: is no PNG that can be read ({error})") from error

@@ -37,7 +37,7 @@ class Steadier:
     def steady(
         self, image: Image, track_ids: tuple[int, ...], alphas: list[AlphaFrame]
     ) -> list[AlphaFrame]:
-        """Return the alphas of the next frame, steadied; they sum to no more than those that came.
+        """Return the alphas of the next frame, steadied; they sum to 1 at most.
 
         Where somebody was part of another's alpha a moment ago, both keep their share of the pixel.
 

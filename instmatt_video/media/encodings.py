@@ -66,7 +66,7 @@ def _matte_prores(info: ClipInfo, quality: int) -> tuple[Encoding, type[Canvas]]
             pixel_format="yuv422p10le",
             decoded_pixel_format="yuv422p10le",
             options=_prores_options("hq", quality),
-            alpha_tolerance=0.02,
+            alpha_tolerance=0.02 if quality <= 24 else 0.05,
             encoder_name="Apple ProRes 422 HQ",
         ),
         MatteCanvas,
@@ -142,7 +142,7 @@ def _webm(info: ClipInfo, quality: int) -> tuple[Encoding, type[Canvas]]:
                 "lag-in-frames": "0",
             },
             gop_size=max(1, round(info.frame_rate)),
-            alpha_tolerance=0.05,
+            alpha_tolerance=0.05 if quality <= 40 else 0.2,
         ),
         ColorCanvas,
     )

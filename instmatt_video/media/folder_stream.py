@@ -21,6 +21,9 @@ from .layer import Layer
 TIMES_FILE = "timecodes.txt"
 """Milliseconds of each picture, written where the clip's rate varies (mkvtoolnix's v2 format)."""
 
+FILE_MANAGERS_OWN = (".DS_Store", "Thumbs.db", "desktop.ini")
+"""Left by looking at a folder; `._name` goes with them."""
+
 PICTURE_SUFFIXES = (".png", ".exr")
 
 
@@ -110,4 +113,11 @@ def holds_only_pictures(path: Path) -> bool:
 
 
 def _strangers(path: Path, suffixes: Collection[str]) -> list[str]:
-    return [p.name for p in path.iterdir() if p.suffix not in suffixes and p.name != TIMES_FILE]
+    """Return the names of files in a folder that are none of a stream's, nor a file manager's."""
+    return [
+        p.name
+        for p in path.iterdir()
+        if p.suffix not in suffixes
+        and p.name not in (TIMES_FILE, *FILE_MANAGERS_OWN)
+        and not p.name.startswith("._")
+    ]

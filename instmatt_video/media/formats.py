@@ -72,7 +72,7 @@ FORMATS: dict[str, FormatSpec] = {
             bit_depth=10,
             is_alpha_exact=False,
             description="ProRes 422 HQ luma matte, for editors that want it beside the clip",
-            quality_range=(1, 24),  # coarser mattes do not pass verification
+            quality_range=(1, 64),
             default_quality=2,
         ),
         FormatSpec(
@@ -111,7 +111,7 @@ FORMATS: dict[str, FormatSpec] = {
             bit_depth=8,
             is_alpha_exact=False,
             description="VP9 with alpha, for web pages",
-            quality_range=(0, 40),  # as above
+            quality_range=(0, 63),
             default_quality=16,
             has_audio=True,
         ),

@@ -73,7 +73,7 @@ class DetectorData:
 
 @dataclass(frozen=True)
 class DetectorTraining:
-    """How both networks are trained."""
+    """How the networks are trained."""
 
     crops_per_step: int = 32
     photos_per_step: int = 4

@@ -85,7 +85,7 @@ def test_jsonl_takes_json_values(tmp_path: Path, columns: dict[str, ListColumn])
         pytest.param(
             "l.csv", "clip,rest\na,maybe\n", r":2: rest: 'maybe' is neither true nor", id="truth"
         ),
-        pytest.param("l.csv", "clip,fps\na,fast\n", r":2: fps: Invalid literal", id="rate"),
+        pytest.param("l.csv", "clip,fps\na,fast\n", r":2: fps: 'fast' is no rate", id="rate"),
         pytest.param("l.csv", "clip,only\na,one\n", r":2: only: 'one' is no list", id="numbers"),
         pytest.param(
             "l.csv",

@@ -138,6 +138,29 @@ def test_colours_are_labels(colours, tmp_path):
     assert_same_people(MasksFromDisk(tmp_path).detect([frame()])[0], labels)
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("edge", [(200, 201, 200), (1, 1, 1)], ids=["tinted", "faint"])
+def test_edges_of_black_and_white_masks_are_no_labels(edge, depth, tmp_path):
+    white = two_people() == 1
+    mask = np.where(white[..., None], 255, 0).astype(np.uint8).repeat(3, 2)
+    mask[0] = edge
+    if depth == 16:
+        mask = mask[..., 0].astype(np.uint16) * 257
+        mask[0] = 255
+    (tmp_path / "0").mkdir()
+    cv2.imwrite(str(tmp_path / "0" / "1.png"), mask)
+    found = masks_of(MasksFromDisk(tmp_path).detect([frame()])[0])
+    np.testing.assert_array_equal(found[0][1:], white[1:])
+
+
+def test_void_alone_is_nobody_where_others_are_labelled(tmp_path):
+    cv2.imwrite(str(tmp_path / "0.png"), np.zeros(SHAPE, np.uint8))
+    cv2.imwrite(str(tmp_path / "1.png"), two_people())
+    cv2.imwrite(str(tmp_path / "2.png"), (two_people() > 0) * np.uint8(255))
+    found = MasksFromDisk(tmp_path).detect([frame()] * 3, [2, 1, 0])
+    assert [len(people) for people in found] == [0, 2, 0]
+
+
 def test_a_black_and_white_mask_is_one_person(tmp_path):
     is_person = two_people() == 1
     cv2.imwrite(str(tmp_path / "0.png"), is_person * np.uint8(255))

@@ -34,6 +34,24 @@ def test_a_cut_is_found_at_its_frame(seeds):
     assert cuts([frame(a)] * 12 + [frame(b)] * 12) == [12]
 
 
+@pytest.mark.parametrize("level", [0, 16])
+@pytest.mark.parametrize(
+    "bars", [np.s_[[*range(46), *range(224, 270)]], np.s_[:, :80], np.s_[:, 150:]]
+)
+@pytest.mark.parametrize("seeds", [(1, 2), (3, 4), (5, 6), (7, 8)])
+def test_bars_that_both_shots_have_hide_no_cut(seeds, bars, level):
+    a, b = (frame(scene(seed)) for seed in seeds)
+    a[bars] = b[bars] = level
+    assert cuts([a] * 12 + [b] * 12) == [12]
+
+
+def test_a_pan_between_bars_is_no_cut():
+    frames = [frame(scene(1), shift) for shift in range(-90, 90, 12)]
+    for image in frames:
+        image[:46] = image[-46:] = 0
+    assert cuts(frames) == []
+
+
 def test_cuts_in_quick_succession():
     pictures = [frame(scene(seed)) for seed in (1, 2, 3)]
     assert cuts([picture for picture in pictures for _ in range(3)]) == [3, 6]
