@@ -214,15 +214,23 @@ class CompactDetector:
     def _look_among_neighbours(
         self, picture: npt.NDArray[np.uint8], found: Detections
     ) -> Detections:
-        """Return the people with the masks that they have beside each other."""
+        """Return the people with the boxes and masks that they have beside each other."""
         if self._network.mutual is None:
             return found
         crops = cut_mutual_crops(picture, found)
         looks = self._look(crops.images, crops.guidance)
         height, width = picture.shape[:2]
         boxes, masks = found.boxes.copy(), found.masks.copy()
-        for k, mask, region in zip(crops.who, looks.masks, crops.regions, strict=True):
-            boxes[k] = hold_mask(boxes[k], mask, region).clip(0, [width, height, width, height])
+        refined = refine_boxes(
+            torch.from_numpy(boxes[crops.who]), torch.from_numpy(looks.box_deltas)
+        ).numpy()
+        for k, box, mask, region in zip(
+            crops.who, refined, looks.masks, crops.regions, strict=True
+        ):
+            held = hold_mask(box, mask, region).clip(0, [width, height, width, height])
+            if (held[2:] - held[:2] < MIN_SIDE_PX).any():
+                continue
+            boxes[k] = held
             masks[k] = mask_on_box(mask, region, boxes[k], MASK_SIZE, MASK_SIZE, goes_on=True)
         return Detections(boxes, found.scores, masks)
 

@@ -246,13 +246,14 @@ def _read(data: DetectorData, data_path: Path, num_held_out: int) -> _Material:
         for photo in read_masked_photos(resolve(pack, data_path))
     ]
     patches = patches_of_photos([*photos, *single_photos], MIN_PATCH_PX)
+    # Mattes are measured from this detector's masks, too: it must not know those people and places.
     if data.cutouts is not None:
-        # Mattes are measured from this detector's masks, too: it must not know those people.
-        held_out_people = read_split("matting_val_cutouts")
-        patches += read_patches(resolve(data.cutouts, data_path), held_out_people)
-    backgrounds = (
-        [] if data.backgrounds is None else read_backgrounds(resolve(data.backgrounds, data_path))
-    )
+        left_out = read_split("matting_val_cutouts")
+        patches += read_patches(resolve(data.cutouts, data_path), left_out)
+    backgrounds = []
+    if data.backgrounds is not None:
+        left_out = read_split("matting_val_backgrounds")
+        backgrounds = read_backgrounds(resolve(data.backgrounds, data_path), left_out)
     return _Material(photos, held_out, single_photos, patches, backgrounds)
 
 

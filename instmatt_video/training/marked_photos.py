@@ -148,10 +148,10 @@ def read_patches(path: Path, left_out: Container[str] = ()) -> list[PersonPatch]
     return [patch for patch in patches if patch is not None]
 
 
-def read_backgrounds(path: Path) -> list[UInt8Array]:
-    """Return the pictures of a flat pack, which show nobody."""
+def read_backgrounds(path: Path, left_out: Container[str] = ()) -> list[UInt8Array]:
+    """Return the pictures of a flat pack, which show nobody, less those that are left out."""
     pack = ImagePack(path)
-    return [_shrink(pack.read(name), 640) for name in pack.names]
+    return [_shrink(pack.read(name), 640) for name in pack.names if name not in left_out]
 
 
 def patches_of_photos(photos: Sequence[Photo], min_height_px: float) -> list[PersonPatch]:

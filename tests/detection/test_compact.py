@@ -58,14 +58,16 @@ class Looks(nn.Module):
 class LooksAmongNeighbours(nn.Module):
     """Leaves to each person what their own mask has and their neighbours' lack."""
 
-    def __init__(self):
+    def __init__(self, deltas=(0.0, 0.0, 0.0, 0.0)):
         super().__init__()
+        self.deltas = torch.tensor(deltas)
         self.shapes = []
 
     def forward(self, crops, guidance):
         self.shapes.append((tuple(crops.shape), tuple(guidance.shape)))
+        count = len(crops)
         logits = 40 * (guidance[:, 0] - guidance[:, 1] - 0.5)[:, ::2, ::2]
-        return CropOutputs(logits, torch.zeros(len(crops), 4), torch.zeros(len(crops)), None)
+        return CropOutputs(logits, self.deltas.expand(count, 4), torch.zeros(count), None)
 
 
 def detector(boxes, looks=None, mutual=None, **settings):
@@ -160,6 +162,21 @@ def test_who_touch_share_no_pixel_after_a_look_among_neighbours():
         left, right, _ = pasted[found.boxes[:, 0].argsort()]
         assert (left & right)[70:122, 100:124].mean() == shared
         assert left[70:122, 68:92].all() and right[70:122, 132:156].all()
+
+
+def test_a_look_among_neighbours_moves_boxes_unless_nothing_is_left_of_them():
+    centers = [[96.0, 96.0], [128.0, 96.0]]
+    before = detector(Boxes(centers, 2)).detect([picture()])[0]
+    lower = LooksAmongNeighbours((0.0, 0.25, 0.0, 0.0))
+    after = detector(Boxes(centers, 2), mutual=lower).detect([picture()])[0]
+    # The masks still reach the upper edge, and the boxes grow over them again.
+    assert (after.boxes[:, 1] < 66).all()
+    right = LooksAmongNeighbours((0.0, 0.0, 0.0, 0.1))
+    after = detector(Boxes(centers, 2), mutual=right).detect([picture()])[0]
+    np.testing.assert_allclose(after.boxes[:, 3], before.boxes[:, 3] + 6.4, atol=0.01)
+    nothing = LooksAmongNeighbours((2.0, 0.0, -2.0, 0.0))
+    after = detector(Boxes(centers, 2), mutual=nothing).detect([picture()])[0]
+    assert ((after.boxes[:, 2:] - after.boxes[:, :2]) >= 2).all()
 
 
 def test_a_doubtful_second_look_lowers_the_score():

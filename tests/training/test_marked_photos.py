@@ -11,6 +11,7 @@ from instmatt_video.training.marked_photos import (
     patch_from_rgba,
     patches_of_photos,
     person_from_mask,
+    read_backgrounds,
     read_coco_photos,
     read_masked_photos,
     read_patches,
@@ -127,3 +128,10 @@ def test_people_who_are_held_out_are_not_pasted(tmp_path):
     others = read_patches(tmp_path / "cutouts", {"person_1.png"})
     assert len(everybody) == 3
     assert [p.rgba.tobytes() for p in others] == [everybody[k].rgba.tobytes() for k in (0, 2)]
+
+
+def test_backgrounds_less_those_that_are_left_out(tmp_path):
+    for name, level in (("a.png", 10), ("b.png", 200)):
+        assert cv2.imwrite(str(tmp_path / name), np.full((8, 12, 3), level, np.uint8))
+    assert [int(image.mean()) for image in read_backgrounds(tmp_path)] == [10, 200]
+    assert [int(image.mean()) for image in read_backgrounds(tmp_path, {"a.png"})] == [200]
