@@ -20,6 +20,8 @@ from .regions import Region, cut_region, expand_to_region
 FloatArray = npt.NDArray[np.float32]
 MIN_NEIGHBOUR_SHARE = 0.01
 """Share of a crop that must show neighbours, else its person is looked at no more."""
+SEEN = 0.25
+"""Mask times score from which a neighbour is there."""
 MIN_SCORE = 0.2
 """Who is found less surely is hardly anybody: they are neighbours, and not looked at."""
 
@@ -58,7 +60,7 @@ def cut_mutual_crops(
             if j != k:
                 mask = _over_crop(detections, j, region)
                 others = np.maximum(others, mask * detections.scores[j])
-        if (others > 0.25).mean() >= min_neighbour_share:
+        if (others > SEEN).mean() >= min_neighbour_share:
             who.append(k)
             regions.append(region)
             guidance.append(np.stack([_over_crop(detections, k, region), others]))

@@ -14,6 +14,7 @@ from ..detection.detections import Detections
 from ..detection.detector import Detector
 from ..detection.mutual_look import MIN_NEIGHBOUR_SHARE, cut_mutual_crops
 from ..detection.paste import paste_masks
+from ..errors import OptionError
 from .detector_crops import MAX_CROPS_PER_PHOTO, CropSample, is_outside_crowds, make_sample
 from .detector_photos import MIN_PERSON_PX, PhotoMixer
 from .marked_photos import Photo
@@ -23,6 +24,8 @@ SAME_IOU = 0.4
 OTHER_IOU = 0.2
 """A mask that overlaps everybody's less shows nobody; what lies between teaches nothing."""
 NOBODY, UNCLEAR = -1, -2
+MAX_IN_VAIN = 500
+"""Photos in a row without a crop."""
 LONELY_CHANCE = 0.15
 """Share of the photos in which people without neighbours are learned from, too."""
 
@@ -40,13 +43,24 @@ class MutualCropSampler:
         self._detector = detector
 
     def draw(self, count: int, rng: np.random.Generator) -> list[CropSample]:
-        """Return `count` crops."""
+        """Return `count` crops.
+
+        Raises:
+            OptionError: The detector finds nobody to learn from.
+        """
         samples: list[CropSample] = []
+        num_in_vain = 0
         while len(samples) < count:
             has_lonely = rng.random() < LONELY_CHANCE
             drawn = self.samples_of(self._photos.draw(rng), has_lonely)
             order = rng.permutation(len(drawn))[:MAX_CROPS_PER_PHOTO]
             samples += [drawn[i] for i in order]
+            num_in_vain = 0 if drawn else num_in_vain + 1
+            if num_in_vain > MAX_IN_VAIN:
+                raise OptionError(
+                    f"nobody to learn from is found in {MAX_IN_VAIN} photos: the look among "
+                    "neighbours needs a detector whose other looks are trained"
+                )
         return samples[:count]
 
     def samples_of(self, photo: Photo, has_lonely: bool = False) -> list[CropSample]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from instmatt_video.detection.detections import Detections
+from instmatt_video.errors import OptionError
 from instmatt_video.models.person_crops import CROP_SIZE
 from instmatt_video.training.detector_mutual_crops import MutualCropSampler
 from instmatt_video.training.detector_photos import PhotoMixer
@@ -36,7 +37,8 @@ class Finds:
         count = len(self.boxes)
         masks = np.ones((count, 8, 8), np.float32)
         scores = np.array(self.scores, np.float32)
-        return [Detections(np.array(self.boxes, np.float32), scores, masks) for _ in images]
+        boxes = np.array(self.boxes, np.float32).reshape(count, 4)
+        return [Detections(boxes, scores, masks) for _ in images]
 
 
 def sampler(*boxes, **kwargs):
@@ -92,3 +94,9 @@ def test_same_generator_same_crops():
     for a, b in zip(*draws, strict=True):
         np.testing.assert_array_equal(a.image, b.image)
         np.testing.assert_array_equal(a.guidance, b.guidance)
+
+
+def test_a_detector_that_finds_nobody_teaches_nothing():
+    blind = sampler()
+    with pytest.raises(OptionError, match="nobody to learn from is found in 500 photos"):
+        blind.draw(1, np.random.default_rng(0))
