@@ -14,15 +14,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .config import FOREGROUND_METHODS, MatteConfig
 from .errors import InstMattVideoError
-from .matting_options import add_matting_options
-from .media.formats import FORMATS
+from .job_options import add_job_options, add_talk_options
 
 INTERRUPTED = 130
 FAILED = 1
@@ -101,13 +98,6 @@ def _complain(error: Exception, args: argparse.Namespace) -> None:
     print(f"instmatt-video: error: {words}", file=sys.stderr)
 
 
-def _rate(text: str) -> Fraction:
-    try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate") from error
-
-
 def _build(words: Sequence[str]) -> tuple[argparse.ArgumentParser, Callable[..., int]]:
     commands = _commands()
     word = next((w for w in words if not w.startswith("-")), None)
@@ -138,136 +128,7 @@ def _add_matte_arguments(parser: argparse.ArgumentParser) -> None:
         help="video file, folder of frames, pattern (%%04d or *), or - for standard input",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    add_job_arguments(parser)
-
-
-def add_job_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the main job; their defaults are `MatteConfig`'s."""
-    default = MatteConfig()
-    detection, output = default.detection, default.output
-    parser.add_argument(
-        "--out-dir", type=Path, required=True, metavar="FOLDER", help="gets a folder named as CLIP"
-    )
-    parser.add_argument("--config", type=Path, metavar="TOML", help="file with settings")
-
-    group = parser.add_argument_group("finding people")
-    group.add_argument(
-        "--detector",
-        dest="detection.detector",
-        metavar="NAME",
-        help=f"auto, compact, maskrcnn or masks:DIR (default: {detection.detector})",
-    )
-    group.add_argument(
-        "--detect-every",
-        dest="detection.detect_every",
-        type=int,
-        metavar="N",
-        help=f"detect in every N-th frame (default: {detection.detect_every})",
-    )
-    group.add_argument(
-        "--steady-frames",
-        dest="detection.steady_frames",
-        type=int,
-        metavar="N",
-        help="average each mask with those of N frames before and after, carried there by optical "
-        f"flow; 0: not at all (default: {detection.steady_frames})",
-    )
-    group.add_argument(
-        "--fps",
-        dest="frame_rate",
-        type=_rate,
-        metavar="RATE",
-        help="of a folder of frames, as 25 or 30000/1001",
-    )
-
-    add_matting_options(parser.add_argument_group("matting"))
-
-    group = parser.add_argument_group("streams")
-    group.add_argument(
-        "--format",
-        dest="output.format",
-        metavar="NAME",
-        help=f"{', '.join(FORMATS)} (default: {output.format})",
-    )
-    group.add_argument("--quality", dest="output.quality", type=int, help="lower is better")
-    group.add_argument(
-        "--filename",
-        dest="output.filename",
-        metavar="TEMPLATE",
-        help=f"fields clip, track, name, ext (default: {output.filename})",
-    )
-    group.add_argument("--foreground", dest="output.foreground", choices=FOREGROUND_METHODS)
-    group.add_argument(
-        "--only",
-        dest="output.only",
-        type=_track_numbers,
-        metavar="1,3",
-        help="tracks that get a stream",
-    )
-    group.add_argument(
-        "--rest",
-        dest="output.has_rest",
-        action="store_true",
-        default=None,
-        help="everybody else in one stream",
-    )
-    group.add_argument(
-        "--trim",
-        dest="output.is_trimmed",
-        action="store_true",
-        default=None,
-        help="cut each stream to its person's span",
-    )
-    for name in ("audio", "preview", "report"):
-        group.add_argument(
-            f"--no-{name}", dest=f"output.has_{name}", action="store_false", default=None
-        )
-
-    group = parser.add_argument_group("the run")
-    group.add_argument(
-        "--resume",
-        dest="run.is_resumed",
-        action="store_true",
-        default=None,
-        help="go on after the last whole chunk",
-    )
-    group.add_argument(
-        "--online",
-        dest="run.is_online",
-        action="store_true",
-        default=None,
-        help="write streams while the clip is read: no alpha store, no stitching, no --resume",
-    )
-    group.add_argument(
-        "--overwrite",
-        dest="run.is_overwriting",
-        action="store_true",
-        default=None,
-        help="replace an earlier output",
-    )
-    group.add_argument(
-        "--clean",
-        dest="run.is_cleaned",
-        action="store_true",
-        default=None,
-        help="remove the alpha store at the end",
-    )
-    add_talk_arguments(parser)
-
-
-def add_talk_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what every long command has: how much it says."""
-    group = parser.add_argument_group("talk")
-    group.add_argument("--json", dest="is_json", action="store_true", help="result on stdout")
-    group.add_argument("--quiet", dest="is_quiet", action="store_true")
-    group.add_argument("--verbose", dest="is_verbose", action="store_true")
-
-
-def _track_numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of track numbers") from None
+    add_job_options(parser)
 
 
 def _run_matte(args: argparse.Namespace) -> int:
@@ -275,7 +136,7 @@ def _run_matte(args: argparse.Namespace) -> int:
 
 
 def run_job(clip: str | Path, args: argparse.Namespace) -> int:
-    """Matte one clip with the options of `add_job_arguments`; return the exit status."""
+    """Matte one clip with the options of `add_job_options`; return the exit status."""
     from .console import ProgressView, make_console, set_up_logging
     from .pipeline import matte_video
     from .settings import resolve_config
@@ -308,7 +169,7 @@ def run_job(clip: str | Path, args: argparse.Namespace) -> int:
 
 def _commands() -> dict[str, Command]:
     return {
-        "demo": Command("matte a clip made from a photograph", add_job_arguments, _run_demo),
+        "demo": Command("matte a clip made from a photograph", add_job_options, _run_demo),
         "live": Command(
             "matte a camera or stream as it comes", _add_live_arguments, _runner("live")
         ),
@@ -362,11 +223,11 @@ def _lazily(package: str, module: str = ".command") -> Callable[[argparse.Argume
 
 def _add_live_arguments(parser: argparse.ArgumentParser) -> None:
     _lazily("live")(parser)
-    add_talk_arguments(parser)
+    add_talk_options(parser)
 
 
 def _add_batch_arguments(parser: argparse.ArgumentParser) -> None:
-    add_job_arguments(parser)
+    add_job_options(parser)
     _lazily("batch")(parser)
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from instmatt_video.batch.clip_list import ListColumn, columns_of, read_clip_list
-from instmatt_video.cli import add_job_arguments
 from instmatt_video.errors import OptionError
+from instmatt_video.job_options import add_job_options
 from instmatt_video.settings import setting_defaults
 
 
 @pytest.fixture(scope="module")
 def columns() -> dict[str, ListColumn]:
     parser = argparse.ArgumentParser()
-    add_job_arguments(parser)
+    add_job_options(parser)
     return columns_of(parser._option_string_actions, setting_defaults())
 
 

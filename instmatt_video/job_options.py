@@ -1,0 +1,147 @@
+"""The options of the main job, which `demo` and `batch` have too."""
+
+from __future__ import annotations
+
+import argparse
+from fractions import Fraction
+from pathlib import Path
+
+from .config import FOREGROUND_METHODS, MatteConfig
+from .matting_options import add_matting_options
+from .media.formats import FORMATS
+
+
+def add_job_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the main job; their defaults are `MatteConfig`'s."""
+    default = MatteConfig()
+    detection, output = default.detection, default.output
+    parser.add_argument(
+        "--out-dir", type=Path, required=True, metavar="FOLDER", help="gets a folder named as CLIP"
+    )
+    parser.add_argument("--config", type=Path, metavar="TOML", help="file with settings")
+
+    group = parser.add_argument_group("finding people")
+    group.add_argument(
+        "--detector",
+        dest="detection.detector",
+        metavar="NAME",
+        help=f"auto, compact, maskrcnn or masks:DIR (default: {detection.detector})",
+    )
+    group.add_argument(
+        "--detect-every",
+        dest="detection.detect_every",
+        type=int,
+        metavar="N",
+        help=f"detect in every N-th frame (default: {detection.detect_every})",
+    )
+    group.add_argument(
+        "--steady-frames",
+        dest="detection.steady_frames",
+        type=int,
+        metavar="N",
+        help="average each mask with those of N frames before and after, carried there by optical "
+        f"flow; 0: not at all (default: {detection.steady_frames})",
+    )
+    group.add_argument(
+        "--fps",
+        dest="frame_rate",
+        type=_rate,
+        metavar="RATE",
+        help="of a folder of frames, as 25 or 30000/1001",
+    )
+
+    add_matting_options(parser.add_argument_group("matting"))
+
+    group = parser.add_argument_group("streams")
+    group.add_argument(
+        "--format",
+        dest="output.format",
+        metavar="NAME",
+        help=f"{', '.join(FORMATS)} (default: {output.format})",
+    )
+    group.add_argument("--quality", dest="output.quality", type=int, help="lower is better")
+    group.add_argument(
+        "--filename",
+        dest="output.filename",
+        metavar="TEMPLATE",
+        help=f"fields clip, track, name, ext (default: {output.filename})",
+    )
+    group.add_argument("--foreground", dest="output.foreground", choices=FOREGROUND_METHODS)
+    group.add_argument(
+        "--only",
+        dest="output.only",
+        type=_track_numbers,
+        metavar="1,3",
+        help="tracks that get a stream",
+    )
+    group.add_argument(
+        "--rest",
+        dest="output.has_rest",
+        action="store_true",
+        default=None,
+        help="everybody else in one stream",
+    )
+    group.add_argument(
+        "--trim",
+        dest="output.is_trimmed",
+        action="store_true",
+        default=None,
+        help="cut each stream to its person's span",
+    )
+    for name in ("audio", "preview", "report"):
+        group.add_argument(
+            f"--no-{name}", dest=f"output.has_{name}", action="store_false", default=None
+        )
+
+    group = parser.add_argument_group("the run")
+    group.add_argument(
+        "--resume",
+        dest="run.is_resumed",
+        action="store_true",
+        default=None,
+        help="go on after the last whole chunk",
+    )
+    group.add_argument(
+        "--online",
+        dest="run.is_online",
+        action="store_true",
+        default=None,
+        help="write streams while the clip is read: no alpha store, no stitching, no --resume",
+    )
+    group.add_argument(
+        "--overwrite",
+        dest="run.is_overwriting",
+        action="store_true",
+        default=None,
+        help="replace an earlier output",
+    )
+    group.add_argument(
+        "--clean",
+        dest="run.is_cleaned",
+        action="store_true",
+        default=None,
+        help="remove the alpha store at the end",
+    )
+    add_talk_options(parser)
+
+
+def add_talk_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every long command has: how much it says."""
+    group = parser.add_argument_group("talk")
+    group.add_argument("--json", dest="is_json", action="store_true", help="result on stdout")
+    group.add_argument("--quiet", dest="is_quiet", action="store_true")
+    group.add_argument("--verbose", dest="is_verbose", action="store_true")
+
+
+def _track_numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of track numbers") from None
+
+
+def _rate(text: str) -> Fraction:
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate") from error
