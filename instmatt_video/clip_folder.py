@@ -68,7 +68,9 @@ def _remove_earlier(folder: Path) -> None:
     store = folder / FOLDER_NAME
     told = []
     if (folder / MANIFEST_FILE).is_file():
-        told = [folder / track.file for track in load_manifest(folder).tracks if track.file]
+        named = [folder / track.file for track in load_manifest(folder).tracks if track.file]
+        # A manifest may come from anywhere; nothing outside the folder is ours.
+        told = [path for path in named if path.resolve().is_relative_to(folder.resolve())]
     for path in told:
         if path.is_dir() and not holds_only_pictures(path):
             raise OptionError(f"{path} holds other files beside its pictures: move them away first")
@@ -78,11 +80,21 @@ def _remove_earlier(folder: Path) -> None:
     for path in {*told, *streams}:
         if path.is_dir() and not path.is_symlink() and holds_only_pictures(path):
             shutil.rmtree(path)
-        elif path.is_file() and path.suffix in _EXTENSIONS and folder in path.parents:
+        elif path.is_file() and path.suffix in _EXTENSIONS:
             path.unlink()
-    names = (TRACKS_FILE, REPORT_FILE, PREVIEW_FILE, MANIFEST_FILE)
-    for path in [*folder.glob(".*.partial"), store, *(folder / name for name in names)]:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    remove_torn(folder)
+    for name in (FOLDER_NAME, TRACKS_FILE, REPORT_FILE, PREVIEW_FILE, MANIFEST_FILE):
+        _remove(folder / name)
+
+
+def remove_torn(folder: Path) -> None:
+    """Remove what a rendering that was killed left unfinished; nobody else may be at work there."""
+    for path in folder.glob(".*.partial"):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

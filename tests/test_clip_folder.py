@@ -10,7 +10,7 @@ import pytest
 from instmatt_video import MatteConfig, matte_video
 from instmatt_video.config import OutputConfig, RunConfig
 from instmatt_video.errors import OptionError
-from instmatt_video.manifest import Manifest
+from instmatt_video.manifest import Manifest, load_manifest
 from tests.synthetic_clip import BoxMatter, ColorDetector, write_clip, write_frames
 
 LIGHT = MatteConfig(output=OutputConfig(format="matte-ffv1", has_preview=False))
@@ -59,6 +59,22 @@ def test_folders_of_pictures_are_replaced_with_what_a_file_manager_left(tmp_path
     with pytest.raises(OptionError, match="person_01 holds other files beside its pictures"):
         run(clip, tmp_path, replace(AGAIN, output=pictures))
     assert sorted((tmp_path / "walk").rglob("*")) == before, "refused before anything is removed"
+
+
+def test_a_manifest_from_elsewhere_leads_to_nothing_outside_the_folder(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 8)
+    run(clip, tmp_path / "out")
+    folder = tmp_path / "out" / "walk"
+    others = (tmp_path / "out" / "other" / "000001.png", tmp_path / "out" / "other.mov")
+    for path in others:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("somebody's")
+    manifest = load_manifest(folder)
+    for name in ("../other", "../other.mov"):
+        track = manifest.tracks[0].model_copy(update={"file": name})
+        manifest.model_copy(update={"tracks": (track,)}).save(folder)
+        run(clip, tmp_path / "out", AGAIN)
+    assert all(path.read_text() == "somebody's" for path in others)
 
 
 def test_streams_of_a_template_are_replaced_too(tmp_path: Path) -> None:

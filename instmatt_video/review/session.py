@@ -7,7 +7,6 @@ through this and nothing else.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..alpha_store import AlphaStore
+from ..clip_folder import remove_torn
 from ..errors import AlphaWriteError, OptionError
 from ..folder_lock import changing_alone, rendering_alone
 from ..identities import Cast
@@ -202,7 +202,7 @@ class Review:
             if is_as_before and all(ledger.has(file, key) for file, key in keys.items()):
                 return Rendered(manifest, (), ledger.prune(keys))
             self._refuse_strangers(keys, ledger)
-            self._remove_torn()
+            remove_torn(self.folder)
             sound = path if clip.info.has_audio and output.has_audio else None
             plans, rendered = write_people(
                 clip, self.store, cast, output, self.folder, StageClock(), report, sound
@@ -243,14 +243,6 @@ class Review:
                 raise OptionError("somebody else has corrected this clip meanwhile: look again")
             manifest.model_copy(update={"corrections": change(manifest)}).save(self.folder)
         return manifest.corrections
-
-    def _remove_torn(self) -> None:
-        """Remove what a rendering that was killed left unfinished: nobody else is at work here."""
-        for path in self.folder.glob(".*.partial"):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
 
     def _refuse_strangers(self, files: Iterable[str], ledger: StreamLedger) -> None:
         """Raise rather than replace a file that no run of ours has made."""
