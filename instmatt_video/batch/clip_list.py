@@ -141,7 +141,7 @@ def _row(place: str, cells: dict[str, Any], columns: Mapping[str, ListColumn]) -
         try:
             # JSON brings lists as they are, and numbers and truths as their text.
             parsed = value if isinstance(value, list) else column.parse(_text(value))
-        except (ValueError, ArithmeticError, argparse.ArgumentTypeError) as error:
+        except (ValueError, argparse.ArgumentTypeError) as error:
             raise OptionError(f"{place}: {name}: {error}") from error
         if parsed is not None:
             options[column.setting] = parsed

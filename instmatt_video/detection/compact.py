@@ -5,7 +5,7 @@ Who touches somebody is looked at once more, beside their neighbours' masks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchvision.ops import nms
 
 from instmatt_video.models.checkpoint import CheckpointError
-from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, refine_boxes
+from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, PersonLooks, refine_boxes
 from instmatt_video.models.person_detector import PersonNetworks, load_person_detector
 from instmatt_video.models.person_proposals import select_boxes
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
@@ -123,7 +123,7 @@ class CompactDetector:
             for picture, its_regions in zip(pictures, regions, strict=True)
             for region in its_regions
         ]
-        looks = self._look(crops)
+        looks = self._look(self._network.crops, crops)
         detections, start = [], 0
         for picture, (boxes, scores), its_regions in zip(pictures, proposals, regions, strict=True):
             mine = Looks(*(values[start : start + len(boxes)] for values in looks))
@@ -154,17 +154,17 @@ class CompactDetector:
         return [found[i] for i in range(len(pictures))]
 
     def _look(
-        self, crops: Sequence[npt.NDArray[np.uint8]], guidance: FloatArray | None = None
+        self,
+        network: Callable[..., PersonLooks],
+        crops: Sequence[npt.NDArray[np.uint8]],
+        *guidance: FloatArray,
     ) -> Looks:
         """Return what the second look says of crops or, with guidance, the third."""
         parts = []
         for start in range(0, len(crops), CROPS_AT_ONCE):
-            batch = self._batch(crops[start : start + CROPS_AT_ONCE])
-            if guidance is None or self._network.mutual is None:
-                output = self._network.crops(batch)
-            else:
-                guides = torch.from_numpy(guidance[start : start + CROPS_AT_ONCE])
-                output = self._network.mutual(batch, guides.to(self.device))
+            part = slice(start, start + CROPS_AT_ONCE)
+            guides = (torch.from_numpy(guide[part]).to(self.device) for guide in guidance)
+            output = network(self._batch(crops[part]), *guides)
             parts.append((output.masks(), output.box_deltas, output.qualities()))
         if not parts:
             height, width = CROP_SIZE
@@ -218,7 +218,7 @@ class CompactDetector:
         if self._network.mutual is None:
             return found
         crops = cut_mutual_crops(picture, found)
-        looks = self._look(crops.images, crops.guidance)
+        looks = self._look(self._network.mutual, crops.images, crops.guidance)
         height, width = picture.shape[:2]
         boxes, masks = found.boxes.copy(), found.masks.copy()
         refined = refine_boxes(

@@ -83,45 +83,26 @@ class Proposals(nn.Module):
 
 
 class PersonCrops(nn.Module):
-    """People's crops to masks, box corrections and quality.
+    """People's crops, and for the third look everybody's masks in them, to masks and more.
 
     Args:
-        detector: In evaluation mode.
+        network: The second look or the third, in evaluation mode.
     """
 
-    def __init__(self, detector: PersonDetector) -> None:
+    def __init__(self, network: PersonCropNetwork) -> None:
         super().__init__()
-        self.crops = detector.crops
+        self.network = network
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return masks `(N, 96, 64)`, 0..1, box deltas `(N, 4)`, and quality `(N,)`, 0..1.
-
-        Args:
-            crops: RGB, 0..255, `(N, 3, 192, 128)`.
-        """
-        seen = self.crops(crops)
-        return seen.masks(), seen.box_deltas, seen.qualities()
-
-
-class MutualCrops(nn.Module):
-    """Crops of people who touch, and everybody's masks in them, to masks.
-
-    Args:
-        mutual: The third look, in evaluation mode.
-    """
-
-    def __init__(self, mutual: PersonCropNetwork) -> None:
-        super().__init__()
-        self.mutual = mutual
-
-    def forward(self, crops: Tensor, guidance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, crops: Tensor, guidance: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return masks `(N, 96, 64)`, 0..1, box deltas `(N, 4)`, and quality `(N,)`, 0..1.
 
         Args:
             crops: RGB, 0..255, `(N, 3, 192, 128)`.
             guidance: The person's mask and their neighbours', 0..1, `(N, 2, 192, 128)`.
         """
-        seen = self.mutual(crops, guidance)
+        seen = self.network(crops, guidance)
         return seen.masks(), seen.box_deltas, seen.qualities()
 
 
@@ -192,7 +173,7 @@ def detector_parts(
         ),
         Part(
             "crops",
-            PersonCrops(detector).eval(),
+            PersonCrops(detector.crops).eval(),
             ("crops",),
             ("masks", "box_deltas", "qualities"),
             False,
@@ -203,7 +184,7 @@ def detector_parts(
         return parts
     mutual = Part(
         "mutual",
-        MutualCrops(detector.mutual).eval(),
+        PersonCrops(detector.mutual).eval(),
         ("crops", "guidance"),
         ("masks", "box_deltas", "qualities"),
         False,

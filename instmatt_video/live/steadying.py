@@ -5,13 +5,13 @@ Knows one person's alphas in time and the pictures they belong to; knows no netw
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ..alpha_frame import AlphaFrame, trim_alpha
+from ..claims import share_pixels
+from ..crops import Rectangle
 
 Image = npt.NDArray[np.uint8]
 FloatImage = npt.NDArray[np.float32]
@@ -22,9 +22,6 @@ STILL_LEVELS = 3.0
 """Change of a pixel's colour, of 255, that is a camera's noise."""
 MOVED_LEVELS = 12.0
 """Change from which a pixel has moved: its alpha is taken as it comes."""
-
-SLACK = 1e-4
-"""Sums beyond 1 that are rounding."""
 
 
 class Steadier:
@@ -58,7 +55,8 @@ class Steadier:
             if last is not None and stillness is not None and alpha.alpha.size and last.alpha.size:
                 alpha = _mixed(alpha, last, stillness)
             steadied.append(alpha)
-        steadied = _within_one(steadied, image.shape[0], image.shape[1])
+        areas = [(_area_of(alpha), alpha.alpha) for alpha in steadied]
+        steadied = [AlphaFrame(area.left, area.top, a) for area, a in share_pixels(areas)]
         self._last = dict(zip(track_ids, steadied, strict=True))
         return steadied
 
@@ -86,21 +84,9 @@ def _mixed(alpha: AlphaFrame, last: AlphaFrame, stillness: FloatImage) -> AlphaF
     return trim_alpha(left, top, new + weight * (old - new))
 
 
-def _within_one(alphas: list[AlphaFrame], height: int, width: int) -> list[AlphaFrame]:
-    """Return the alphas, divided by their sum where it exceeds 1 (Eq. 2)."""
-    total = np.zeros((height, width), np.float32)
-    parts = [
-        np.s_[a.top : a.top + a.alpha.shape[0], a.left : a.left + a.alpha.shape[1]] for a in alphas
-    ]
-    for alpha, part in zip(alphas, parts, strict=True):
-        total[part] += alpha.alpha
-    if total.max(initial=0) <= 1 + SLACK:
-        return alphas
-    np.maximum(total, 1, out=total)
-    return [
-        replace(alpha, alpha=alpha.alpha / total[part])
-        for alpha, part in zip(alphas, parts, strict=True)
-    ]
+def _area_of(part: AlphaFrame) -> Rectangle:
+    height, width = part.alpha.shape
+    return Rectangle(part.left, part.top, part.left + width, part.top + height)
 
 
 def _on(part: AlphaFrame, left: int, top: int, right: int, bottom: int) -> FloatImage:

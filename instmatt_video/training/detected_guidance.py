@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
+from instmatt_video.eval.matching import iou_matrix
+
 from ..claims import settle_claims
 from ..detection.detector import Detector
 from ..detection.paste import paste_masks
@@ -38,10 +40,7 @@ def detect_masks(
     found = detector.detect([np.asarray(np.clip(picture, 0, 1) * 255 + 0.5, np.uint8)])[0]
     found = found.select(found.scores >= MIN_SCORE)
     pasted = settle_claims(paste_masks(found, height, width))
-    seen, true = pasted > 0.5, alphas > 0.5
-    common = (true[:, None] & seen[None]).sum((2, 3))
-    union = (true[:, None] | seen[None]).sum((2, 3))
-    iou = common / np.maximum(union, 1)
+    iou = iou_matrix(alphas > 0.5, pasted > 0.5)
     masks = np.zeros(alphas.shape, np.float32)
     is_found = np.zeros(len(alphas), np.bool_)
     for person, detection in zip(*linear_sum_assignment(iou, maximize=True), strict=True):

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
+
+from instmatt_video.eval.matching import iou_matrix
 
 from ..detection.detections import Detections
 from ..detection.detector import Detector
@@ -89,11 +90,8 @@ def _match(photo: Photo, found: Detections) -> list[int]:
     A person is shown by the best detection alone; another of them teaches nothing.
     """
     height, width = photo.image.shape[:2]
-    seen = _rows(paste_masks(found, height, width) > 0.5, height * width)
-    true = _rows([person.full_mask((height, width)) for person in photo.people], height * width)
-    intersection = seen @ true.T
-    union = seen.sum(1)[:, None] + true.sum(1)[None] - intersection
-    overlap = intersection / np.maximum(union, 1)
+    true = [person.full_mask((height, width)) > 0 for person in photo.people]
+    overlap = iou_matrix(paste_masks(found, height, width) > 0.5, np.array(true, np.bool_))
     taken: set[int] = set()
     matches: list[int] = []
     for row, box in zip(overlap, found.boxes, strict=True):
@@ -106,7 +104,3 @@ def _match(photo: Photo, found: Detections) -> list[int]:
         else:
             matches.append(UNCLEAR)
     return matches
-
-
-def _rows(masks: npt.ArrayLike, num_pixels: int) -> npt.NDArray[np.float32]:
-    return np.asarray(masks, np.float32).reshape(-1, num_pixels)
