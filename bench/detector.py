@@ -15,13 +15,14 @@ import numpy as np
 import torch
 
 from instmatt_video.config import RUNTIMES
-from instmatt_video.detection.compact import WEIGHTS_FILE, CompactDetector, CompactSettings
+from instmatt_video.detection.compact import CompactDetector, CompactSettings
 from instmatt_video.detection.paste import paste_masks
 from instmatt_video.media.video_file import VideoFileSource
-from instmatt_video.models.person_detector import PersonNetworks, load_person_detector
+from instmatt_video.models.person_detector import PersonNetworks
 from instmatt_video.onnx_runtime.networks import OnnxPersonNetworks
 from instmatt_video.training.detector_validation import average_precision
 from instmatt_video.training.marked_photos import read_coco_photos
+from instmatt_video.weights.loading import load_detector_networks
 
 MIN_HEIGHTS_PX = (0.0, 62.4, 96.0)
 """62.4 px in photos of 416 px are 96 px in the 640 px originals of COCO."""
@@ -64,7 +65,7 @@ def main() -> None:
     parser.add_argument("--subset", default="val")
     parser.add_argument("--video", type=Path, help="clip for the timing")
     parser.add_argument("--frames", type=int, default=32, help="frames of the clip to time")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS_FILE)
+    parser.add_argument("--weights", default="compact", help="`compact`, or a file")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runtime", choices=RUNTIMES, default="torch")
     parser.add_argument(
@@ -75,7 +76,7 @@ def main() -> None:
     settings = CompactSettings()
     if arguments.low:
         settings = CompactSettings(min_proposal_score=0.05, min_score=0.02, max_people=100)
-    networks: PersonNetworks = load_person_detector(arguments.weights)
+    networks: PersonNetworks = load_detector_networks(arguments.weights)
     if arguments.runtime == "onnx":
         networks = OnnxPersonNetworks(networks)
     detector = CompactDetector(settings=settings, network=networks)

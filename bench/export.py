@@ -27,9 +27,11 @@ from instmatt_video.export.parts import Part, detector_parts, matting_parts, tru
 from instmatt_video.export.pictures import CheckInputs, load_picture
 from instmatt_video.export.writing import largest_difference, open_onnx
 from instmatt_video.models.matting_network import normalise_image
-from instmatt_video.models.person_detector import load_person_detector
 from instmatt_video.onnx_runtime.graph_cache import load_graph
-from instmatt_video.weights.loading import load_matting_network, resolve_weights
+from instmatt_video.weights.loading import (
+    load_detector_networks,
+    load_matting_network,
+)
 
 CROPS = 7
 """People whom the detector looks at in a crowded picture."""
@@ -47,7 +49,7 @@ class Contest:
 
 def contests(inputs: CheckInputs) -> list[Contest]:
     """Return every part with inputs made from a picture."""
-    detector = load_person_detector(resolve_weights("compact"))
+    detector = load_detector_networks()
     network = load_matting_network("lite")
     (picture,), (crop,) = inputs.pictures()[0], inputs.crops()[0]
     mutual_crop, guidance = inputs.mutual_crops()[0]

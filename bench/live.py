@@ -27,9 +27,9 @@ from instmatt_video.live.session import LiveSession
 from instmatt_video.live.view_choice import ViewChoice, ViewControl
 from instmatt_video.live.views import draw_view
 from instmatt_video.live.work_level import MODEST_STEP, STEPS, PaceKeeper, WorkLevel, work_levels
-from instmatt_video.matter import Matter
+from instmatt_video.matting.matter import Matter
 from instmatt_video.media.source import open_source
-from instmatt_video.people_finder import PeopleFinder
+from instmatt_video.people.finder import PeopleFinder
 
 _SIDES = "fillborders=left={0}:right={0}:mode=smear"
 FILTERS = {

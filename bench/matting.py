@@ -22,9 +22,9 @@ import torch
 from instmatt_video.config import MattingConfig
 from instmatt_video.detection.compact import CompactDetector
 from instmatt_video.detection.detector import Detector
-from instmatt_video.edge_refinement import linear_model
 from instmatt_video.eval.imq import ImqAccumulator
-from instmatt_video.matter import Matter
+from instmatt_video.matting.edge_refinement import linear_model
+from instmatt_video.matting.matter import Matter
 from instmatt_video.media.color_noise import CLEAN
 from instmatt_video.training.config import MattingData, read_config, resolve
 from instmatt_video.training.cutouts import CutoutLibrary

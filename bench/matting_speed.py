@@ -65,9 +65,9 @@ def make_picture(height: int, width: int, count: int) -> tuple[np.ndarray, np.nd
 def measure(arguments: argparse.Namespace) -> Measurement:
     import torch
 
+    from instmatt_video.matting.release import matte_image_release
     from instmatt_video.models.matting_network import normalise_image
     from instmatt_video.models.tri_mask import build_tri_masks
-    from instmatt_video.release import matte_image_release
     from instmatt_video.weights.loading import load_matting_network
 
     torch.set_num_threads(arguments.threads)

@@ -21,15 +21,15 @@ import numpy as np
 import torch
 
 from instmatt_video.alpha_store import FrameRecord
-from instmatt_video.benchmark_clips import ClipFrame, plan_clip
 from instmatt_video.detection.compact import CompactDetector
 from instmatt_video.detection.paste import paste_masks
 from instmatt_video.eval.temporal import TemporalAccumulator
-from instmatt_video.mask_steadying import MaskSteadier
-from instmatt_video.matter import Matter
+from instmatt_video.evaluation.benchmark_clips import ClipFrame, plan_clip
+from instmatt_video.matting.matter import Matter
 from instmatt_video.media.color_noise import CODED
 from instmatt_video.media.frame import Frame
-from instmatt_video.people_finder import FoundPeople
+from instmatt_video.people.finder import FoundPeople
+from instmatt_video.people.mask_steadying import MaskSteadier
 from instmatt_video.training.config import MattingData, read_config, resolve
 from instmatt_video.training.cutouts import cut_out
 from instmatt_video.training.matting_validation import read_split

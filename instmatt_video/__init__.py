@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .config import MatteConfig as MatteConfig
     from .errors import InstMattVideoError as InstMattVideoError
     from .manifest import Manifest as Manifest
-    from .matter import Matter as Matter
+    from .matting.matter import Matter as Matter
     from .pipeline import matte_video as matte_video
 
 _HOMES = {

@@ -1,4 +1,4 @@
-"""Phase A: a clip's frames to records in the alpha store, all stages at work at once."""
+"""A clip's frames to records in the alpha store, all stages at work at once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import torch
 from .alpha_frame import AlphaFrame
 from .alpha_store import AlphaStore, FrameRecord, pack_alpha
 from .cores import usable_cores
-from .mask_steadying import MaskSteadier
-from .matter import Matter
+from .matting.matter import Matter
 from .media.frame import Frame
 from .media.source import FrameSource
-from .people_finder import FoundPeople, PeopleFinder
+from .people.finder import FoundPeople, PeopleFinder
+from .people.mask_steadying import MaskSteadier
 from .progress import Progress, Report
 from .stages import Stage, StageClock, run_stages
 

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import AlphaWriteError, OptionError
-from .foreground import estimate_foreground
+from .matting.foreground import estimate_foreground
 from .media.made_sound import SAMPLE_RATE_HZ, add_sound_stream, encode_sound
 from .media.source import describe_av_error
 from .media.video_writer import VideoWriter

@@ -5,6 +5,11 @@ The caller's own mistakes stay `ValueError` and `TypeError`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class InstMattVideoError(Exception):
     """Base of every error the product raises on purpose; the message is one line for a person."""
@@ -64,3 +69,11 @@ class AlphaWriteError(InstMattVideoError):
     """An output could not be written, or failed its verification."""
 
     exit_status = 7
+
+
+def first_complaint(error: ValidationError) -> str:
+    """Return in a line what is wrong first of values that a person wrote, and where."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from .config import FOREGROUND_METHODS, MatteConfig
-from .matting_options import add_matting_options
+from .matting.options import add_matting_options
 from .media.formats import FORMATS
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .errors import VideoOpenError
+from .errors import VideoOpenError, first_complaint
 from .review.correction import Correction
 from .whole_file import write_whole
 
@@ -155,6 +155,4 @@ def load_manifest(folder: Path) -> Manifest:
             f"no {FILE_NAME} in {folder}: it is no output of this program"
         ) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise VideoOpenError(f"{path}: {place}: {first['msg']}") from error
+        raise VideoOpenError(f"{path}: {first_complaint(error)}") from error

@@ -12,10 +12,10 @@ from .config import MatteConfig
 from .detection.detector import Detector, create_detector
 from .device import check_runtime, choose_device
 from .manifest import WeightsRecord
-from .matter import Matter
+from .matting.matter import Matter
 from .media.frame import ClipInfo
-from .stream_ledger import sha256_of
-from .weights.loading import load_matting_network, resolve_weights
+from .rendering.stream_ledger import sha256_of
+from .weights.loading import load_detector_networks, load_matting_network, resolve_weights
 from .weights.registry import ENTRIES
 
 if TYPE_CHECKING:
@@ -66,12 +66,10 @@ def load_weights(config: MatteConfig) -> LoadedWeights:
     Raises:
         WeightsError: Weights are missing or damaged.
     """
-    from instmatt_video.models.person_detector import load_person_detector
-
     return LoadedWeights(
         load_matting_network(config.matting.model),
         _record(config.matting.model),
-        load_person_detector(resolve_weights("compact")),
+        load_detector_networks(),
         _record("compact"),
     )
 
@@ -135,14 +133,15 @@ def compact_networks(
         runtime: One of `RUNTIMES`, known to be here.
         detector: Which detector a run asks for.
         loaded: Its networks in memory, in torch.
+
+    Raises:
+        WeightsError: Weights are missing or damaged.
     """
     if runtime == "torch" or detector not in ("auto", "compact"):
         return loaded
-    from instmatt_video.models.person_detector import load_person_detector
-
     from .onnx_runtime.networks import OnnxPersonNetworks
 
-    return OnnxPersonNetworks(loaded or load_person_detector(resolve_weights("compact")))
+    return OnnxPersonNetworks(loaded or load_detector_networks())
 
 
 def _record(name: str) -> WeightsRecord:

@@ -9,12 +9,13 @@ from contextlib import closing
 
 from .analysis import matted_frames
 from .errors import AlphaWriteError
-from .mask_steadying import MaskSteadier
-from .matter import Matter
+from .matting.matter import Matter
 from .media.source import FrameSource
-from .online_streams import OnlineResult, OnlineStreams
-from .people_finder import PeopleFinder
+from .people.finder import PeopleFinder
+from .people.mask_steadying import MaskSteadier
 from .progress import Progress, Report
+from .rendering.online_streams import OnlineStreams
+from .rendering.run_result import RunResult
 from .stages import StageClock
 
 
@@ -26,7 +27,7 @@ def stream_online(
     streams: OnlineStreams,
     clock: StageClock,
     report: Report,
-) -> OnlineResult:
+) -> RunResult:
     """Write a clip's streams while it is read.
 
     Args:

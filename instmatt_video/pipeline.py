@@ -21,29 +21,30 @@ from .analysis import analyse
 from .clip_folder import make_room, refuse_earlier, refuse_source_inside
 from .config import MatteConfig
 from .detection.detector import Detector
-from .entrances import fill_entrances
 from .errors import AlphaWriteError
 from .folder_lock import changing_alone, rendering_alone
-from .gap_filling import fill_gaps
-from .identities import cast_of
 from .manifest import FILE_NAME as MANIFEST_FILE
-from .manifest import Manifest, StitchRecord, load_manifest
-from .mask_steadying import MaskSteadier
-from .matter import Matter
+from .manifest import Manifest, load_manifest
+from .matting.matter import Matter
 from .media.formats import check_format
 from .media.source import FrameSource, open_source
 from .networks import NetworkProvider, Networks, load_networks
 from .online import stream_online
-from .online_streams import OnlineStreams
-from .people_finder import PeopleFinder
+from .people.entrances import fill_entrances
+from .people.finder import PeopleFinder, PersonTracker
+from .people.gap_filling import fill_gaps
+from .people.identities import Cast, cast_of
+from .people.mask_steadying import MaskSteadier
 from .progress import Report, ignore
-from .publication import describe_run, publish, stitch_record, write_people
-from .render import check_output
+from .rendering.online_streams import OnlineStreams
+from .rendering.publication import describe_run, publish, stitch_record, write_people
+from .rendering.render import check_output
+from .rendering.run_result import RunResult
+from .rendering.stream_ledger import sha256_of
+from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from .review.correction import Correction
 from .review.corrections import corrected_cast, output_after
 from .stages import StageClock
-from .stream_ledger import sha256_of
-from .tracks_file import FILE_NAME as TRACKS_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def matte_video(
     progress: Report | None = None,
     *,
     detector: Detector | None = None,
+    tracker: PersonTracker | None = None,
     matter: Matter | None = None,
     provide_networks: NetworkProvider | None = None,
 ) -> Manifest:
@@ -66,6 +68,7 @@ def matte_video(
         config: Every choice; defaults unless given.
         progress: Told of every frame.
         detector: A detector of one's own instead of the config's.
+        tracker: A tracker of one's own, fresh, instead of ours.
         matter: A matter of one's own instead of the config's.
         provide_networks: Where both come from, unless from the config's weights.
 
@@ -95,79 +98,67 @@ def matte_video(
         held.enter_context(rendering_alone(folder))
         make_room(folder, config)
 
-        finder = PeopleFinder(networks.detector, config.detection.detect_every)
+        finder = PeopleFinder(networks.detector, config.detection.detect_every, tracker)
         steadier = MaskSteadier.of(networks.detector, config.detection.steady_frames)
         checksum = sha256_of(Path(source))
-        origin = checksum or str(source)
         sound = Path(source) if clip.info.has_audio and config.output.has_audio else None
-        store = AlphaStore(folder / FOLDER_NAME, fingerprint_of(clip, origin, config, networks))
-        stitching: StitchRecord | None = None
-        corrections: tuple[Correction, ...] = ()
-        is_going_on = False
-        duration_s = None
+        fingerprint = fingerprint_of(clip, checksum or str(source), config, networks, tracker)
+        store = AlphaStore(folder / FOLDER_NAME, fingerprint)
+        is_going_on = not config.run.is_online and config.run.is_resumed and store.resume()
         if config.run.is_online:
             tracks_file = folder / TRACKS_FILE
             streams = OnlineStreams(clip.info, config.output, folder, clock, sound, tracks_file)
-            online = stream_online(clip, finder, steadier, networks.matter, streams, clock, report)
-            cast, plans, rendered = online.cast, list(online.plans), online.rendered
-            frame_count, duration_s = online.frame_count, online.duration_s
+            result = stream_online(clip, finder, steadier, networks.matter, streams, clock, report)
         else:
-            is_going_on = config.run.is_resumed and store.resume()
             if not is_going_on:
                 store.create()
+            chunk = config.run.chunk_frames
             if not store.is_complete:
-                analyse(
-                    clip,
-                    finder,
-                    steadier,
-                    networks.matter,
-                    store,
-                    clock,
-                    config.run.chunk_frames,
-                    report,
-                )
+                analyse(clip, finder, steadier, networks.matter, store, clock, chunk, report)
             else:
                 for record in store.records():
                     finder.replay(record)
-            frame_count = store.frame_count
-            if not frame_count:
-                raise AlphaWriteError(f"{clip.info.name} has no frame that could be read")
-
-            believed = finder.tracker.finish()
-            found = cast_of(store.records(), believed)
-            for fill in (fill_gaps, fill_entrances):
-                if fill(clip, store, found, networks.matter):
-                    found = cast_of(store.records(), believed)
-            stitching = stitch_record(found)
-            if is_going_on:
-                corrections = _earlier_corrections(folder)
+            found = _find_identities(clip, finder, store, networks.matter)
+            corrections = _earlier_corrections(folder) if is_going_on else ()
             first = clip.info.first_frame_number
-            cast = corrected_cast(found, corrections, range(first, first + frame_count))
+            cast = corrected_cast(found, corrections, range(first, first + store.frame_count))
             output = output_after(config.output, found, corrections)
             plans, rendered = write_people(clip, store, cast, output, folder, clock, report, sound)
+            result = RunResult(
+                cast,
+                plans,
+                rendered,
+                store.frame_count,
+                store_bytes=store.size_bytes,
+                stitching=stitch_record(found),
+                corrections=corrections,
+            )
 
-        manifest = describe_run(
-            clip,
-            source,
-            checksum,
-            config,
-            networks,
-            frame_count,
-            store.size_bytes,
-            cast.cuts,
-            clock,
-            time.monotonic() - started,
-            stitching,
-            corrections,
-            duration_s,
-        )
+        wall_s = time.monotonic() - started
+        manifest = describe_run(clip, source, checksum, config, networks, result, clock, wall_s)
         with changing_alone(store.folder) if is_going_on else nullcontext():
             if is_going_on:  # corrections that came in the meantime stay, to be rendered next
                 manifest = manifest.model_copy(update={"corrections": _earlier_corrections(folder)})
-            manifest = publish(folder, manifest, cast, plans, rendered, config.output)
+            manifest = publish(
+                folder, manifest, result.cast, result.plans, result.rendered, config.output
+            )
         if config.run.is_cleaned:
             store.remove()
     return manifest
+
+
+def _find_identities(
+    clip: FrameSource, finder: PeopleFinder, store: AlphaStore, matter: Matter
+) -> Cast:
+    """Return who is who in a clip that is wholly analysed; what the gaps lack is matted late."""
+    if not store.frame_count:
+        raise AlphaWriteError(f"{clip.info.name} has no frame that could be read")
+    believed = finder.tracker.finish()
+    found = cast_of(store.records(), believed)
+    for fill in (fill_gaps, fill_entrances):
+        if fill(clip, store, found, matter):
+            found = cast_of(store.records(), believed)
+    return found
 
 
 def _earlier_corrections(folder: Path) -> tuple[Correction, ...]:
@@ -176,7 +167,11 @@ def _earlier_corrections(folder: Path) -> tuple[Correction, ...]:
 
 
 def fingerprint_of(
-    clip: FrameSource, origin: str, config: MatteConfig, networks: Networks
+    clip: FrameSource,
+    origin: str,
+    config: MatteConfig,
+    networks: Networks,
+    tracker: PersonTracker | None = None,
 ) -> dict[str, Any]:
     """Return what the records of a store depend on; a run resumes only what has the same."""
     matting = asdict(config.matting)
@@ -187,6 +182,7 @@ def fingerprint_of(
         "size": [clip.info.width, clip.info.height],
         "frame rate": str(clip.info.frame_rate),
         "detector": networks.detector.name,
+        **({} if tracker is None else {"tracker": type(tracker).__qualname__}),
         **{f"set of weights ({w.name})": w.sha256 for w in networks.weights},
         "interval of detection": config.detection.detect_every,
         "reach of steadied masks": config.detection.steady_frames,

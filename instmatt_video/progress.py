@@ -11,7 +11,7 @@ class Progress:
     """Where a run stands."""
 
     stage: str
-    """`analyse` or `render`."""
+    """`analyse`, `render`, `stream` (both in one pass), `cuts` or `compose`."""
     done: int
     """Frames."""
     total: int | None

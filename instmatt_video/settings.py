@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from .config import MatteConfig
-from .errors import OptionError
+from .errors import OptionError, first_complaint
 
 ENVIRONMENT_PREFIX = "INSTMATT_VIDEO_"
 
@@ -57,10 +57,7 @@ def config_of(values: Mapping[str, Any]) -> MatteConfig:
     try:
         return TypeAdapter(MatteConfig).validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise OptionError(f"{place}: {message}" if place else message) from error
+        raise OptionError(first_complaint(error)) from error
 
 
 def plain_settings(config: MatteConfig) -> dict[str, Any]:

@@ -114,6 +114,7 @@ def tri_matte_loss(
     layers: Tensor,
     image: Tensor,
     weight: Tensor | None = None,
+    composition_weight: Tensor | None = None,
 ) -> LossTerms:
     """Return the four terms of Eq. 12 for tri-mattes.
 
@@ -123,11 +124,15 @@ def tri_matte_loss(
         layers: Colours of the three, `(N, 3, 3, H, W)`.
         image: The picture, `(N, 3, H, W)`.
         weight: `(N, 3 or 1, H, W)`, not negative; `None` weighs every pixel alike.
+        composition_weight: As `weight`, for Eq. 10 alone, where `layers` are not known everywhere;
+            `None` takes `weight`.
     """
+    if composition_weight is None:
+        composition_weight = weight
     return LossTerms(
         weighted_l1(prediction, target, weight),
         laplacian_loss(prediction, target, weight),
-        composition_loss(prediction, layers, image, weight),
+        composition_loss(prediction, layers, image, composition_weight),
         constraint_loss(prediction, weight),
     )
 

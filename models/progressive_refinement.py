@@ -69,6 +69,13 @@ def dilate(region: Tensor, size_px: int) -> Tensor:
     return result.bool()
 
 
+def grow_square(region: Tensor, reach_px: int) -> Tensor:
+    """Return a region `(N, 1, H, W)`, bool, grown by a square that reaches so far on every side."""
+    side = 2 * reach_px + 1
+    rows = F.max_pool2d(region.to(torch.float32), (side, 1), 1, (reach_px, 0))
+    return F.max_pool2d(rows, (1, side), 1, (0, reach_px)) > 0
+
+
 def uncertain(mattes: Tensor) -> Tensor:
     """Return where mattes `(N, C, H, W)` are neither 0 nor 1 within a level of 8 bit, bool."""
     return (mattes >= UNCERTAIN_MARGIN) & (mattes <= 1 - UNCERTAIN_MARGIN)

@@ -16,6 +16,7 @@ from torch import Tensor
 from .blocks import BLOCK_PX
 from .instance_matting import STRIDE, InstanceMattingNetwork
 from .matting_network import REFINEMENT_REACH_PX, BlockFeatures
+from .progressive_refinement import grow_square
 from .refinement import MultiInstanceRefinement
 from .release_windows import Window, find_duplicates, select_windows
 from .tri_mask import build_release_tri_masks
@@ -162,13 +163,6 @@ def run_steps(
     result = tri_mattes.clone()
     result[members] = current
     return WindowedRefinement(result, passes, is_decided)
-
-
-def grow_square(region: Tensor, reach_px: int) -> Tensor:
-    """Return a region `(N, 1, H, W)`, bool, grown by a square that reaches so far on every side."""
-    side = 2 * reach_px + 1
-    rows = F.max_pool2d(region.to(torch.float32), (side, 1), 1, (reach_px, 0))
-    return F.max_pool2d(rows, (1, side), 1, (0, reach_px)) > 0
 
 
 def _refine_window(

@@ -23,7 +23,7 @@ from instmatt_video import networks
 from instmatt_video.cli import main
 from instmatt_video.detection.detector import DetectorChoice
 from instmatt_video.manifest import Manifest, load_manifest
-from instmatt_video.matter import Matter
+from instmatt_video.matting.matter import Matter
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.media.folder_stream import FolderAlphaStream
 from instmatt_video.media.video_stream import VideoAlphaStream

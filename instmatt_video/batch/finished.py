@@ -13,11 +13,11 @@ from ..manifest import Manifest, SourceRecord, load_manifest
 from ..media.formats import FORMATS
 from ..media.image_sequence import checksum_of_frames
 from ..media.source import list_frames
-from ..render import PREVIEW_FILE, REST
-from ..report import FILE_NAME as REPORT_FILE
+from ..rendering.render import PREVIEW_FILE, REST
+from ..rendering.report import FILE_NAME as REPORT_FILE
+from ..rendering.stream_ledger import sha256_of
+from ..rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from ..settings import plain_settings
-from ..stream_ledger import sha256_of
-from ..tracks_file import FILE_NAME as TRACKS_FILE
 from .job import ClipJob
 
 _NO_INFLUENCE = ("is_resumed", "is_overwriting", "is_cleaned", "chunk_frames")

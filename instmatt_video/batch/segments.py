@@ -19,11 +19,11 @@ from instmatt_video.trackers import CutDetector
 from ..alpha_store import FOLDER_NAME, AlphaStore, FrameRecord
 from ..analysis import analyse
 from ..errors import AlphaWriteError, OptionError
-from ..mask_steadying import MaskSteadier
 from ..media.frame import Frame, as_eight_bit
 from ..media.source import FrameSource, open_source
 from ..networks import NetworkProvider
-from ..people_finder import PeopleFinder
+from ..people.finder import PeopleFinder
+from ..people.mask_steadying import MaskSteadier
 from ..pipeline import fingerprint_of
 from ..progress import Progress, Report
 from ..stages import StageClock

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..preview import color_of_track, text_color_on
+from ..rendering.preview import color_of_track, text_color_on
 from .material import PersonStream
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX

@@ -18,9 +18,9 @@ from ..media.frame import ColorTags
 from ..media.image_sequence import IMAGE_SUFFIXES
 from ..media.source import FrameSource, open_source
 from ..media.video_file import first_video_stream, open_container
-from ..render import REST
+from ..rendering.render import REST
+from ..rendering.stream_ledger import sha256_of
 from ..review.source import find_source
-from ..stream_ledger import sha256_of
 from .options import Background, ComposeOptions
 
 _log = logging.getLogger(__name__)

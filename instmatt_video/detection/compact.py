@@ -16,14 +16,13 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import nms
 
-from instmatt_video.models.checkpoint import CheckpointError
 from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, PersonLooks, refine_boxes
-from instmatt_video.models.person_detector import PersonNetworks, load_person_detector
+from instmatt_video.models.person_detector import PersonNetworks
 from instmatt_video.models.person_proposals import select_boxes
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 
-from ..errors import WeightsError
 from ..media.frame import as_eight_bit
+from ..weights.loading import load_detector_networks
 from .crop_looks import Looks, hold_mask
 from .detections import Detections
 from .detector import ImageArray
@@ -34,7 +33,6 @@ from .paste import mask_on_box
 from .regions import Region, cut_region, expand_to_region
 
 FloatArray = npt.NDArray[np.float32]
-WEIGHTS_FILE = Path(__file__).parents[1] / "weights" / "person_detector.safetensors"
 MASK_SIZE = 64
 CROPS_AT_ONCE = 16
 MIN_SIDE_PX = 2.0
@@ -98,10 +96,7 @@ class CompactDetector:
         self.settings = settings or CompactSettings()
         self.device = torch.device(device)
         if network is None:
-            try:
-                network = load_person_detector(weights or WEIGHTS_FILE)
-            except CheckpointError as error:
-                raise WeightsError(str(error)) from error
+            network = load_detector_networks(weights or "compact")
         if isinstance(network, nn.Module):  # another runtime has no parameters to move
             network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = network

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from instmatt_video.models.checkpoint import CheckpointError
 from instmatt_video.models.matting_network import PRESETS
-from instmatt_video.models.person_detector import load_person_detector
 
 from .. import __version__
 from ..config import MattingConfig
-from ..errors import OptionError, WeightsError
-from ..weights.loading import load_matting_network, resolve_weights
+from ..errors import OptionError
+from ..weights.loading import load_detector_networks, load_matting_network, resolve_weights
 from ..weights.registry import digest
 from .extra import require_onnx
 from .parts import Part, detector_parts, matting_parts
@@ -69,10 +67,7 @@ def export_network(
         }
         parts = matting_parts(matting, inputs.matting)
     else:
-        try:
-            detector = load_person_detector(weights)
-        except CheckpointError as error:
-            raise WeightsError(str(error)) from error
+        detector = load_detector_networks(weights)
         parts = detector_parts(detector, inputs.pictures, inputs.crops, inputs.mutual_crops)
     for part in parts:
         path = out.with_suffix(f".{part.name}{out.suffix}")

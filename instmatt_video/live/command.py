@@ -149,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
     address = None if args.serve is None else parse_address(args.serve)
 
     from ..networks import load_networks
-    from ..people_finder import PeopleFinder
+    from ..people.finder import PeopleFinder
     from .backgrounds import Backgrounds
     from .capture import Capture
     from .live_matter import LiveMatter

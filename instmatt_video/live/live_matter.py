@@ -15,11 +15,11 @@ from ..alpha_frame import AlphaFrame
 from ..analysis import with_alphas
 from ..detection.detections import Detections
 from ..detection.paste import resize_mask
-from ..matter import Matter
+from ..matting.matter import Matter
 from ..media.frame import Frame, as_eight_bit
-from ..people_finder import FoundPeople, PeopleFinder
+from ..people.finder import FoundPeople, PeopleFinder
+from .alpha_steadying import AlphaSteadier
 from .capture import Captured
-from .steadying import Steadier
 from .work_level import PaceKeeper, WorkLevel
 
 SURE_SCORE = 0.7
@@ -72,7 +72,7 @@ class LiveMatter:
     ) -> None:
         self._finder, self._matter, self.pace = finder, matter, pace
         self._record, self._clock = record, clock
-        self._steadier = Steadier()
+        self._steadier = AlphaSteadier()
         self._centers: dict[int, np.ndarray[tuple[int], np.dtype[np.float32]]] = {}
         self._numbers: dict[int, int] = {}
         self._has_newcomers = False

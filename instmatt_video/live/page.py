@@ -1,6 +1,6 @@
 """The live picture as a web page: moving JPEGs, a control for each person, figures.
 
-Knows HTTP; knows nothing of mattes. Who may ask is the business of `web_guard`.
+Knows HTTP; knows nothing of mattes. Who may ask is the business of `web.guard`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..preview import color_of_track
-from ..web_guard import guard, page_url
-from ..web_server import bind, require_web
+from ..rendering.preview import color_of_track
+from ..web.guard import guard, page_url
+from ..web.server import bind, require_web
 from .backgrounds import Backgrounds
 from .live_matter import LiveFrame
 from .meter import Figures

@@ -15,12 +15,12 @@ from ..manifest import Manifest
 from ..media.frame import ClipInfo, Frame
 from ..media.source import FrameSource
 from ..networks import Networks
-from ..online_streams import OnlineStreams
-from ..people_finder import FoundPeople
-from ..publication import describe_run, publish
-from ..render import check_output
+from ..people.finder import FoundPeople
+from ..rendering.online_streams import OnlineStreams
+from ..rendering.publication import describe_run, publish
+from ..rendering.render import check_output
+from ..rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from ..stages import StageClock
-from ..tracks_file import FILE_NAME as TRACKS_FILE
 
 
 class Recording:
@@ -81,22 +81,19 @@ class Recording:
         if not self._streams.frame_count:
             self._streams.abort()
             return None
-        online = self._streams.close(confirmed_ids)
+        result = self._streams.close(confirmed_ids)
         manifest = describe_run(
             self._clip,
             self._spec,
             None,
             self._config,
             self._networks,
-            online.frame_count,
-            0,
-            online.cast.cuts,
+            result,
             self._clock,
             time.monotonic() - self._began_s,
-            duration_s=online.duration_s,
         )
         return publish(
-            self.folder, manifest, online.cast, online.plans, online.rendered, self._config.output
+            self.folder, manifest, result.cast, result.plans, result.rendered, self._config.output
         )
 
 

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ..foreground import colour_layer
+from ..matting.foreground import colour_layer
 from ..media.frame import as_eight_bit
-from ..preview import PreviewPerson, tint_people
+from ..rendering.preview import PreviewPerson, tint_people
 from .live_matter import LiveFrame, LivePerson
 from .view_choice import ViewChoice
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..alpha_store import FOLDER_NAME, JOURNAL_FILE, AlphaStore
 from ..errors import AlphaStoreError
-from ..identities import Cast, known_cast
 from ..manifest import StitchRecord
+from ..people.identities import Cast, known_cast
 
 
 class Analysed:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OptionError
+from ..errors import OptionError, first_complaint
 
 if TYPE_CHECKING:
     from ..manifest import TrackRecord
@@ -94,8 +94,7 @@ def _correction(args: argparse.Namespace) -> Any:
             return Rename(track=args.track, name=args.name)
         return Swap(track=args.track, other=args.at[0], frame=args.at[1])
     except ValidationError as error:
-        first = error.errors()[0]
-        raise OptionError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise OptionError(first_complaint(error)) from error
 
 
 def _render(review: Review, args: argparse.Namespace) -> int:

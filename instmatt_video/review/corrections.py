@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..config import OutputConfig
 from ..errors import OptionError
-from ..identities import Cast, default_name, make_identity
+from ..people.identities import Cast, default_name, make_identity
 from .correction import Correction, Drop, Merge, Rename, Split, Swap
 
 _Frames = frozenset[int]

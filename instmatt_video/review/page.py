@@ -17,10 +17,10 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 
 from ..errors import InstMattVideoError, OptionError
-from ..preview import color_of_track, text_color_on
 from ..progress import Progress
-from ..render import PREVIEW_FILE
-from ..report_style import STYLE
+from ..rendering.preview import color_of_track, text_color_on
+from ..rendering.render import PREVIEW_FILE
+from ..rendering.report_style import STYLE
 from ..settings import config_of
 from .correction import Correction
 from .session import Review

@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C; return the exit status."""
-    from ..web_guard import guard, page_url
-    from ..web_server import bind, require_web, serve
+    from ..web.guard import guard, page_url
+    from ..web.server import bind, require_web, serve
 
     require_web()
     from .page import create_app

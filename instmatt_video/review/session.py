@@ -17,14 +17,14 @@ from ..alpha_store import AlphaStore
 from ..clip_folder import remove_torn
 from ..errors import AlphaWriteError, OptionError
 from ..folder_lock import changing_alone, rendering_alone
-from ..identities import Cast
 from ..manifest import Manifest, TrackRecord, load_manifest
+from ..people.identities import Cast
 from ..progress import Report, ignore
-from ..publication import people_records, publish, write_people
-from ..render import PREVIEW_FILE, RenderResult, plan_streams, stream_keys, stream_ledger
+from ..rendering.publication import people_records, publish, write_people
+from ..rendering.render import PREVIEW_FILE, RenderResult, plan_streams, stream_keys, stream_ledger
+from ..rendering.stream_ledger import StreamLedger
 from ..settings import config_of, plain_settings
 from ..stages import StageClock
-from ..stream_ledger import StreamLedger
 from .analysed import Analysed
 from .correction import Correction
 from .corrections import corrected_cast, output_after

@@ -10,8 +10,8 @@ from pathlib import Path
 from ..errors import VideoOpenError
 from ..manifest import SourceRecord
 from ..media.source import FrameSource, is_pattern, open_source
+from ..rendering.stream_ledger import sha256_of
 from ..settings import config_of
-from ..stream_ledger import sha256_of
 
 
 def find_source(record: SourceRecord, moved_to: Path | None = None) -> Path:

@@ -9,7 +9,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..errors import OptionError, WeightsError
+from ..errors import OptionError
 
 PACKAGES = ("lightning_fabric", "tensorboard", "pycocotools")
 """Of the extra `train`."""
@@ -90,24 +90,19 @@ def run(args: argparse.Namespace) -> int:
             args.seed,
         )
     else:
-        from instmatt_video.models.checkpoint import CheckpointError
-
         from .detector import train_detector
 
-        try:
-            best = train_detector(
-                args.config or shipped_config("detector"),
-                args.data,
-                args.out,
-                progress=show,
-                licences=args.licences,
-                initialisation=args.init,
-                steps=args.steps,
-                seed=args.seed,
-                start_from=args.start_from,
-            )
-        except CheckpointError as error:
-            raise WeightsError(str(error)) from error
+        best = train_detector(
+            args.config or shipped_config("detector"),
+            args.data,
+            args.out,
+            progress=show,
+            licences=args.licences,
+            initialisation=args.init,
+            steps=args.steps,
+            seed=args.seed,
+            start_from=args.start_from,
+        )
     if os.environ.get("RANK", "0") == "0":  # of torchrun's processes the first speaks
         figures = "  ".join(f"{name} {value:.2f}" for name, value in best.items())
         console.print(f"best: {figures}", highlight=False)

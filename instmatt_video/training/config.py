@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from ..errors import OptionError
+from ..errors import OptionError, first_complaint
 from .loop import LoopConfig
 from .matting_batch import MattingBatchConfig
 from .matting_task import Curriculum
@@ -85,9 +85,7 @@ def read_config(path: Path, kind: type[T]) -> T:
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise OptionError(f"{path}: {place}: {first['msg']}") from error
+        raise OptionError(f"{path}: {first_complaint(error)}") from error
 
 
 def _unknown_field(values: Mapping[str, Any], kind: type[Any]) -> str | None:

@@ -8,9 +8,9 @@ from scipy.optimize import linear_sum_assignment
 
 from instmatt_video.eval.matching import iou_matrix
 
-from ..claims import settle_claims
 from ..detection.detector import Detector
 from ..detection.paste import paste_masks
+from ..matting.claims import settle_claims
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from instmatt_video.models.person_detector import PersonDetector, load_person_detector
+from instmatt_video.models.person_detector import PersonDetector
 from instmatt_video.models.person_proposals import PersonProposals
 
 from ..detection.compact import CompactDetector, CompactSettings
+from ..weights.loading import load_detector_networks
 from .config import read_config, resolve
 from .detector_crop_task import CropTask
 from .detector_crops import CropSample, CropSampler, jitter_box, make_sample
@@ -131,7 +132,8 @@ def train_detector(
 
     Raises:
         OptionError: A configuration or a pack cannot be used.
-        CheckpointError: The initialisation, or a part that another builds on, is missing.
+        WeightsError: The weights to begin with, the initialisation, or a part that another builds
+            on, is missing.
     """
     config = read_config(config_path, DetectorTraining)
     data = read_config(data_path, DetectorData)
@@ -150,7 +152,7 @@ def train_detector(
         detector = PersonDetector(has_mutual_look=False)
         load_initialisation(detector, initialisation or resolve(data.initialisation, data_path))
     else:
-        detector = load_person_detector(start_from).train()
+        detector = load_detector_networks(start_from).train()
         parts = [part for part in parts if part != "decoder" and getattr(config, part).steps]
     figures: dict[str, float] = {}
     if "decoder" in parts or "crops" in parts:

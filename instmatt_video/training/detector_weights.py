@@ -13,10 +13,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from instmatt_video.models.checkpoint import CheckpointError
 from instmatt_video.models.person_crops import GUIDANCE_CHANNELS, PersonCropNetwork
 from instmatt_video.models.person_detector import FORMAT, PersonDetector
 from instmatt_video.models.person_proposals import NUM_BINS
+
+from ..errors import WeightsError
 
 NANODET_CLASSES = 80
 BN_EPSILON = 1e-5
@@ -30,10 +31,10 @@ def load_initialisation(detector: PersonDetector, path: Path) -> None:
         path: NanoDet-m as safetensors: `backbone.*` in torchvision's names, `neck.*`, `head.*`.
 
     Raises:
-        CheckpointError: The file is missing or holds another network.
+        WeightsError: The file is missing or holds another network.
     """
     if not path.is_file():
-        raise CheckpointError(f"no initialisation at {path}")
+        raise WeightsError(f"no initialisation at {path}")
     try:
         source = load_file(path)
         backbone = fold_batch_norms(
@@ -52,7 +53,7 @@ def load_initialisation(detector: PersonDetector, path: Path) -> None:
         detector.proposals.load_state_dict(proposals)
         detector.crops.backbone.load_state_dict(backbone)
     except (SafetensorError, LookupError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{path} does not hold the weights of NanoDet-m") from error
+        raise WeightsError(f"{path} does not hold the weights of NanoDet-m") from error
 
 
 def fold_batch_norms(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -83,10 +84,10 @@ def load_detector_part(network: nn.Module, part: str, path: Path) -> None:
     """Put the weights that `save_detector_part` wrote into `network`.
 
     Raises:
-        CheckpointError: The file is missing: its part has not been trained yet.
+        WeightsError: The file is missing: its part has not been trained yet.
     """
     if not path.is_file():
-        raise CheckpointError(f"no trained {part} at {path}")
+        raise WeightsError(f"no trained {part} at {path}")
     state = load_file(path)
     network.load_state_dict({k.removeprefix(f"{part}."): v for k, v in state.items()})
 

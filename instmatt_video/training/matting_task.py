@@ -12,22 +12,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from instmatt_video.eval.imq import ImqAccumulator
 from instmatt_video.models.checkpoint import save_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
-from instmatt_video.models.losses import (
-    composition_loss,
-    constraint_loss,
-    laplacian_loss,
-    weighted_l1,
-)
+from instmatt_video.models.losses import LossTerms, tri_matte_loss, weighted_l1
 from instmatt_video.models.matting_network import MattingOutput
 from instmatt_video.models.progressive_refinement import (
     WIDTH_OS1_PX,
     WIDTH_OS4_PX,
+    grow_square,
     uncertain,
 )
 
@@ -109,11 +104,11 @@ class MattingTask:
         output, refined, region = network(
             batch.image, batch.tri_masks, batch.groups, self.is_branch_frozen
         )
-        parts = _terms(refined, batch, batch.weight * region)
-        total = sum_terms(parts)
+        terms = _terms(refined, batch, batch.weight * region)
+        total = terms.total()
         if not self.is_branch_frozen:
             total = total + branch_loss(output, batch)[0]
-        return total, parts
+        return total, vars(terms)
 
     def _looked_at_once(self, batch: MattingBatch, step: int) -> MattingBatch:
         """Return the batch; some pictures are guided by what the network answers to them now."""
@@ -167,44 +162,25 @@ def branch_loss(output: MattingOutput, batch: MattingBatch) -> tuple[Tensor, dic
     certain, along every true edge.
     """
     edge = uncertain(batch.tri_mattes).any(1, keepdim=True)
-    region_os4 = grow(uncertain(output.os8).any(1, keepdim=True) | edge, WIDTH_OS4_PX)
-    fused = torch.where(region_os4 > 0, output.os4, output.os8)
-    region_os1 = grow(uncertain(fused).any(1, keepdim=True) | edge, WIDTH_OS1_PX)
+    region_os4 = grow_square(uncertain(output.os8).any(1, keepdim=True) | edge, WIDTH_OS4_PX // 2)
+    fused = torch.where(region_os4, output.os4, output.os8)
+    region_os1 = grow_square(uncertain(fused).any(1, keepdim=True) | edge, WIDTH_OS1_PX // 2)
     known = batch.weight
     fine = _terms(output.os1, batch, known * region_os1)
     weight_os4 = known * region_os4
     # Enlarged four and eight times, these have no fine detail that a pyramid could judge.
     middle = weighted_l1(output.os4, batch.tri_mattes, weight_os4)
     coarse = weighted_l1(output.os8, batch.tri_mattes, known)
-    total = (2 * sum_terms(fine) + middle + coarse) / 4
-    return total, {**fine, "os4": middle, "os8": coarse}
+    total = (2 * fine.total() + middle + coarse) / 4
+    return total, {**vars(fine), "os4": middle, "os8": coarse}
 
 
-def _terms(prediction: Tensor, batch: MattingBatch, weight: Tensor) -> dict[str, Tensor]:
-    return {
-        "alpha": weighted_l1(prediction, batch.tri_mattes, weight),
-        "laplacian": laplacian_loss(prediction, batch.tri_mattes, weight),
-        "composition": composition_loss(
-            prediction,
-            batch.layers,
-            batch.composite,
-            # One weight a colour channel: their mean, in the scale of the other terms.
-            (weight * batch.has_layers).expand(-1, 3, -1, -1),
-        ),
-        "constraint": constraint_loss(prediction, weight),
-    }
-
-
-def sum_terms(terms: dict[str, Tensor]) -> Tensor:
-    """Return the sum of the terms, Eq. 12."""
-    return torch.stack(list(terms.values())).sum()
-
-
-def grow(region: Tensor, width_px: int) -> Tensor:
-    """Return a bool region `(N, 1, H, W)` grown by a square of odd width, as floats 0 or 1."""
-    half = width_px // 2
-    rows = F.max_pool2d(region.float(), (width_px, 1), 1, (half, 0))
-    return F.max_pool2d(rows, (1, width_px), 1, (0, half))
+def _terms(prediction: Tensor, batch: MattingBatch, weight: Tensor) -> LossTerms:
+    # One weight a colour channel: Eq. 10's mean over them, in the scale of the other terms.
+    of_colors = (weight * batch.has_layers).expand(-1, 3, -1, -1)
+    return tri_matte_loss(
+        prediction, batch.tri_mattes, batch.layers, batch.composite, weight, of_colors
+    )
 
 
 def to_8bit(alphas: Tensor) -> npt.NDArray[np.uint8]:

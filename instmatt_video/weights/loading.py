@@ -9,6 +9,7 @@ import torch
 from instmatt_video.models.checkpoint import CheckpointError, load_matting_weights
 from instmatt_video.models.folding import fold_norms
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
+from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 
 from ..errors import WeightsError
 from .cache import find_weights
@@ -36,6 +37,21 @@ def load_matting_network(
     fold_norms(network)
     # Convolutions of a CPU are half as fast again with their channels last.
     return network.to(memory_format=torch.channels_last).to(device)
+
+
+def load_detector_networks(name_or_path: str | Path = "compact") -> PersonDetector:
+    """Return the compact detector's networks, in single precision and evaluation mode.
+
+    Args:
+        name_or_path: `compact`, or a weights file (`.safetensors`).
+
+    Raises:
+        WeightsError: The weights are missing, not whole, or hold no person detector.
+    """
+    try:
+        return load_person_detector(resolve_weights(name_or_path))
+    except CheckpointError as error:
+        raise WeightsError(str(error)) from error
 
 
 def resolve_weights(name_or_path: str | Path) -> Path:

@@ -67,7 +67,7 @@ ENTRIES: dict[str, WeightsEntry] = {
             "instmatt-video weights convert CHECKPOINT.pth",
         ),
         WeightsEntry(
-            "mask_rcnn",
+            "maskrcnn",
             "maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",
             "torchvision",
             "person detector, Mask R-CNN of torchvision",

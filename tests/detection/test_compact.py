@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torchvision.ops import box_iou
 
-from instmatt_video.detection.compact import WEIGHTS_FILE, CompactDetector, CompactSettings
+from instmatt_video.detection.compact import CompactDetector, CompactSettings
 from instmatt_video.detection.paste import paste_masks
 from instmatt_video.errors import WeightsError
 from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, CropOutputs
@@ -248,7 +248,6 @@ class TestErrors:
             CompactSettings(**{field: 1.5})
 
 
-@pytest.mark.skipif(not WEIGHTS_FILE.is_file(), reason="the embedded weights are not built yet")
 class TestEmbeddedWeights:
     @pytest.fixture(scope="class")
     def compact(self):

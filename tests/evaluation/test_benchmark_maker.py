@@ -13,8 +13,13 @@ import cv2
 import numpy as np
 import pytest
 
-from instmatt_video.benchmark_maker import BenchmarkConfig, add_arguments, make_benchmark, run
 from instmatt_video.errors import OptionError
+from instmatt_video.evaluation.benchmark_maker import (
+    BenchmarkConfig,
+    add_arguments,
+    make_benchmark,
+    run,
+)
 from instmatt_video.evaluation.images import evaluate_images
 from instmatt_video.evaluation.matte_file import list_folders, list_mattes, read_mattes
 from instmatt_video.evaluation.tracks import evaluate_tracks

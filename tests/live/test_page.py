@@ -21,7 +21,7 @@ from instmatt_video.live.page import LivePage
 from instmatt_video.live.session import LiveSession
 from instmatt_video.live.view_choice import ViewChoice, ViewControl
 from instmatt_video.live.work_level import PaceKeeper, work_levels
-from instmatt_video.people_finder import PeopleFinder
+from instmatt_video.people.finder import PeopleFinder
 from tests.live.made_live import live_frame, made_networks, person, write_standing_clip
 
 HOST = "127.0.0.1"

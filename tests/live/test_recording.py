@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from instmatt_video import MatteConfig, online_streams
+from instmatt_video import MatteConfig
 from instmatt_video.config import OutputConfig, RunConfig
 from instmatt_video.errors import AlphaWriteError
 from instmatt_video.live.recording import Recording
 from instmatt_video.media.frame import ClipInfo
-from instmatt_video.people_finder import FoundPeople
+from instmatt_video.people.finder import FoundPeople
+from instmatt_video.rendering import online_streams
 from tests.live.made_live import made_networks
-from tests.test_online_streams import seen
+from tests.rendering.test_online_streams import seen
 
 INFO = ClipInfo("camera", None, 100, 60, Fraction(25), Fraction(1, 1000), is_variable_rate=True)
 CONFIG = MatteConfig(

@@ -16,7 +16,7 @@ from instmatt_video.live.meter import Figures
 from instmatt_video.live.session import LiveSession
 from instmatt_video.live.view_choice import ViewChoice, ViewControl
 from instmatt_video.live.work_level import PaceKeeper, work_levels
-from instmatt_video.people_finder import FoundPeople, PeopleFinder
+from instmatt_video.people.finder import FoundPeople, PeopleFinder
 from tests.live.made_live import MadeSource, made_networks
 
 CAMERA = "rtsp://camera/1"

@@ -18,7 +18,7 @@ from instmatt_video.live.backgrounds import (
 )
 from instmatt_video.live.view_choice import VIEWS, ViewChoice
 from instmatt_video.live.views import draw_lines, draw_view
-from instmatt_video.preview import color_of_track
+from instmatt_video.rendering.preview import color_of_track
 from tests.live.made_live import live_frame, person, write_standing_clip
 from tests.synthetic_clip import SIZE
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from instmatt_video.models.losses import (
+    LossTerms,
     composition_loss,
     constraint_loss,
     laplacian_loss,
@@ -63,6 +64,21 @@ def test_truth_has_no_loss() -> None:
     layers = torch.rand(2, 3, 3, 64, 64)
     image = (mattes[:, :, None] * layers).sum(1)
     assert tri_matte_loss(mattes, mattes, layers, image).total() < 1e-6
+
+
+def test_eq_12_is_the_plain_sum() -> None:
+    terms = LossTerms(*(torch.tensor(value) for value in (1.5, 0.25, 0.5, 2.0)))
+    assert terms.total().item() == 4.25
+
+
+def test_layers_that_nobody_knows_cost_nothing() -> None:
+    mattes, layers = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 3, 64, 64)
+    image, known = torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64)
+    terms = tri_matte_loss(mattes, 1 - mattes, layers, image, known, torch.zeros(1, 3, 64, 64))
+    assert terms.composition == 0
+    assert terms.alpha > 0.1
+    whole = tri_matte_loss(mattes, 1 - mattes, layers, image, known)
+    assert whole.composition == composition_loss(mattes, layers, image, known)
 
 
 @pytest.mark.parametrize("is_weighted", [False, True], ids=["plain", "weighted"])

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from instmatt_video.matting.release import matte_image_release
 from instmatt_video.models.blocks import BLOCK_PX, BlockGrid, cut_patches
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.losses import tri_matte_loss
@@ -27,7 +28,6 @@ from instmatt_video.models.release_windows import (
     select_windows,
 )
 from instmatt_video.models.tri_mask import build_release_tri_masks
-from instmatt_video.release import matte_image_release
 
 TOLERANCE = 1e-4
 

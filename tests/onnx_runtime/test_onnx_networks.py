@@ -23,7 +23,7 @@ from instmatt_video.device import check_runtime
 from instmatt_video.errors import OptionError
 from instmatt_video.export import extra
 from instmatt_video.manifest import load_manifest
-from instmatt_video.matter import Matter
+from instmatt_video.matting.matter import Matter
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import TrunkFeatures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from instmatt_video.identities import Cast, Sighting, default_name, make_identity
+from instmatt_video.people.identities import Cast, Sighting, default_name, make_identity
 
 Holdings = dict[int, tuple[str, dict[int, list[int]]]]
 

@@ -24,8 +24,8 @@ def address(folder: Path) -> Iterator[str]:
     import uvicorn
 
     from instmatt_video.review.page import create_app
-    from instmatt_video.web_guard import guard, page_url
-    from instmatt_video.web_server import bind
+    from instmatt_video.web.guard import guard, page_url
+    from instmatt_video.web.server import bind
 
     app = create_app(Review(folder))
     with bind("127.0.0.1", 0) as bound:

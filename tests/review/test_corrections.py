@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from instmatt_video.config import OutputConfig
 from instmatt_video.errors import OptionError
-from instmatt_video.identities import Cast
+from instmatt_video.people.identities import Cast
 from instmatt_video.review.correction import Correction, Drop, Merge, Rename, Split, Swap
 from instmatt_video.review.corrections import corrected_cast, output_after
 from tests.review.made_casts import holdings, made_cast

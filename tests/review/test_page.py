@@ -24,7 +24,7 @@ def page(folder: Path) -> Any:
     from fastapi.testclient import TestClient
 
     from instmatt_video.review.page import create_app
-    from instmatt_video.web_guard import guard
+    from instmatt_video.web.guard import guard
 
     app = create_app(Review(folder))
     assert guard(app, "127.0.0.1", 8765) is None

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from instmatt_video.detection.compact import CompactDetector
-from instmatt_video.models.checkpoint import CheckpointError
+from instmatt_video.errors import WeightsError
 from instmatt_video.models.person_crops import CROP_SIZE, PersonCropNetwork
 from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 from instmatt_video.models.person_proposals import PersonProposals
@@ -137,7 +137,7 @@ class TestInitialisation:
         torch.testing.assert_close(stem.data, expected)
 
     def test_missing_and_foreign_files(self, tmp_path):
-        with pytest.raises(CheckpointError, match="no initialisation"):
+        with pytest.raises(WeightsError, match="no initialisation"):
             load_initialisation(PersonDetector(), tmp_path / "none.safetensors")
         foreign = tmp_path / "f.safetensors"
         for state in (
@@ -146,10 +146,10 @@ class TestInitialisation:
             PersonProposals().state_dict(),
         ):
             save_file(state, foreign)
-            with pytest.raises(CheckpointError, match="does not hold the weights of NanoDet-m"):
+            with pytest.raises(WeightsError, match="does not hold the weights of NanoDet-m"):
                 load_initialisation(PersonDetector(), foreign)
         foreign.write_bytes(b"no tensors at all")
-        with pytest.raises(CheckpointError, match="does not hold the weights of NanoDet-m"):
+        with pytest.raises(WeightsError, match="does not hold the weights of NanoDet-m"):
             load_initialisation(PersonDetector(), foreign)
 
     @pytest.mark.slow
@@ -287,7 +287,7 @@ def test_a_detector_is_trained_on_in_the_parts_that_have_steps(steps, config, tm
 @pytest.mark.slow
 def test_a_part_needs_the_one_it_builds_on_and_its_licences(config, tmp_path):
     data, out = tmp_path / "data.toml", tmp_path / "out"
-    with pytest.raises(CheckpointError, match="no trained crops"):
+    with pytest.raises(WeightsError, match="no trained crops"):
         train_detector(config, data, out, ("crops",), licences=(4, 5, 7))
     with np.load(out / "start_proposals.npz") as archive:
         numbers = [int(name.removesuffix(".png")) for name in archive]

@@ -24,8 +24,6 @@ from instmatt_video.training.matting_task import (
     Curriculum,
     MattingTask,
     branch_loss,
-    grow,
-    sum_terms,
     to_8bit,
 )
 from instmatt_video.training.matting_validation import make_validation, read_split
@@ -92,10 +90,6 @@ class TestBranchLoss:
         for heads in ((wrong, truth, truth), (truth, wrong, truth), (truth, truth, wrong)):
             assert branch_loss(self.output(*heads), batch)[0] > least + 0.01
 
-    def test_eq_12_is_the_plain_sum(self) -> None:
-        terms = {"a": torch.tensor(1.5), "b": torch.tensor(0.25)}
-        assert sum_terms(terms).item() == 1.75
-
     def test_nothing_is_learned_where_nothing_is_known(self, batch: MattingBatch) -> None:
         weight = torch.zeros_like(batch.weight)
         weight[..., :32] = 1
@@ -107,14 +101,6 @@ class TestBranchLoss:
             assert head.grad is not None and head.grad[..., :32].any()
             # A pyramid at stride 16 reaches past the border; the plain terms do not.
             assert not head.grad[..., 32 + reach :].any()
-
-    def test_grow(self) -> None:
-        region = torch.zeros(1, 1, 20, 20, dtype=torch.bool)
-        region[0, 0, 8, 5] = True
-        grown = grow(region, 7)
-        expected = torch.zeros(1, 1, 20, 20)
-        expected[0, 0, 5:12, 2:9] = 1
-        assert torch.equal(grown, expected)
 
 
 class TestStages:

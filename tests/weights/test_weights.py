@@ -145,7 +145,7 @@ def test_torchvisions_weights_lie_where_it_looks(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    path = cache.weights_path(registry.ENTRIES["mask_rcnn"])
+    path = cache.weights_path(registry.ENTRIES["maskrcnn"])
     assert path.parent == Path(torch.hub.get_dir()) / "checkpoints"
 
 

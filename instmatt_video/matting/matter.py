@@ -1,0 +1,372 @@
+"""A frame and its people's masks in, everybody's alpha out.
+
+Knows one frame; knows nothing of time. Usable alone, on one image and its masks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from instmatt_video.models.blocks import BlockGrid
+from instmatt_video.models.instance_matting import InstanceMattingNetwork
+from instmatt_video.models.matting_network import (
+    BlockFeatures,
+    CoarseMattes,
+    RunTrunk,
+    normalise_image,
+)
+from instmatt_video.models.tri_mask import build_tri_masks
+
+from ..alpha_frame import FAINTEST_ALPHA, AlphaFrame, trim_alpha
+from ..config import MattingConfig
+from ..detection.detections import Detections
+from ..device import check_runtime, choose_device, choose_precision
+from ..media.color_noise import FINE
+from .canvas import mask_on_canvas, resize_to_canvas
+from .claims import settle_claims, share_pixels
+from .crops import GRID_PX, Cluster, Rectangle, plan_clusters
+from .source_resolution import enlarge_to_source, solve_at_source
+from .work_room import WorkRoom
+
+logger = logging.getLogger(__name__)
+
+Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+FloatImage = npt.NDArray[np.float32]
+Look = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
+"""Images and tri-masks of a batch in; what the network says of it out, sample by sample."""
+
+BYTES_A_PIXEL = 97
+"""At work for each person and pixel of their canvas, as measured with 24 people."""
+WORK_BYTES = 2_000_000_000
+"""At work in all threads together: a crowd is matted one frame at a time."""
+
+
+class Matter:
+    """Mattes the people of a frame together.
+
+    Args:
+        network: Matting branch and refinement, in evaluation mode.
+        device: Where it runs.
+        precision: Type of its inner values.
+        matte_size: Longest side of a person's crop as the network sees it, in pixels.
+        context: Margin of a crop, as a share of the person's longer side.
+        has_refinement: Run the multi-instance refinement where people share a crop.
+        has_second_look: Let a network that was trained to look twice do so.
+        has_solved_edges: Solve the uncertain band from the picture's colours (closed form).
+        color_noise: Standard deviation of the colours' errors, of 0..1, that edges must not follow.
+        batch_size: People that go through the network at once; halved when memory runs out.
+        run_trunk: Another runtime's trunk of the same network.
+    """
+
+    def __init__(
+        self,
+        network: InstanceMattingNetwork,
+        *,
+        device: torch.device | None = None,
+        precision: torch.dtype = torch.float32,
+        matte_size: int = 448,
+        context: float = 0.3,
+        has_refinement: bool = True,
+        has_second_look: bool = True,
+        has_solved_edges: bool = True,
+        color_noise: float = FINE,
+        batch_size: int = 8,
+        run_trunk: RunTrunk | None = None,
+    ) -> None:
+        self.device = device or torch.device("cpu")
+        self.precision = precision
+        self.network = network.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.matte_size = matte_size
+        self.context = context
+        self.has_refinement = has_refinement
+        self.has_second_look = has_second_look
+        self.has_solved_edges = has_solved_edges
+        self.color_noise = color_noise
+        self.batch_size = batch_size
+        self._run_trunk = run_trunk
+        self._room = WorkRoom(WORK_BYTES)
+
+    @classmethod
+    def from_config(
+        cls,
+        config: MattingConfig,
+        network: InstanceMattingNetwork | None = None,
+        color_noise: float = FINE,
+    ) -> Matter:
+        """Return a matter with the network, device and precision that a config names.
+
+        Args:
+            config: What is wanted.
+            network: The config's network, where it is in memory already.
+            color_noise: The source's, where the config names none.
+
+        Raises:
+            DeviceError: The device is not here.
+            OptionError: The runtime is not here, or not for this device.
+            WeightsError: The weights are not here, or not whole.
+        """
+        from ..weights.loading import load_matting_network
+
+        device = choose_device(config.device)
+        check_runtime(config.runtime, device)
+        network = network or load_matting_network(config.model, device)
+        precision = choose_precision(config.precision, device)
+        run_trunk = None
+        if config.runtime == "onnx" and precision == torch.float32:
+            from ..onnx_runtime.networks import OnnxTrunk
+
+            run_trunk = OnnxTrunk(network)
+        return cls(
+            network,
+            device=device,
+            precision=precision,
+            run_trunk=run_trunk,
+            matte_size=config.matte_size,
+            context=config.context,
+            has_refinement=config.has_refinement,
+            has_second_look=config.has_second_look,
+            has_solved_edges=config.has_solved_edges,
+            color_noise=color_noise if config.color_noise is None else config.color_noise,
+        )
+
+    def matte(self, image: Image, people: Detections) -> list[AlphaFrame]:
+        """Return everybody's alpha, in the order of `people`.
+
+        Where several people share a pixel their alphas sum to at most 1 (Eq. 2).
+
+        Args:
+            image: RGB, `(H, W, 3)`, uint8 or full-range uint16.
+            people: Boxes and box-local masks.
+        """
+        height, width = image.shape[:2]
+        result = [AlphaFrame(0, 0, np.zeros((0, 0), np.float32)) for _ in range(len(people))]
+        clusters = plan_clusters(people.boxes, width, height, self.matte_size, self.context)
+        for cluster in clusters:
+            masks = np.stack(
+                [mask_on_canvas(people.boxes[i], people.masks[i], cluster) for i in cluster.members]
+            )
+            alphas = self._matte_cluster(image, cluster, masks)
+            for member, alpha in zip(cluster.members, alphas, strict=True):
+                result[member] = alpha
+        return result
+
+    def matte_masks(self, image: Image, masks: npt.NDArray[np.generic]) -> FloatImage:
+        """Return the alphas of one image from full-size masks.
+
+        Args:
+            image: RGB, `(H, W, 3)`, uint8 or full-range uint16.
+            masks: `(n, H, W)`: bool, 0..255 as uint8, or floats 0..1.
+
+        Returns:
+            `(n, H, W)`, 0..1, in the order of the masks; an empty mask gives an empty alpha.
+
+        Raises:
+            ValueError: The masks are not of the image's size.
+        """
+        if masks.ndim != 3 or masks.shape[1:] != image.shape[:2]:
+            raise ValueError(f"masks {masks.shape} do not fit an image of {image.shape[:2]}")
+        height, width = image.shape[:2]
+        alphas = np.zeros(masks.shape, np.float32)
+        soft = masks.astype(np.float32) / (255 if masks.dtype == np.uint8 else 1)
+        boxes = np.array([_box_of(mask) for mask in soft], np.float32).reshape(-1, 4)
+        for cluster in plan_clusters(boxes, width, height, self.matte_size, self.context):
+            on_canvas = np.stack(
+                [resize_to_canvas(soft[i][cluster.source.slices], cluster) for i in cluster.members]
+            )
+            frames = self._matte_cluster(image, cluster, on_canvas)
+            for member, frame in zip(cluster.members, frames, strict=True):
+                h, w = frame.alpha.shape
+                alphas[member, frame.top : frame.top + h, frame.left : frame.left + w] = frame.alpha
+        return alphas
+
+    def _matte_cluster(self, image: Image, cluster: Cluster, masks: FloatImage) -> list[AlphaFrame]:
+        with self._room.taken(BYTES_A_PIXEL * masks.size):
+            return self._matte_together(image, cluster, masks)
+
+    def _matte_together(
+        self, image: Image, cluster: Cluster, masks: FloatImage
+    ) -> list[AlphaFrame]:
+        canvas = resize_to_canvas(_as_float(image[cluster.source.slices]), cluster)
+        masks = settle_claims(masks)
+        mattes = self._run_network(canvas, masks, cluster)
+        mattes *= _near_masks(mattes, masks)
+        height, width = image.shape[:2]
+        frames = []
+        for k, crop in enumerate(cluster.crops):
+            area = cluster.in_frame(crop, width, height)
+            part = _as_float(image[area.slices])
+            to_matte = cluster.map_to_crop(area, crop)
+            matte = np.ascontiguousarray(mattes[k][crop.slices])
+            guide = np.ascontiguousarray(canvas[crop.slices])
+            if self.has_solved_edges:
+                alpha = solve_at_source(matte, guide, part, to_matte, self.color_noise)
+            else:
+                alpha = enlarge_to_source(matte, guide, part, to_matte)
+            frames.append((area, alpha))
+        return [trim_alpha(rect.left, rect.top, alpha) for rect, alpha in share_pixels(frames)]
+
+    @torch.no_grad()
+    def _run_network(self, canvas: FloatImage, masks: FloatImage, cluster: Cluster) -> FloatImage:
+        """Return the members' alphas on the canvas, `(n, height, width)`.
+
+        First everybody's coarse mattes, then the finest layers and the refinement only where some
+        matte is still uncertain.
+        """
+        image = normalise_image(_to_chw(canvas)).to(self.device)
+        tri_masks = build_tri_masks(torch.from_numpy(masks)).to(self.device)
+        crops = cluster.crops
+        count, (rows, columns) = len(crops), canvas.shape[:2]
+        tri_mattes = torch.zeros(count, 3, rows, columns, device=self.device)
+        tri_mattes[:, 2] = 1  # outside of a person's crop there is background
+        with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
+            if self.has_second_look and self.network.config.has_second_look:
+                tri_masks = self._look_first(image, tri_masks, crops)
+            coarse = self._coarse_mattes(image, tri_masks, crops)
+            refined = self._refined_region(coarse, crops, rows, columns)
+            is_active = torch.zeros(
+                count, rows // GRID_PX, columns // GRID_PX, dtype=torch.bool, device=self.device
+            )
+            values = []
+            for k, crop in enumerate(crops):
+                wanted = refined.any(0, keepdim=True)[:, :, *crop.slices]
+                fused, features = self.network.branch.predict_fine(coarse[k], wanted)
+                tri_mattes[k][:, *crop.slices] = fused[0].float()
+                places = features.grid.places
+                is_active[
+                    k, places[:, 1] + crop.top // GRID_PX, places[:, 2] + crop.left // GRID_PX
+                ] = True
+                values.append(features.values)
+            if refined.any():
+                tri_mattes = self.network.refinement.refine_region(
+                    image,
+                    tri_mattes,
+                    BlockFeatures(BlockGrid(is_active), torch.cat(values)),
+                    refined,
+                    is_covered=_coverage(crops, is_active),
+                ).float()
+        return np.asarray(tri_mattes[:, 0].clamp(0, 1).cpu().numpy(), np.float32)
+
+    def _look_first(self, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle]) -> Tensor:
+        """Return tri-masks of what a first look says of everybody, `(n, 3, rows, columns)`."""
+
+        def look(images: Tensor, guidance: Tensor) -> tuple[Tensor]:
+            return (self.network.predict_targets(images, guidance, self._run_trunk),)
+
+        targets = torch.zeros_like(tri_masks[:, 0])
+        parts = self._by_crop(look, image, tri_masks, crops)
+        for k, (crop, (target,)) in enumerate(zip(crops, parts, strict=True)):
+            targets[k][crop.slices] = target[0].to(targets.dtype)
+        return build_tri_masks(targets)
+
+    def _coarse_mattes(
+        self, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle]
+    ) -> list[CoarseMattes]:
+        """Return the coarse mattes of each crop."""
+
+        def look(images: Tensor, guidance: Tensor) -> CoarseMattes:
+            coarse: CoarseMattes = self.network.predict_coarse(images, guidance, self._run_trunk)
+            return coarse
+
+        return [CoarseMattes(*parts) for parts in self._by_crop(look, image, tri_masks, crops)]
+
+    def _by_crop(
+        self, look: Look, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle]
+    ) -> list[tuple[Tensor, ...]]:
+        """Return what a look at each crop gives; crops of one size go through together."""
+        parts: dict[int, tuple[Tensor, ...]] = {}
+        for batch in _by_size(crops, self.batch_size):
+            images = torch.stack([image[:, *crops[k].slices] for k in batch])
+            guidance = torch.stack([tri_masks[k][:, *crops[k].slices] for k in batch])
+            found = self._look_halving(look, images, guidance)
+            for position, k in enumerate(batch):
+                parts[k] = tuple(part[position : position + 1] for part in found)
+        return [parts[k] for k in range(len(crops))]
+
+    def _look_halving(self, look: Look, images: Tensor, guidance: Tensor) -> tuple[Tensor, ...]:
+        """Return what a look at a batch gives, in halves where memory runs out."""
+        try:
+            return look(images, guidance)
+        except torch.cuda.OutOfMemoryError:
+            if len(images) == 1:
+                raise
+        self.batch_size = len(images) // 2
+        logger.warning("out of memory: people go through in batches of %d", self.batch_size)
+        torch.cuda.empty_cache()
+        halves = [
+            self._look_halving(look, images[part], guidance[part])
+            for part in (slice(0, self.batch_size), slice(self.batch_size, None))
+        ]
+        return tuple(torch.cat(parts) for parts in zip(*halves, strict=True))
+
+    def _refined_region(
+        self, coarse: Sequence[CoarseMattes], crops: Sequence[Rectangle], rows: int, columns: int
+    ) -> Tensor:
+        """Return where each tri-matte is to be refined, `(n, 1, rows, columns)`, bool.
+
+        That is where the finest head decides and another person's crop reaches too.
+        """
+        region = torch.zeros(
+            len(crops), 1, rows, columns, dtype=torch.bool, device=coarse[0].region.device
+        )
+        if not self.has_refinement or len(crops) == 1:
+            return region
+        reached = torch.zeros(rows, columns, device=region.device)
+        for k, crop in enumerate(crops):
+            region[k][:, *crop.slices] = coarse[k].region[0]
+            reached[crop.slices] += 1
+        return region & (reached > 1)
+
+
+def _coverage(crops: Sequence[Rectangle], like: Tensor) -> Tensor:
+    """Return the grid cells of each crop, `(n, rows, columns)`, bool."""
+    covered = torch.zeros_like(like)
+    for k, crop in enumerate(crops):
+        rows = slice(crop.top // GRID_PX, crop.bottom // GRID_PX)
+        covered[k, rows, crop.left // GRID_PX : crop.right // GRID_PX] = True
+    return covered
+
+
+def _by_size(crops: Sequence[Rectangle], batch_size: int) -> list[list[int]]:
+    """Return batches of indices whose crops are of one size."""
+    sizes: dict[tuple[int, int], list[int]] = {}
+    for index, crop in enumerate(crops):
+        sizes.setdefault((crop.width, crop.height), []).append(index)
+    return [
+        same[start : start + batch_size]
+        for same in sizes.values()
+        for start in range(0, len(same), batch_size)
+    ]
+
+
+def _as_float(image: npt.NDArray[np.integer]) -> FloatImage:
+    """Return colours 0..1 of an integer image."""
+    return np.asarray(np.multiply(image, 1 / np.iinfo(image.dtype).max, dtype=np.float32))
+
+
+def _to_chw(image: FloatImage) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+
+
+def _box_of(mask: FloatImage) -> tuple[float, float, float, float]:
+    rows, columns = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
+    if not len(rows):
+        return (-1.0, -1.0, -1.0, -1.0)
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def _near_masks(mattes: FloatImage, masks: FloatImage) -> npt.NDArray[np.bool_]:
+    """Return the parts of the mattes that hang together with their masks; the rest is dust."""
+    kept = np.zeros(mattes.shape, np.bool_)
+    for k in range(len(mattes)):
+        visible = np.asarray(mattes[k] > FAINTEST_ALPHA, np.uint8)
+        _, labels = cv2.connectedComponents(visible, connectivity=8)
+        touching = np.unique(labels[(masks[k] > 0.5) & (mattes[k] > 0.5)])
+        kept[k] = np.isin(labels, touching[touching > 0])
+    return kept

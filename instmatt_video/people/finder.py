@@ -1,0 +1,313 @@
+"""Detection and tracking of a clip's people, frame by frame: who is where, and with which mask.
+
+Knows detectors and trackers; knows nothing of mattes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from instmatt_video.trackers import (
+    CameraMotionEstimator,
+    CutDetector,
+    Track,
+    Tracker,
+    TrackerConfig,
+    describe_people,
+)
+
+from ..alpha_store import FrameRecord, TrackedBox
+from ..detection.detections import Detections
+from ..detection.detector import Detector
+from ..media.frame import Frame, as_eight_bit
+from .mask_carrying import CarriedMask, carry_mask, step_of_centre
+
+WARM_UP_FRAMES = 24
+"""Frames that the detection of cuts remembers, and more."""
+MAX_COAST_FRAMES = 8
+"""A person whom the detector misses keeps the last mask, moved along, for so many frames. It goes
+where the pictures' flow carries it, as in all frames between two detections."""
+
+
+@dataclass(frozen=True)
+class FoundPeople:
+    """Who is to be matted in a frame."""
+
+    frame: Frame
+    record: FrameRecord
+    """Without alphas."""
+    people: Detections
+    """One for each of `track_ids`."""
+    track_ids: tuple[int, ...]
+    is_coasted: tuple[bool, ...]
+    """Not detected in this frame: the mask is the last one, moved along."""
+    confirmed_ids: frozenset[int]
+    """Everybody whom the tracker believes in, up to this frame."""
+
+
+@dataclass
+class _Seen:
+    """A living track."""
+
+    score: float
+    """Of the last detection."""
+    age: int
+    """Frames since then."""
+    row: int | None
+    """Of the detection in the current frame."""
+
+
+class _Present(NamedTuple):
+    """A track in a frame."""
+
+    track_id: int
+    row: int | None
+    """Of the detection."""
+    score: float
+    """Of the last detection."""
+
+
+@dataclass(frozen=True)
+class _Carried:
+    """A track's mask, and what is known of its motion."""
+
+    mask: CarriedMask
+    box: npt.NDArray[np.float64]
+    """Of the last detection."""
+    index: int
+    """Frame of the last detection."""
+    step: npt.NDArray[np.float64]
+    """Motion of the box's centre a frame, `(4,)` pixels."""
+
+    def step_to(self, box: npt.NDArray[np.float64], index: int) -> npt.NDArray[np.float64]:
+        """Return the step that leads from the last detection to a new one."""
+        return step_of_centre((box - self.box) / (index - self.index))
+
+
+class PersonTracker(Protocol):
+    """Links the detections of successive frames into tracks, as `trackers.Tracker` does."""
+
+    @property
+    def confirmed_ids(self) -> frozenset[int]:
+        """Ids of all tracks that were ever believed in, up to now."""
+        ...
+
+    def finish(self) -> frozenset[int]:
+        """End all tracks; return the ids of those ever believed in."""
+        ...
+
+    def update(
+        self,
+        boxes: npt.ArrayLike,
+        scores: npt.ArrayLike,
+        *,
+        masks: npt.ArrayLike | None = None,
+        appearance: npt.ArrayLike | None = None,
+        camera_motion: npt.ArrayLike | None = None,
+        is_cut: bool = False,
+        elapsed_frames: int = 1,
+    ) -> list[Track]:
+        """Return all living tracks after the next frame; see `trackers.Tracker.update`."""
+        ...
+
+
+class PeopleFinder:
+    """Finds and follows people; frames must come in order.
+
+    Args:
+        detector: Finds people in single frames.
+        detect_every: Frames from one detection to the next.
+        tracker: Links people, fresh; `None` takes ours, with the detector's own birth score.
+    """
+
+    def __init__(
+        self, detector: Detector, detect_every: int = 1, tracker: PersonTracker | None = None
+    ) -> None:
+        self.detector = detector
+        self.detect_every = detect_every
+        self.tracker = tracker or _our_tracker(detector.confident_score)
+        self._camera = CameraMotionEstimator()
+        self._cuts = CutDetector()
+        self._seen: dict[int, _Seen] = {}
+        self._carried: dict[int, _Carried] = {}
+        """Everybody's mask in the frame before."""
+        self._image: npt.NDArray[np.uint8] | None = None
+        """The frame before."""
+        self._elapsed = 0
+        """Frames since the detector last looked."""
+
+    def find(self, frame: Frame) -> FoundPeople:
+        """Return the people of the next frame."""
+        image = as_eight_bit(frame.image)
+        is_cut = self._cuts.update(image)
+        if is_cut:
+            self._camera.reset()
+        self._elapsed += 1
+        due = self._elapsed >= self.detect_every or self._image is None or is_cut
+        looks = due and self.detector.looks_at(frame.index)
+        detections, camera = Detections.empty(), None
+        if looks:
+            detections = self.detector.detect([frame.image], [frame.index])[0]
+            camera = self._camera.estimate(image, detections.boxes)
+            looks_like = describe_people(image, detections.boxes, detections.masks)
+            detections = replace(detections, features=looks_like.astype(np.float32))
+        record = FrameRecord(
+            frame.index, frame.time, is_cut, looks, camera, detections, tracks=(), alphas=()
+        )
+        self._track(record)
+        present = [
+            _Present(track_id, seen.row, seen.score)
+            for track_id, seen in sorted(self._seen.items())
+            if seen.age <= self._max_age
+        ]
+        return self._found(frame, record, self._carry(image, record, present))
+
+    @property
+    def warm_up_frames(self) -> int:
+        """Stored frames that must be seen again before a resumed run goes on."""
+        # A mask is carried from the last detection, with the speed from the one before.
+        return max(WARM_UP_FRAMES, 2 * self._max_age + 1)
+
+    @property
+    def _max_age(self) -> int:
+        return MAX_COAST_FRAMES + self.detect_every
+
+    def replay(self, record: FrameRecord) -> None:
+        """Take a stored frame's detections as if they had been found now."""
+        self._elapsed += 1
+        self._track(record)
+
+    def prepare(self, frame: Frame, record: FrameRecord) -> FoundPeople:
+        """See a frame again before a resumed run goes on: pictures are compared with past ones.
+
+        The last `warm_up_frames` stored frames, in order, bring all to where it was.
+
+        Returns:
+            The frame's people as they were found.
+        """
+        image = as_eight_bit(frame.image)
+        self._cuts.update(image)
+        if record.is_cut:
+            self._camera.reset()
+        if record.was_looked_at:
+            self._camera.estimate(image, record.detections.boxes)
+        rows = {tuple(box): row for row, box in enumerate(record.detections.boxes.tolist())}
+        present = [
+            _Present(t.track_id, rows[tuple(t.box)] if t.is_detected else None, t.score)
+            for t in record.tracks
+        ]
+        return self._found(frame, record, self._carry(image, record, present))
+
+    def _track(self, record: FrameRecord) -> None:
+        """Bring the living tracks to a frame."""
+        if record.is_cut:
+            self._seen.clear()
+        if not record.was_looked_at:
+            for seen in self._seen.values():
+                seen.age, seen.row = seen.age + 1, None
+            return
+        detections, elapsed = record.detections, max(1, self._elapsed)
+        tracks = self.tracker.update(
+            detections.boxes,
+            detections.scores,
+            masks=detections.masks,
+            appearance=detections.features,
+            camera_motion=record.camera_motion,
+            is_cut=record.is_cut,
+            elapsed_frames=elapsed,
+        )
+        before, self._seen, self._elapsed = self._seen, {}, 0
+        for track in tracks:
+            if track.detection is not None:
+                self._seen[track.track_id] = _Seen(track.score, 0, track.detection)
+            elif track.track_id in before:
+                # Frames in which nobody looked have been counted one by one.
+                age = before[track.track_id].age + 1
+                self._seen[track.track_id] = _Seen(track.score, age, None)
+
+    def _carry(
+        self,
+        image: npt.NDArray[np.uint8],
+        record: FrameRecord,
+        present: Sequence[_Present],
+    ) -> list[_Present]:
+        """Bring everybody's mask to a frame: as detected, else as the picture moved.
+
+        Args:
+            image: The frame in eight bits.
+            record: What is known of it.
+            present: Whoever may be there.
+
+        Returns:
+            Who has a mask. Who was missed for long has lost it, and who was added to a stored frame
+            before their first detection never had one.
+        """
+        before, self._carried = {} if record.is_cut else self._carried, {}
+        for track_id, row, _ in present:
+            last = before.get(track_id)
+            if row is not None:
+                box = record.detections.boxes[row].astype(np.float64)
+                self._carried[track_id] = _Carried(
+                    CarriedMask(box, record.detections.masks[row]),
+                    box,
+                    record.index,
+                    np.zeros(4) if last is None else last.step_to(box, record.index),
+                )
+            elif last is not None and self._image is not None:
+                # The box's speed helps where a whole person moves; often it is but an arm's.
+                steps = (np.zeros(4), last.step)
+                mask = carry_mask(self._image, image, last.mask.box, last.mask.mask, steps)
+                self._carried[track_id] = replace(last, mask=mask)
+        self._image = image
+        return [one for one in present if one.track_id in self._carried]
+
+    def _found(self, frame: Frame, record: FrameRecord, present: Sequence[_Present]) -> FoundPeople:
+        detections = record.detections
+        mask_size = detections.masks.shape[-1]
+        boxes, masks, scores, ids, coasted, tracked = [], [], [], [], [], []
+        for track_id, row, score in present:
+            carried = self._carried[track_id].mask
+            boxes.append(carried.box)
+            masks.append(_at_size(carried.mask, mask_size) if len(detections) else carried.mask)
+            scores.append(score)
+            ids.append(track_id)
+            coasted.append(row is None)
+            tracked.append(TrackedBox(track_id, carried.box, score, row is not None))
+        people = (
+            Detections(
+                np.asarray(boxes, np.float32),
+                np.asarray(scores, np.float32),
+                np.asarray(np.stack(masks), np.float32),
+            )
+            if boxes
+            else Detections.empty()
+        )
+        return FoundPeople(
+            frame,
+            replace(record, tracks=tuple(tracked)),
+            people,
+            tuple(ids),
+            tuple(coasted),
+            self.tracker.confirmed_ids,
+        )
+
+
+def _our_tracker(birth_score: float) -> Tracker:
+    config = TrackerConfig()
+    high_score = min(config.high_score, birth_score)
+    return Tracker(replace(config, birth_score=birth_score, high_score=high_score))
+
+
+def _at_size(mask: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:
+    """Return a box-local mask on a grid of another size."""
+    if mask.shape[-1] == size:
+        return mask
+    from ..detection.paste import cell_positions, resample_mask
+
+    positions = cell_positions(size)
+    return resample_mask(mask, positions, positions)

@@ -1,0 +1,374 @@
+"""Alpha streams written while the clip is still read: no store, no stitching, bounded memory.
+
+Knows frames in order and who is believed in; knows no networks and nothing of a clip's end before
+it comes. A frame waits until it is certain who in it counts, by the same rule as in `identities`:
+a track once it is confirmed, a mask that was moved along once the person is detected again.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from array import array
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from ..alpha_store import FrameRecord, TrackedBox
+from ..config import OutputConfig
+from ..media.alpha_stream import AlphaStream
+from ..media.frame import ClipInfo, Frame
+from ..people.finder import FoundPeople
+from ..people.identities import Cast, Identity
+from ..stages import Cancelled, StageClock
+from .preview import thumbnail
+from .render import PREVIEW_FILE, RenderResult, open_stream, plan_streams
+from .run_result import RunResult
+from .stream_ledger import sha256_of
+from .stream_writers import FrameAlphas, PreviewWriter, StreamPlan, StreamWriter, Worker
+from .tracks_file import TracksFile
+
+MAX_WAITING_FRAMES = 32
+"""A frame waits no longer for people to prove real; long enough for detection in every 8th."""
+_BETTER_PORTRAIT = 1.2
+"""A portrait is taken again only where it is so much better: people grow slowly as they come."""
+
+
+class OnlineStreams:
+    """Writes one verified alpha stream for each confirmed track, frame by frame.
+
+    `close` verifies and names them all. A context manager: leaving it by an exception removes them.
+
+    Args:
+        info: The clip: size, clock, colour.
+        config: Format, names, and who gets a stream.
+        folder: The clip's output folder; exists.
+        clock: Counts the stages' work.
+        audio_from: File whose sound is copied into colour streams.
+        tracks_file: Gets everybody's boxes as MOTChallenge text.
+
+    Raises:
+        OptionError: Names that would collide, or a format that cannot be.
+        AlphaWriteError: The folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        info: ClipInfo,
+        config: OutputConfig,
+        folder: Path,
+        clock: StageClock,
+        audio_from: Path | None = None,
+        tracks_file: Path | None = None,
+    ) -> None:
+        self.info, self.config, self.folder, self.clock = info, config, folder, clock
+        self.frame_count = 0
+        """Frames taken so far."""
+        self._audio_from = audio_from
+        self._stop = threading.Event()
+        self._workers: list[Worker] = []
+        self._people: dict[int, _Person] = {}
+        self._lives: dict[int, _Life] = {}
+        self._confirmed: frozenset[int] = frozenset()
+        self._present: frozenset[int] = frozenset()
+        self._waiting: deque[tuple[Frame, FrameRecord]] = deque()
+        self._ticks = array("q")
+        self._cuts: list[int] = []
+        _refuse_colliding_names(info, config)
+        self._rows = None if tracks_file is None else TracksFile(tracks_file)
+        self._preview: PreviewWriter | None = None
+        self._rest: StreamWriter | None = None
+        try:
+            self._open_common_files()
+        except BaseException:
+            self.abort()
+            raise
+
+    @property
+    def people(self) -> int:
+        """Number of people so far."""
+        return len(self._people)
+
+    def write(self, found: FoundPeople) -> None:
+        """Take the next frame.
+
+        Args:
+            found: Its people, with their alphas in the record (`analysis.with_alphas`). Frames
+                count as they come, whatever their index.
+
+        Raises:
+            AlphaWriteError: A stream cannot be written.
+        """
+        index = self.frame_count
+        frame = replace(found.frame, index=index)
+        record = replace(found.record, index=index)
+        self.frame_count += 1
+        if record.is_cut:
+            self._cuts.append(index)
+        self._confirmed = found.confirmed_ids
+        self._note(record)
+        self._waiting.append((frame, record))
+        while self._waiting and (
+            len(self._waiting) > MAX_WAITING_FRAMES or self._is_certain(self._waiting[0][1])
+        ):
+            self._let_go(*self._waiting.popleft())
+        alive = {track.track_id for _, waiting in self._waiting for track in waiting.tracks}
+        alive |= self._present
+        self._lives = {t: life for t, life in self._lives.items() if t in alive}
+
+    def close(self, confirmed_ids: frozenset[int] = frozenset()) -> RunResult:
+        """Write what waits, then finish, verify and name every file.
+
+        Args:
+            confirmed_ids: Everybody whom the tracker believes in after the clip's end, where that
+                is more than the last frame said.
+
+        Raises:
+            AlphaWriteError: A stream cannot be finished or fails its verification.
+        """
+        try:
+            self._confirmed |= confirmed_ids
+            while self._waiting:
+                self._let_go(*self._waiting.popleft())
+            for worker in self._workers:
+                worker.finish()
+            if self._rows is not None:
+                self._rows.close()
+        except BaseException as error:
+            self._fail(error)
+        return self._result()
+
+    def abort(self) -> None:
+        """Remove what was written."""
+        self._stop.set()
+        for worker in self._workers:
+            worker.abort()
+        if self._rows is not None:
+            self._rows.abort()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            self.abort()
+
+    def _open_common_files(self) -> None:
+        """Open what does not wait for a person: the preview, and the rest's stream."""
+        if self.config.has_rest:
+            cast = _provisional_cast(self.config)
+            plan = plan_streams(cast, self.info, sys.maxsize, self.config)[-1]
+            plan = replace(plan, tracklet_ids=frozenset())
+            self._rest = self._open(plan, is_trimmed=False)
+        if self.config.has_preview:
+            path = self.folder / PREVIEW_FILE
+            self._preview = PreviewWriter(path, self.info, Cast((), {}, ()), self.clock)
+            self._workers.append(Worker(self._preview, self._stop))
+
+    def _open(self, plan: StreamPlan, is_trimmed: bool) -> StreamWriter:
+        config = replace(self.config, is_trimmed=is_trimmed)
+        start = self._ticks[plan.first] * self.info.time_base if is_trimmed else Fraction(0)
+        stream = open_stream(plan, self.info, config, self.folder, self._audio_from, start)
+        missed = array("q") if is_trimmed else self._ticks[:-1]
+        writer = _LateStreamWriter(plan, stream, config, self.clock, missed)
+        self._workers.append(Worker(writer, self._stop))
+        return writer
+
+    def _note(self, record: FrameRecord) -> None:
+        """Take in what a new frame says of everybody."""
+        self._present = frozenset(track.track_id for track in record.tracks)
+        for track in record.tracks:
+            life = self._lives.setdefault(track.track_id, _Life())
+            if track.is_detected:
+                life.last_detected, life.first_miss = record.index, None
+            elif record.was_looked_at and life.first_miss is None:
+                life.first_miss = record.index
+
+    def _is_certain(self, record: FrameRecord) -> bool:
+        return all(self._counts(track, record.index) is not None for track in record.tracks)
+
+    def _counts(self, track: TrackedBox, index: int) -> bool | None:
+        """Return whether a person counts in a frame; `None` while only the future can tell."""
+        track_id = track.track_id
+        is_gone = track_id not in self._present
+        if track_id not in self._confirmed:
+            return False if is_gone else None
+        life = self._lives[track_id]
+        if track.is_detected or index < life.last_detected:
+            return True
+        if life.first_miss is None or index < life.first_miss:
+            return True
+        return False if is_gone else None
+
+    def _let_go(self, frame: Frame, record: FrameRecord) -> None:
+        """Send a frame to all writers, with those people who count."""
+        counting = [track for track in record.tracks if self._counts(track, record.index)]
+        self._ticks.append(int(frame.time / self.info.time_base))
+        for track in sorted(counting, key=lambda track: track.box[0]):
+            self._take_in(track, record.index)
+        visible = {track.track_id: frozenset({record.index}) for track in counting}
+        alphas = FrameAlphas(record, Cast((), visible, ()))
+        for track in counting:
+            self._people[track.track_id].see(frame, track, alphas)
+        if self._rows is not None:
+            for track in counting:
+                number = self._people[track.track_id].number
+                self._rows.write(record.index, number, track)
+        try:
+            for worker in self._workers:
+                worker.send((frame, alphas))
+        except BaseException as error:
+            self._fail(error)
+
+    def _take_in(self, track: TrackedBox, index: int) -> None:
+        """Open the stream of a person who is new in this frame."""
+        if track.track_id in self._people:
+            return
+        person = _Person(len(self._people) + 1, track.track_id)
+        self._people[track.track_id] = person
+        person.visible.append(index)
+        if self._preview is not None:
+            known = tuple(p.identity() for p in self._people.values())
+            self._preview.cast = Cast(known, {}, ())
+        if not self.config.only or person.number in self.config.only:
+            plain = replace(self.config, only=(), has_rest=False)
+            cast = Cast((person.identity(),), {}, ())
+            (plan,) = plan_streams(cast, self.info, sys.maxsize, plain)
+            plan = replace(plan, last=sys.maxsize)
+            person.writer = self._open(plan, self.config.is_trimmed)
+        elif self._rest is not None:
+            # Earlier frames do not show the person, so a writer that is behind is not misled.
+            own = self._rest.plan.tracklet_ids | {track.track_id}
+            self._rest.plan = replace(self._rest.plan, tracklet_ids=own)
+        person.visible.pop()
+
+    def _fail(self, error: BaseException) -> None:
+        """Stop all writers and raise what stopped them first."""
+        self.abort()
+        if isinstance(error, Cancelled):  # one writer failed, and another was told so first
+            raise next(w.error for w in self._workers if w.error is not None) from None
+        raise error
+
+    def _result(self) -> RunResult:
+        people = self._people.values()
+        writers = [p.writer for p in people if p.writer is not None]
+        writers += [] if self._rest is None else [self._rest]
+        plans, warnings = [], []
+        for writer in writers:
+            plan = writer.plan
+            last = self.frame_count - 1
+            if writer.config.is_trimmed:
+                last = next(p.visible[-1] for p in people if p.writer is writer)
+            plans.append(replace(plan, last=last))
+            warnings += [f"{plan.file}: {text}" for text in writer.stream.warnings]
+        return RunResult(
+            Cast(tuple(p.identity() for p in people), {}, tuple(self._cuts)),
+            tuple(plans),
+            RenderResult(
+                {plan.file: sha256_of(self.folder / plan.file) for plan in plans},
+                {p.number: p.portrait for p in people},
+                tuple(dict.fromkeys(warnings)),
+            ),
+            self.frame_count,
+            (self._ticks[-1] - self._ticks[0]) * self.info.time_base + 1 / self.info.frame_rate,
+        )
+
+
+@dataclass
+class _Life:
+    """What a track has been up to."""
+
+    last_detected: int = -1
+    first_miss: int | None = None
+    """The first look since then that did not see the person."""
+
+
+@dataclass
+class _Person:
+    """One person so far."""
+
+    number: int
+    tracklet: int
+    visible: array[int] = field(default_factory=lambda: array("q"))
+    """Frames in which the person counts."""
+    score_sum: float = 0.0
+    detections: int = 0
+    best: float = 0.0
+    best_frame: int = 0
+    portrait: str = ""
+    writer: StreamWriter | None = None
+
+    def see(self, frame: Frame, track: TrackedBox, alphas: FrameAlphas) -> None:
+        """Take in a frame in which the person counts."""
+        self.visible.append(frame.index)
+        if not track.is_detected:
+            return
+        self.score_sum += track.score
+        self.detections += 1
+        left, top, right, bottom = track.box
+        quality = float(track.score * np.sqrt((right - left) * (bottom - top)))
+        alpha = alphas.of(frozenset({self.tracklet}))
+        if alpha is not None and quality > _BETTER_PORTRAIT * self.best:
+            self.best, self.best_frame = quality, frame.index
+            self.portrait = thumbnail(frame.image, alpha.left, alpha.top, alpha.alpha)
+
+    def identity(self) -> Identity:
+        """Return the person as the manifest knows one."""
+        return Identity(
+            self.number,
+            f"person_{self.number:02d}",
+            frozenset({self.tracklet}),
+            np.array(self.visible, np.intp),
+            self.score_sum / max(1, self.detections),
+            self.best_frame,
+        )
+
+
+class _LateStreamWriter(StreamWriter):
+    """Writes a stream that begins when its person does, as if it had been there from the start.
+
+    Args:
+        plan: What is written.
+        stream: Open and empty.
+        config: Format and colour.
+        clock: Counts the work.
+        missed: Ticks of the clip's frames before the person: blank in the stream.
+    """
+
+    def __init__(
+        self,
+        plan: StreamPlan,
+        stream: AlphaStream,
+        config: OutputConfig,
+        clock: StageClock,
+        missed: array[int],
+    ) -> None:
+        super().__init__(plan, stream, config, clock)
+        self._blank_ticks = missed
+
+    def write(self, frame: Frame, alphas: FrameAlphas) -> None:
+        """Append a frame; a trimmed stream has blanks only where the person comes back."""
+        time_base = self.stream.info.time_base
+        if self.config.is_trimmed and not alphas.counts(self.plan.tracklet_ids):
+            self._blank_ticks.append(int(frame.time / time_base))
+            return
+        for tick in self._blank_ticks:
+            self.stream.write(tick * time_base - (self._start or 0), None)
+        self._blank_ticks = array("q")
+        super().write(frame, alphas)
+
+
+def _provisional_cast(config: OutputConfig) -> Cast:
+    """Return people such as may come, for questions that are asked before anybody has come."""
+    numbers: Sequence[int] = config.only or (1, 2)
+    return Cast(tuple(_Person(n, n, array("q", [0])).identity() for n in numbers), {}, ())
+
+
+def _refuse_colliding_names(info: ClipInfo, config: OutputConfig) -> None:
+    """Raise now what would else be raised when the second person comes."""
+    plan_streams(_provisional_cast(config), info, 1, config)

@@ -1,0 +1,307 @@
+"""Alpha store and source to files, one writer thread for each stream.
+
+Runs no network: identities may be corrected and formats changed, and only this is done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from ..alpha_store import FOLDER_NAME as STORE_FOLDER
+from ..alpha_store import AlphaStore, FrameRecord
+from ..config import OutputConfig
+from ..errors import AlphaWriteError, OptionError
+from ..manifest import FILE_NAME as MANIFEST_FILE
+from ..matting.foreground import require_pymatting
+from ..media.alpha_stream import AlphaStream
+from ..media.file_name import render_filename, render_filenames
+from ..media.formats import check_format, open_alpha_stream
+from ..media.frame import ClipInfo, Frame
+from ..media.source import FrameSource
+from ..media.timecode import shift_timecode
+from ..people.identities import Cast, Identity
+from ..progress import Progress, Report
+from ..stages import Cancelled, StageClock, run_stages
+from .preview import thumbnail
+from .report import FILE_NAME as REPORT_FILE
+from .stream_ledger import StreamLedger
+from .stream_writers import FrameAlphas, PreviewWriter, StreamPlan, StreamWriter, Worker
+from .tracks_file import FILE_NAME as TRACKS_FILE
+
+REST = "rest"
+"""Name of the stream of everybody who has none of their own."""
+PREVIEW_FILE = "preview.mp4"
+_LEDGER = "streams.jsonl"
+
+
+@dataclass(frozen=True)
+class RenderResult:
+    """What came of a rendering."""
+
+    checksums: dict[str, str | None]
+    """SHA-256 by stream file; `None` for folders of pictures."""
+    thumbnails: dict[int, str]
+    """JPEG as a data URL, by track."""
+    warnings: tuple[str, ...]
+    written: tuple[str, ...] = ()
+    """Files that were not there yet."""
+
+
+def check_output(config: OutputConfig, info: ClipInfo) -> None:
+    """Refuse streams that cannot be, whoever will be found in the clip.
+
+    Raises:
+        OptionError: Format, quality, file name template or method of colour cannot be.
+    """
+    spec = check_format(config.format, info, quality=config.quality)
+    file = render_filename(config.filename, clip=info.name, track=1, name=REST, ext=spec.extension)
+    _refuse_taken_names([file], config)
+    if config.foreground == "pymatting" and spec.has_color:
+        require_pymatting()
+
+
+def plan_streams(
+    cast: Cast, info: ClipInfo, frame_count: int, config: OutputConfig
+) -> list[StreamPlan]:
+    """Return the streams that a config asks for.
+
+    Raises:
+        OptionError: A track number that nobody has, names that collide, or a format that cannot be.
+    """
+    spec = check_format(config.format, info, quality=config.quality)
+    known = {identity.track_id for identity in cast.identities}
+    unknown = sorted(set(config.only) - known)
+    if unknown and known:
+        raise OptionError(
+            f"only: there is no track {unknown[0]}; "
+            f"the clip has {', '.join(map(str, sorted(known)))}"
+        )
+    chosen = [i for i in cast.identities if not config.only or i.track_id in config.only]
+    names = render_filenames(
+        config.filename,
+        clip=info.name,
+        tracks=[(i.track_id, i.name) for i in chosen],
+        ext=spec.extension,
+    )
+    plans = [_plan(i, names[i.track_id], frame_count, config.is_trimmed) for i in chosen]
+    if config.has_rest:
+        tracklets = cast.rest(i.track_id for i in chosen)
+        file = f"{REST}{spec.extension}"
+        plans.append(StreamPlan(0, REST, tracklets, file, 0, frame_count - 1))
+    _refuse_taken_names([plan.file for plan in plans], config)
+    return plans
+
+
+def render(
+    source: FrameSource,
+    store: AlphaStore,
+    cast: Cast,
+    plans: Sequence[StreamPlan],
+    config: OutputConfig,
+    folder: Path,
+    clock: StageClock,
+    report: Report,
+    audio_from: Path | None = None,
+) -> RenderResult:
+    """Write every stream that is not there yet, verified, and the preview.
+
+    Args:
+        source: The clip.
+        store: Its complete records.
+        cast: Who is who.
+        plans: Streams to write.
+        config: Format and colour.
+        folder: The clip's output folder.
+        clock: Counts the stages' work.
+        report: Told of every frame.
+        audio_from: File whose sound is copied into colour streams.
+
+    Raises:
+        AlphaWriteError: A stream cannot be written or fails its verification; others are kept.
+    """
+    ledger = stream_ledger(store)
+    keys = stream_keys(plans, cast, config)
+    for file, key in keys.items():
+        ledger.take_over(file, key, keys)
+    due_files = [file for file, key in keys.items() if not ledger.has(file, key)]
+    due = [plan for plan in plans if plan.file in due_files]
+    ledger.begin(due_files)
+    stop = threading.Event()
+    workers: list[Worker] = []
+    portraits = _Portraits(cast)
+    try:
+        for plan in due:
+            start = _start_of(plan, store) if config.is_trimmed else Fraction(0)
+            stream = open_stream(plan, source.info, config, folder, audio_from, start)
+            workers.append(Worker(StreamWriter(plan, stream, config, clock), stop))
+        if PREVIEW_FILE in due_files:
+            workers.append(
+                Worker(PreviewWriter(folder / PREVIEW_FILE, source.info, cast, clock), stop)
+            )
+        pairs = _with_records(source, store)
+        for frame, record in run_stages(pairs, (), clock, source_name="decode"):
+            alphas = FrameAlphas(record, cast)
+            portraits.look(frame, alphas)
+            for worker in workers:
+                worker.send((frame, alphas))
+            report(Progress("render", frame.index + 1, store.frame_count, len(due)))
+        for worker in workers:
+            worker.finish()
+    except BaseException as error:
+        stop.set()
+        for worker in workers:
+            worker.abort()
+        if isinstance(error, Cancelled):  # one writer failed, and another was told so first
+            raise next(w.error for w in workers if w.error is not None) from None
+        raise
+    warnings: list[str] = []
+    for worker in workers:
+        if isinstance(worker.writer, StreamWriter):
+            plan, stream = worker.writer.plan, worker.writer.stream
+            warnings.extend(f"{plan.file}: {text}" for text in stream.warnings)
+    for file in due_files:
+        ledger.add(file, keys[file])
+    checksums = {plan.file: ledger.checksum(plan.file) for plan in plans}
+    return RenderResult(
+        checksums, portraits.pictures, tuple(dict.fromkeys(warnings)), tuple(due_files)
+    )
+
+
+def stream_keys(plans: Sequence[StreamPlan], cast: Cast, config: OutputConfig) -> dict[str, str]:
+    """Return, by file, what streams and preview depend on beside the store, as checksums."""
+    keys = {plan.file: _key_of(plan, cast, config) for plan in plans}
+    return keys | ({PREVIEW_FILE: _preview_key(cast)} if config.has_preview else {})
+
+
+def stream_ledger(store: AlphaStore) -> StreamLedger:
+    """Return which streams were written from a store."""
+    return StreamLedger(store.folder / _LEDGER, store.folder.parent)
+
+
+class _Portraits:
+    """Each person's picture from the frame that shows them best."""
+
+    def __init__(self, cast: Cast) -> None:
+        self._wanted: dict[int, list[Identity]] = {}
+        for identity in cast.identities:
+            self._wanted.setdefault(identity.best_frame, []).append(identity)
+        self.pictures: dict[int, str] = {}
+
+    def look(self, frame: Frame, alphas: FrameAlphas) -> None:
+        """Take the portraits that this frame is best for."""
+        for identity in self._wanted.get(frame.index, ()):
+            alpha = alphas.of(identity.tracklet_ids)
+            if alpha is not None:
+                self.pictures[identity.track_id] = thumbnail(
+                    frame.image, alpha.left, alpha.top, alpha.alpha
+                )
+
+
+def _plan(identity: Identity, file: str, frame_count: int, is_trimmed: bool) -> StreamPlan:
+    first, last = (
+        (int(identity.visible[0]), int(identity.visible[-1]))
+        if is_trimmed
+        else (0, frame_count - 1)
+    )
+    return StreamPlan(identity.track_id, identity.name, identity.tracklet_ids, file, first, last)
+
+
+def _refuse_taken_names(files: Sequence[str], config: OutputConfig) -> None:
+    taken = {MANIFEST_FILE, REPORT_FILE, TRACKS_FILE}
+    taken |= {PREVIEW_FILE} if config.has_preview else set()
+    for file in files:
+        name = file.lower()
+        if name in taken or name.split("/")[0] == STORE_FOLDER:
+            raise OptionError(
+                f"file name template {config.filename!r} gives {file}, "
+                "which another output of the clip is called"
+            )
+        taken.add(name)
+
+
+def _key_of(plan: StreamPlan, cast: Cast, config: OutputConfig) -> str:
+    shares = _shares(plan.tracklet_ids, cast)
+    settings = [
+        [tracklet for tracklet, _ in shares],
+        plan.first,
+        plan.last,
+        config.format,
+        config.quality,
+        config.foreground,
+        config.has_audio,
+        [frames for _, frames in shares],
+    ]
+    return _checksum(settings)
+
+
+def _preview_key(cast: Cast) -> str:
+    return _checksum([(i.track_id, i.name, _shares(i.tracklet_ids, cast)) for i in cast.identities])
+
+
+def _shares(tracklet_ids: frozenset[int], cast: Cast) -> list[tuple[int, list[int]]]:
+    """Return the frames by stored tracklet, in one order however a tracklet was divided."""
+    return sorted((cast.origin_of(t), sorted(cast.visible_tracklets[t])) for t in tracklet_ids)
+
+
+def _checksum(settings: object) -> str:
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+
+
+def _start_of(plan: StreamPlan, store: AlphaStore) -> Fraction:
+    """Return the time of a stream's first frame."""
+    return next(r.time for r in store.records() if r.index == plan.first)
+
+
+def open_stream(
+    plan: StreamPlan,
+    info: ClipInfo,
+    config: OutputConfig,
+    folder: Path,
+    audio_from: Path | None,
+    start: Fraction,
+) -> AlphaStream:
+    """Return the writer of a planned stream.
+
+    Args:
+        plan: What is to be written.
+        info: The clip.
+        config: Format and quality.
+        folder: The clip's output folder.
+        audio_from: File whose sound is copied, where the config wants it.
+        start: Time of the stream's first frame, in the clip's seconds.
+    """
+    if config.is_trimmed:
+        info = replace(info, first_time=Fraction(0))  # times count from where the person appears
+    if config.is_trimmed and plan.first > 0:
+        timecode = info.timecode and shift_timecode(info.timecode, plan.first, info.frame_rate)
+        number = info.first_frame_number + plan.first
+        info = replace(info, timecode=timecode, first_frame_number=number)
+    path = folder / plan.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return open_alpha_stream(
+        config.format,
+        path,
+        info,
+        audio_from=audio_from if config.has_audio else None,
+        audio_start=start,
+        quality=config.quality,
+    )
+
+
+def _with_records(source: FrameSource, store: AlphaStore) -> Iterator[tuple[Frame, FrameRecord]]:
+    """Yield each stored frame with its record; a source that has become shorter is an error."""
+    frames = iter(source)
+    for record in store.records():
+        frame = next(frames, None)
+        if frame is None or frame.index != record.index:
+            raise AlphaWriteError(
+                f"{source.info.name}: frame {record.index} can no longer be read; "
+                "has the source changed since it was analysed?"
+            )
+        yield frame, record

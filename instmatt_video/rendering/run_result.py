@@ -1,0 +1,32 @@
+"""What a run has made of a clip, stored or streamed, before the manifest tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..manifest import StitchRecord
+from ..people.identities import Cast
+from ..review.correction import Correction
+from .render import RenderResult
+from .stream_writers import StreamPlan
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Who was found, and what was written of them."""
+
+    cast: Cast
+    """Everybody; of an online run, without the frames of each tracklet."""
+    plans: Sequence[StreamPlan]
+    rendered: RenderResult
+    frame_count: int
+    duration_s: Fraction | None = None
+    """From the first frame to the last one's end, where only reading to the end told."""
+    store_bytes: int = 0
+    """Size of the alpha store; an online run has none."""
+    stitching: StitchRecord | None = None
+    """Who was joined to whom; an online run joins nobody."""
+    corrections: tuple[Correction, ...] = ()
+    """What people have changed, and the streams show."""

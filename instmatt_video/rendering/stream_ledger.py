@@ -1,0 +1,114 @@
+"""Which streams of a clip are written and verified: a resumed run need not write them again.
+
+Knows files and checksums; knows nothing of what is in them.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from ..media.folder_stream import holds_only_pictures
+from ..weights.registry import digest
+from ..whole_file import write_whole
+
+
+class StreamLedger:
+    """Streams by file, with a key of what they were made from and their checksum.
+
+    Args:
+        path: The ledger, one JSON line a stream.
+        folder: Where the streams lie.
+    """
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        self._path, self._folder = path, folder
+        self._entries: dict[str, tuple[str, str | None]] = {}
+        if path.is_file():
+            for text in path.read_text().splitlines():
+                try:
+                    line = json.loads(text)
+                except json.JSONDecodeError:
+                    break  # the line that a crash tore
+                self._entries[line["file"]] = (line["key"], line["sha256"])
+
+    def has(self, file: str, key: str) -> bool:
+        """Say whether a stream made with the same settings is there and whole."""
+        entry = self._entries.get(file)
+        if entry is None or entry[0] != key:
+            return False
+        path = self._folder / file
+        return path.exists() and sha256_of(path) == entry[1]
+
+    def begin(self, files: Iterable[str]) -> None:
+        """Note files that are about to be written: whatever is under their names is not theirs."""
+        for file in files:
+            self._entries[file] = ("", None)
+        self._save()
+
+    def add(self, file: str, key: str) -> None:
+        """Note a verified stream."""
+        self._entries[file] = (key, sha256_of(self._folder / file))
+        self._save()
+
+    def take_over(self, file: str, key: str, wanted: Collection[str]) -> None:
+        """Rename a whole stream that was made from the same under a name nobody wants any more.
+
+        Args:
+            file: The name it gets, if nothing is there.
+            key: What it was made from.
+            wanted: Names that stay as they are.
+        """
+        if self.has(file, key) or (self._folder / file).exists():
+            return
+        for other, entry in list(self._entries.items()):
+            if entry[0] == key and other not in wanted and self.has(other, key):
+                (self._folder / file).parent.mkdir(parents=True, exist_ok=True)
+                (self._folder / other).rename(self._folder / file)
+                self._entries[file] = self._entries.pop(other)
+                self._save()
+                return
+
+    def knows(self, file: str) -> bool:
+        """Say whether a name was ever noted."""
+        return file in self._entries
+
+    def prune(self, wanted: Collection[str]) -> tuple[str, ...]:
+        """Remove noted streams that are not wanted any more; return their names.
+
+        A file that was changed since it was noted is somebody's work, and stays.
+        """
+        removed = []
+        for file in [name for name in self._entries if name not in wanted]:
+            path = self._folder / file
+            key, checksum = self._entries.pop(file)
+            # A ledger may come from anywhere; nothing outside the folder is ours.
+            if not path.resolve().is_relative_to(self._folder.resolve()):
+                continue
+            if path.is_dir() and not path.is_symlink() and holds_only_pictures(path):
+                shutil.rmtree(path)
+                removed.append(file)
+            elif path.is_file() and (not key or sha256_of(path) == checksum):
+                path.unlink()
+                removed.append(file)
+        self._save()
+        return tuple(removed)
+
+    def _save(self) -> None:
+        lines = (
+            json.dumps({"file": name, "key": made_from, "sha256": checksum}) + "\n"
+            for name, (made_from, checksum) in self._entries.items()
+        )
+        # Whole each time: it is short, and a line after a torn one would be lost with it.
+        write_whole(self._path, "".join(lines))
+
+    def checksum(self, file: str) -> str | None:
+        """Return the checksum of a noted stream; `None` for a folder."""
+        return self._entries[file][1] if file in self._entries else None
+
+
+def sha256_of(path: Path) -> str | None:
+    """Return a file's checksum in hexadecimal; `None` for a folder."""
+    return digest(path) if path.is_file() else None

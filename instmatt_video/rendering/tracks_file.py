@@ -1,0 +1,84 @@
+"""`tracks.txt`: where everybody was, as MOTChallenge text."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..alpha_store import FrameRecord, TrackedBox
+from ..errors import AlphaWriteError
+from ..people.identities import Cast
+
+FILE_NAME = "tracks.txt"
+
+
+class TracksFile:
+    """A file that grows line by line and bears its name only when it is whole.
+
+    Each line is `frame,id,left,top,width,height,score,-1,-1,-1`; frames and ids count from 1.
+
+    Args:
+        path: Final name.
+
+    Raises:
+        AlphaWriteError: Here and in each method: the disk is full or not writable.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._temporary = path.with_name(f".{path.name}.partial")
+        try:
+            self._file = self._temporary.open("w", encoding="utf-8")
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def write(self, index: int, identity: int, track: TrackedBox) -> None:
+        """Append where a person was in the frame `index`, from 0."""
+        left, top, right, bottom = track.box
+        try:
+            self._file.write(
+                f"{index + 1},{identity},{left:.2f},{top:.2f},{right - left:.2f},"
+                f"{bottom - top:.2f},{track.score:.4f},-1,-1,-1\n"
+            )
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        """Give the file its name."""
+        try:
+            self._file.close()
+            self._temporary.replace(self._path)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def abort(self) -> None:
+        """Remove what was written; does nothing to a file that has its name."""
+        with contextlib.suppress(OSError):  # what is still buffered may not fit on the disk either
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _failure(self, error: OSError) -> AlphaWriteError:
+        self.abort()
+        return AlphaWriteError(f"{self._path} cannot be written: {error.strerror}")
+
+
+def write_tracks(path: Path, records: Iterable[FrameRecord], cast: Cast) -> None:
+    """Write where everybody was.
+
+    Args:
+        path: Final name; the file is whole or absent.
+        records: All frames of the clip, in order.
+        cast: Who is who.
+    """
+    identity_of = {t: i.track_id for i in cast.identities for t in i.tracklet_ids}
+    file = TracksFile(path)
+    try:
+        for record in records:
+            for track in record.tracks:
+                part = cast.counting_part(track.track_id, record.index)
+                if part in identity_of:
+                    file.write(record.index, identity_of[part], track)
+        file.close()
+    finally:
+        file.abort()

@@ -1,0 +1,1 @@
+"""Pages that this program serves: who may see them, and the server."""

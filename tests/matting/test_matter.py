@@ -1,0 +1,397 @@
+"""From masks to alphas: geometry with a stub that returns its guidance, and a tiny real network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from instmatt_video.alpha_frame import FAINTEST_ALPHA, AlphaFrame
+from instmatt_video.detection.detections import Detections
+from instmatt_video.matting.matter import Matter
+from instmatt_video.models.blocks import BLOCK_PX, BlockGrid
+from instmatt_video.models.instance_matting import InstanceMattingNetwork
+from instmatt_video.models.matting_network import (
+    BlockFeatures,
+    CoarseMattes,
+)
+from tests.tiny_network import TINY
+
+
+class EchoBranch(nn.Module):
+    """A matting branch that is certain of what it said at first."""
+
+    def predict_fine(self, coarse: CoarseMattes, wanted: Tensor) -> tuple[Tensor, BlockFeatures]:
+        nowhere = torch.zeros(1, *(n // BLOCK_PX for n in wanted.shape[2:]), dtype=torch.bool)
+        values = torch.zeros(0, 1, BLOCK_PX, BLOCK_PX)
+        return coarse.tri_mattes, BlockFeatures(BlockGrid(nowhere), values)
+
+
+class EchoNetwork(nn.Module):
+    """A network that believes its guidance."""
+
+    config = replace(TINY, has_second_look=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.branch = EchoBranch()
+        self.batches: list[tuple[int, ...]] = []
+        self.first_looks = 0
+
+    def predict_targets(self, image: Tensor, guidance: Tensor, run_trunk: object) -> Tensor:
+        self.first_looks += 1
+        return guidance[:, 0]
+
+    def predict_coarse(self, image: Tensor, guidance: Tensor, run_trunk: object) -> CoarseMattes:
+        self.batches.append(tuple(image.shape))
+        region = torch.zeros_like(guidance[:, :1], dtype=torch.bool)
+        return CoarseMattes(image, image, image, self.answer(guidance), region)
+
+    def answer(self, guidance: Tensor) -> Tensor:
+        return guidance
+
+
+def echo(**settings: object) -> Matter:
+    return Matter(EchoNetwork(), has_solved_edges=False, **settings)
+
+
+def tiny(seed: int = 0, **settings: object) -> Matter:
+    torch.manual_seed(seed)
+    return Matter(InstanceMattingNetwork(TINY), **settings)
+
+
+def ellipse(shape: tuple[int, int], centre: tuple[float, float], axes: tuple[float, float]):
+    """Return an ellipse with an edge of two pixels, 0..1."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    radius = np.hypot((x - centre[0]) / axes[0], (y - centre[1]) / axes[1])
+    return np.clip(0.5 + (1 - radius) * min(axes) / 2, 0, 1).astype(np.float32)
+
+
+def picture_of(masks: np.ndarray) -> np.ndarray:
+    """Return people of one colour each before grey."""
+    colors = np.array([(210, 60, 40), (50, 180, 60), (40, 60, 220), (200, 190, 30)], np.float32)
+    image = np.full((*masks.shape[1:], 3), 128, np.float32)
+    for mask, color in zip(masks, colors, strict=False):
+        image += mask[..., None] * (color - image)
+    return (image + 0.5).astype(np.uint8)
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.minimum(a, b).sum() / np.maximum(a, b).sum())
+
+
+def laid_out(frame: AlphaFrame, shape: tuple[int, int]) -> np.ndarray:
+    full = np.zeros(shape, np.float32)
+    h, w = frame.alpha.shape
+    full[frame.top : frame.top + h, frame.left : frame.left + w] = frame.alpha
+    return full
+
+
+class TestGeometry:
+    def test_at_scale_1_every_pixel_stays_where_it_was(self) -> None:
+        mask = (ellipse((300, 400), (171, 139), (40, 75)) > 0.5).astype(np.float32)
+        alphas = echo().matte_masks(picture_of(mask[None]), mask[None])
+        assert np.array_equal(alphas[0], mask)
+
+    def test_at_scale_1_soft_masks_come_back_to_the_last_bit(self) -> None:
+        mask = ellipse((300, 400), (171, 139), (40, 75))
+        alphas = echo().matte_masks(picture_of(mask[None]), mask[None])
+        expected = np.where(mask > FAINTEST_ALPHA, mask, 0)
+        assert np.array_equal(alphas[0], expected)
+
+    @pytest.mark.parametrize(
+        ("axes", "matte_size"),
+        [
+            pytest.param((120, 280), 192, id="a third"),
+            pytest.param((120, 280), 416, id="two thirds"),
+            pytest.param((120, 280), 576, id="nearly full size"),
+            pytest.param((22, 38), 512, id="enlarged"),
+        ],
+    )
+    def test_scaled_masks_come_back_where_they_were(
+        self, axes: tuple[int, int], matte_size: int
+    ) -> None:
+        mask = ellipse((640, 480), (231, 318), axes)
+        alphas = echo(matte_size=matte_size).matte_masks(picture_of(mask[None]), mask[None])
+        assert iou(alphas[0], mask) > 0.97
+        ys, xs = np.mgrid[:640, :480]
+        for axis in (xs, ys):
+            shift = (alphas[0] * axis).sum() / alphas[0].sum() - (mask * axis).sum() / mask.sum()
+            assert abs(shift) < 0.1, "no systematic shift"
+
+    @pytest.mark.parametrize("shape", [(301, 203), (97, 333), (64, 64)])
+    def test_odd_sizes(self, shape: tuple[int, int]) -> None:
+        mask = ellipse(shape, (shape[1] / 2, shape[0] / 2), (shape[1] / 4, shape[0] / 3))
+        alphas = echo().matte_masks(picture_of(mask[None]), mask[None])
+        assert alphas.shape == (1, *shape)
+        assert iou(alphas[0], mask) > 0.97
+
+    def test_an_image_narrower_than_the_grid(self) -> None:
+        mask = ellipse((40, 16), (8, 20), (5, 12))
+        alphas = echo().matte_masks(picture_of(mask[None]), mask[None])
+        assert alphas.shape == (1, 40, 16)
+        assert iou(alphas[0], mask) > 0.9
+
+    def test_a_person_half_outside_the_frame(self) -> None:
+        # The box reaches 40 px past the left edge; its mask is full.
+        people = Detections(
+            np.float32([[-40, 50, 60, 230]]),
+            np.ones(1, np.float32),
+            np.ones((1, 28, 28), np.float32),
+        )
+        image = np.full((300, 400, 3), 128, np.uint8)
+        (frame,) = echo().matte(image, people)
+        assert (frame.left, frame.top) == (0, 50)
+        assert frame.alpha.shape == (180, 60)
+        assert (frame.alpha == 1).all()
+
+    def test_a_person_past_the_lower_right_corner(self) -> None:
+        people = Detections(
+            np.float32([[340, 200, 460, 380]]),
+            np.ones(1, np.float32),
+            np.ones((1, 28, 28), np.float32),
+        )
+        image = np.full((300, 400, 3), 128, np.uint8)
+        (frame,) = echo().matte(image, people)
+        rows, columns = np.nonzero(frame.alpha > 0.5)
+        top, left = frame.top + rows.min(), frame.left + columns.min()
+        assert (left, top, np.ptp(rows) + 1, np.ptp(columns) + 1) == (340, 200, 100, 60)
+
+    def test_boxes_and_full_masks_agree(self) -> None:
+        mask = np.zeros((1, 300, 400), np.float32)
+        mask[0, 60:220, 100:180] = 1
+        people = Detections(
+            np.float32([[100, 60, 180, 220]]),
+            np.ones(1, np.float32),
+            np.ones((1, 28, 28), np.float32),
+        )
+        image = picture_of(mask)
+        (frame,) = echo().matte(image, people)
+        assert np.array_equal(laid_out(frame, (300, 400)), echo().matte_masks(image, mask)[0])
+
+
+class TestPeople:
+    def test_nobody(self) -> None:
+        image = np.zeros((50, 70, 3), np.uint8)
+        assert echo().matte(image, Detections.empty()) == []
+        assert echo().matte_masks(image, np.zeros((0, 50, 70), bool)).shape == (0, 50, 70)
+
+    def test_an_empty_mask_gives_an_empty_alpha_and_disturbs_nobody(self) -> None:
+        mask = ellipse((200, 300), (150, 100), (40, 70))
+        masks = np.stack((np.zeros_like(mask), mask))
+        alphas = echo().matte_masks(picture_of(masks), masks)
+        assert not alphas[0].any()
+        assert iou(alphas[1], mask) > 0.97
+
+    def test_a_person_outside_the_frame_has_no_alpha(self) -> None:
+        people = Detections(
+            np.float32([[500, 0, 600, 90]]),
+            np.ones(1, np.float32),
+            np.ones((1, 28, 28), np.float32),
+        )
+        (frame,) = echo().matte(np.zeros((100, 100, 3), np.uint8), people)
+        assert frame.alpha.shape == (0, 0)
+
+    def test_several_people_in_the_order_of_their_masks(self) -> None:
+        shape = (240, 500)
+        masks = np.stack(
+            [
+                ellipse(shape, (400, 120), (30, 80)),
+                ellipse(shape, (60, 100), (30, 80)),
+                ellipse(shape, (120, 130), (30, 80)),
+            ]
+        )
+        alphas = echo(has_refinement=False).matte_masks(picture_of(masks), masks)
+        for alpha, mask in zip(alphas, masks, strict=True):
+            assert iou(alpha, mask) > 0.97
+
+    def test_people_of_one_size_go_through_together(self) -> None:
+        matter = echo(batch_size=2, has_refinement=False)
+        mask = np.zeros((5, 200, 1200), np.float32)
+        for k in range(5):
+            mask[k, 30:170, 20 + 110 * k : 100 + 110 * k] = 1
+        matter.matte_masks(picture_of(mask), mask)
+        shapes = matter.network.batches
+        assert sum(shape[0] for shape in shapes) == 5
+        assert max(shape[0] for shape in shapes) == 2
+
+    def test_dust_is_removed_and_hair_is_kept(self) -> None:
+        class Dusty(EchoNetwork):
+            def answer(self, guidance: Tensor) -> Tensor:
+                fused = guidance.clone()
+                fused[:, 0, 2:5, 2:5] = 0.8  # far from the person
+                fused[:, 0, 15:30, 90] = 0.3  # hangs together with them
+                return fused
+
+        mask = np.zeros((1, 300, 400), np.float32)
+        mask[0, 69:209, 140:220] = 1  # its canvas begins at (119, 48), at scale 1
+        alpha = Matter(Dusty(), context=0.15, has_solved_edges=False).matte_masks(
+            picture_of(mask), mask
+        )[0]
+        outside = alpha * (1 - mask[0])
+        assert outside[48 + 15 : 69, 119 + 90].min() == pytest.approx(0.3)
+        outside[48 + 15 : 69, 119 + 90] = 0
+        assert not outside.any()
+
+    def test_mask_types_agree(self) -> None:
+        mask = ellipse((200, 300), (150, 100), (40, 70)) > 0.5
+        image = picture_of(mask[None].astype(np.float32))
+        found = [
+            echo().matte_masks(image, m[None])
+            for m in (mask, mask.astype(np.uint8) * 255, mask.astype(np.float64))
+        ]
+        assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
+
+    def test_masks_of_another_size_are_refused(self) -> None:
+        with pytest.raises(ValueError, match=r"\(1, 20, 30\) do not fit an image of \(30, 20\)"):
+            echo().matte_masks(np.zeros((30, 20, 3), np.uint8), np.zeros((1, 20, 30), bool))
+
+
+class TestTinyNetwork:
+    @pytest.fixture
+    def crowd(self) -> tuple[np.ndarray, np.ndarray]:
+        shape = (150, 260)
+        centres = [(60, 70), (95, 75), (130, 80), (220, 70)]
+        masks = np.stack([ellipse(shape, c, (22, 55)) for c in centres])
+        return picture_of(masks), masks
+
+    @pytest.mark.parametrize("has_refinement", [True, False])
+    def test_alphas_of_all_people_sum_to_at_most_1(
+        self, crowd: tuple[np.ndarray, np.ndarray], has_refinement: bool
+    ) -> None:
+        image, masks = crowd
+        for seed in range(2):
+            matter = tiny(seed, has_refinement=has_refinement, matte_size=128)
+            alphas = matter.matte_masks(image, masks)
+            assert alphas.min() >= 0 and alphas.max() <= 1
+            assert alphas.sum(0).max() <= 1 + 1e-5
+
+    def test_everyone_claiming_a_pixel_gets_a_share(self) -> None:
+        class Greedy(EchoNetwork):
+            def answer(self, guidance: Tensor) -> Tensor:
+                return torch.ones_like(guidance)
+
+        shape = (200, 300)
+        masks = np.stack([ellipse(shape, (x, 100), (30, 70)) for x in (120, 150)])
+        alphas = Matter(Greedy(), has_refinement=False, has_solved_edges=False).matte_masks(
+            picture_of(masks), masks
+        )
+        total = alphas.sum(0)
+        assert total.max() == pytest.approx(1, abs=1e-6)
+        assert alphas[:, 100, 135] == pytest.approx([0.5, 0.5])
+
+    def test_8_and_16_bit_images_agree(self, crowd: tuple[np.ndarray, np.ndarray]) -> None:
+        image, masks = crowd
+        matter = tiny(matte_size=128)
+        narrow = matter.matte_masks(image, masks)
+        wide = matter.matte_masks(image.astype(np.uint16) * 257, masks)
+        assert np.abs(narrow - wide).max() < 1e-3
+
+    def test_the_image_is_not_changed(self, crowd: tuple[np.ndarray, np.ndarray]) -> None:
+        image, masks = crowd
+        before = image.copy(), masks.copy()
+        tiny(matte_size=128).matte_masks(image, masks)
+        assert np.array_equal(image, before[0]) and np.array_equal(masks, before[1])
+
+    def test_order_of_people_does_not_matter(self, crowd: tuple[np.ndarray, np.ndarray]) -> None:
+        image, masks = crowd
+        order = [2, 0, 3, 1]
+        matter = tiny(matte_size=128)
+        first = matter.matte_masks(image, masks)
+        second = matter.matte_masks(image, masks[order])
+        assert np.abs(first[order] - second).max() < 1e-4
+
+    def test_people_apart_cost_nothing_to_one_another(
+        self, crowd: tuple[np.ndarray, np.ndarray]
+    ) -> None:
+        image, masks = crowd
+        matter = tiny(matte_size=128)
+        together = matter.matte_masks(image, masks)
+        alone = matter.matte_masks(image, masks[3:])
+        assert np.abs(together[3] - alone[0]).max() < 1e-5
+
+    def test_an_out_of_memory_batch_is_halved(
+        self, crowd: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Small(EchoNetwork):
+            def predict_coarse(
+                self, image: Tensor, guidance: Tensor, run_trunk: object
+            ) -> CoarseMattes:
+                if len(image) > 1:
+                    raise torch.cuda.OutOfMemoryError("no room")
+                return super().predict_coarse(image, guidance, run_trunk)
+
+        monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+        matter = Matter(Small(), batch_size=4, has_refinement=False)
+        masks = np.zeros((4, 224, 640), np.float32)
+        for k in range(4):
+            masks[k, 30:170, 20 + 100 * k : 100 + 100 * k] = 1
+        alphas = matter.matte_masks(picture_of(masks), masks)
+        assert np.array_equal(alphas, masks)
+        assert matter.batch_size == 1
+
+
+def test_trimmed_to_what_is_seen() -> None:
+    mask = np.zeros((1, 300, 400), np.float32)
+    mask[0, 60:220, 100:180] = 1
+    people = Detections(
+        np.float32([[90, 50, 190, 230]]), np.ones(1, np.float32), np.zeros((1, 28, 28), np.float32)
+    )
+    canvas = cv2.resize(mask[0, 50:230, 90:190], (28, 28), interpolation=cv2.INTER_AREA)
+    people.masks[0] = canvas
+    (frame,) = echo().matte(picture_of(mask), people)
+    assert frame.alpha[0].any() and frame.alpha[-1].any()
+    assert frame.alpha[:, 0].any() and frame.alpha[:, -1].any()
+    assert iou(laid_out(frame, (300, 400)), mask[0]) > 0.9
+
+
+def test_edges_are_solved_from_the_pictures_colours() -> None:
+    truth = ellipse((160, 160), (80, 80), (40, 55))
+    masks = cv2.GaussianBlur(truth, (0, 0), 2.5)[None]  # a network that knows edges but roughly
+    image = picture_of(truth[None])
+    errors = [
+        np.abs(
+            Matter(EchoNetwork(), has_solved_edges=solved).matte_masks(image, masks)[0] - truth
+        ).mean()
+        for solved in (False, True)
+    ]
+    assert errors[1] < 0.3 * errors[0]
+
+
+@pytest.mark.parametrize("has_second_look", [True, False])
+def test_it_looks_as_often_as_told(has_second_look: bool) -> None:
+    matter = echo(has_second_look=has_second_look)
+    mask = ellipse((160, 128), (80, 64), (30, 50))[None]
+    matter.matte_masks(picture_of(mask), mask)
+    assert matter.network.first_looks == has_second_look and len(matter.network.batches) == 1
+
+
+def test_the_second_look_hears_what_the_first_said_of_the_others() -> None:
+    at_first: list[Tensor] = []
+    then: list[Tensor] = []
+
+    class Shrinking(EchoNetwork):
+        """Finds everybody four pixels thinner at first."""
+
+        def predict_targets(self, image: Tensor, guidance: Tensor, run_trunk: object) -> Tensor:
+            at_first.append(guidance)
+            return -torch.nn.functional.max_pool2d(-guidance[:, 0], 9, 1, 4)
+
+        def predict_coarse(
+            self, image: Tensor, guidance: Tensor, run_trunk: object
+        ) -> CoarseMattes:
+            then.append(guidance)
+            return super().predict_coarse(image, guidance, run_trunk)
+
+    masks = np.zeros((2, 128, 128), np.float32)
+    masks[0, 20:100, 20:60] = masks[1, 20:100, 60:100] = 1
+    Matter(Shrinking(), matte_size=160, has_refinement=False).matte_masks(picture_of(masks), masks)
+    assert sum(map(len, at_first)) == sum(map(len, then)) == 2
+    for before, after in zip(torch.cat(at_first), torch.cat(then), strict=True):
+        target, reference, background = after.sum((1, 2)) / before.sum((1, 2))
+        assert target < 0.9 and reference < 0.9 and background > 1.1
+        torch.testing.assert_close(after.sum(0), torch.ones_like(after[0]), atol=1e-4, rtol=0)

@@ -1,0 +1,146 @@
+"""Detection and tracking of a made clip, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from instmatt_video.detection.detections import Detections
+from instmatt_video.media.frame import Frame
+from instmatt_video.people.finder import MAX_COAST_FRAMES, FoundPeople, PeopleFinder
+from tests.synthetic_clip import SIZE, ColorDetector, boxes_at, picture
+
+
+def frame(index: int, image: np.ndarray | None = None) -> Frame:
+    return Frame(index, Fraction(index, 25), picture(index) if image is None else image)
+
+
+def find_all(finder: PeopleFinder, count: int = 30) -> list[FoundPeople]:
+    return [finder.find(frame(k)) for k in range(count)]
+
+
+def box_of(found: FoundPeople, track_id: int) -> np.ndarray:
+    return found.people.boxes[found.track_ids.index(track_id)]
+
+
+class Blinking(ColorDetector):
+    """Sees nobody in some frames."""
+
+    def __init__(self, blind: Sequence[int]) -> None:
+        super().__init__()
+        self.blind = blind
+
+    def detect(
+        self, images: Sequence[np.ndarray], frame_indices: Sequence[int] | None = None
+    ) -> list[Detections]:
+        assert frame_indices is not None
+        found = super().detect(images, frame_indices)
+        return [Detections.empty()] if frame_indices[0] in self.blind else found
+
+
+def test_everybody_is_found_and_keeps_their_number() -> None:
+    # From frame 24 on a third person stands there at once: in so small a picture that is a cut.
+    found = find_all(PeopleFinder(ColorDetector()), 24)
+    numbers = set()
+    for index, people in enumerate(found):
+        assert len(people.track_ids) == len(people.people) == len(people.is_coasted)
+        assert people.record.index == index and people.record.alphas == ()
+        left = boxes_at(index)[0]
+        (at,) = [k for k, b in enumerate(people.people.boxes) if np.abs(b - left).max() < 1]
+        numbers.add(people.track_ids[at])
+    assert len(numbers) == 1
+
+
+def test_a_missed_person_keeps_the_mask_for_a_while() -> None:
+    blind = range(12, 30)
+    found = find_all(PeopleFinder(Blinking(blind)))
+    (before,) = [t for t in found[11].record.tracks if np.abs(t.box - boxes_at(11)[0]).max() < 1]
+    coasted = [k for k in blind if before.track_id in found[k].track_ids]
+    assert coasted == list(range(12, 12 + len(coasted)))
+    assert MAX_COAST_FRAMES <= len(coasted) <= MAX_COAST_FRAMES + 1
+    for k in coasted[:4]:
+        at = found[k].track_ids.index(before.track_id)
+        assert found[k].is_coasted[at]
+        # Nothing but people moves in this picture: unseen, they are taken for the camera's motion.
+        assert np.abs(box_of(found[k], before.track_id) - boxes_at(k)[0]).max() < 8
+
+
+def test_who_was_missed_for_long_stays_away_when_looks_become_rarer() -> None:
+    """Live use looks more often for a while, and rarely again; so the longest absence varies."""
+    finder = PeopleFinder(Blinking(range(12, 30)))
+    found = find_all(finder, 12 + MAX_COAST_FRAMES + 3)
+    assert found[12].track_ids and not found[-1].track_ids
+    finder.detect_every = 8
+    late = [finder.find(frame(k)) for k in range(len(found), 30)]
+    assert all(people.track_ids == () for people in late)
+
+
+def test_between_looks_masks_move_along() -> None:
+    detector = ColorDetector()
+    found = find_all(PeopleFinder(detector, detect_every=3), 24)
+    assert detector.looks == list(range(0, 24, 3))
+    for k in range(6, 24):
+        assert found[k].record.was_looked_at == (k % 3 == 0)
+        nearest = np.abs(found[k].people.boxes - boxes_at(k)[0]).max(1).min()
+        assert nearest < 3, k
+        assert all(found[k].is_coasted) == (k % 3 != 0)
+
+
+def test_a_cut_is_looked_at_at_once_and_begins_new_lives() -> None:
+    detector = ColorDetector()
+    finder = PeopleFinder(detector, detect_every=4)
+    rng = np.random.default_rng(0)
+    for k in range(13):
+        before = finder.find(frame(k))
+    other = rng.integers(0, 90, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
+    other[20:68, 50:74] = (200, 40, 40)
+    after = finder.find(frame(13, other))
+    assert after.record.is_cut and after.record.was_looked_at
+    assert not set(before.track_ids) & set(after.track_ids)
+
+
+def test_16_bit_frames() -> None:
+    class Wide(ColorDetector):
+        def _look(self, image: np.ndarray) -> Detections:
+            assert image.dtype == np.uint16
+            return super()._look((image >> 8).astype(np.uint8))
+
+    narrow = find_all(PeopleFinder(ColorDetector()), 8)
+    finder = PeopleFinder(Wide())
+    wide = [finder.find(frame(k, picture(k).astype(np.uint16) * 257)) for k in range(8)]
+    for a, b in zip(narrow, wide, strict=True):
+        assert a.track_ids == b.track_ids and np.array_equal(a.people.boxes, b.people.boxes)
+
+
+def test_an_empty_clip_has_nobody() -> None:
+    wall = np.full((SIZE[1], SIZE[0], 3), 128, np.uint8)
+    finder = PeopleFinder(ColorDetector())
+    for k in range(3):
+        found = finder.find(frame(k, wall))
+        assert len(found.people) == 0 and found.track_ids == ()
+
+
+@pytest.mark.parametrize(
+    ("every", "blind"),
+    [
+        pytest.param(1, range(0), id="everywhere"),
+        pytest.param(3, range(0), id="now and then"),
+        pytest.param(1, range(13, 20), id="while somebody is missed"),
+    ],
+)
+def test_replay_and_preparation_bring_back_the_past(every: int, blind: Sequence[int]) -> None:
+    whole = find_all(PeopleFinder(Blinking(blind), every))
+    finder = PeopleFinder(Blinking(blind), every)
+    for k in range(17):
+        finder.replay(whole[k].record)
+    for k in range(17):
+        finder.prepare(frame(k), whole[k].record)
+    for k in range(17, 30):
+        found = finder.find(frame(k))
+        assert found.track_ids == whole[k].track_ids, k
+        assert np.array_equal(found.people.boxes, whole[k].people.boxes), k
+        assert np.array_equal(found.people.masks, whole[k].people.masks), k
+        assert found.is_coasted == whole[k].is_coasted

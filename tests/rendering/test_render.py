@@ -1,0 +1,195 @@
+"""From stored alphas to streams: plans, names, faults."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from instmatt_video.alpha_store import AlphaStore
+from instmatt_video.config import OutputConfig
+from instmatt_video.errors import AlphaWriteError, OptionError
+from instmatt_video.media.alpha_reader import read_alpha
+from instmatt_video.media.frame import ClipInfo, Frame
+from instmatt_video.media.source import FrameSource
+from instmatt_video.people.identities import Cast, cast_of
+from instmatt_video.progress import Progress, ignore
+from instmatt_video.rendering.render import RenderResult, plan_streams, render
+from instmatt_video.stages import StageClock
+from instmatt_video.trackers import StitchConfig
+from tests.made_records import alpha, frame_record, tracked
+
+FRAMES = 12
+INFO = ClipInfo("clip", None, 96, 64, Fraction(25), Fraction(1, 25), frame_count=FRAMES)
+CONFIG = OutputConfig(format="matte-ffv1", has_preview=False)
+
+
+class GreySource(FrameSource):
+    def __init__(self, count: int = FRAMES) -> None:
+        super().__init__()
+        self.info, self.count = INFO, count
+
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        for k in range(start, self.count):
+            yield Frame(k, Fraction(k, 25), np.full((64, 96, 3), 128, np.uint8))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> AlphaStore:
+    """Person 1 at column 8 all the time, person 2 at 60 from frame 4 to 9, 3 never confirmed."""
+    records = []
+    for k in range(FRAMES):
+        tracks, alphas = [tracked(1, 8)], [alpha(1, 8)]
+        if 4 <= k < 10:
+            tracks.append(tracked(2, 60))
+            alphas.append(alpha(2, 60, 0.5))
+        records.append(frame_record(k, tuple(tracks), tuple(alphas)))
+    store = AlphaStore(tmp_path / "out" / "alphas", {})
+    store.create()
+    store.append(records)
+    store.complete()
+    return store
+
+
+@pytest.fixture
+def cast(store: AlphaStore) -> Cast:
+    return cast_of(store.records(), frozenset({1, 2}), StitchConfig(min_identity_frames=3))
+
+
+def run(
+    store: AlphaStore, cast: Cast, config: OutputConfig = CONFIG, source: FrameSource | None = None
+) -> RenderResult:
+    plans = plan_streams(cast, INFO, FRAMES, config)
+    folder = store.folder.parent
+    return render(source or GreySource(), store, cast, plans, config, folder, StageClock(), ignore)
+
+
+def alphas(path: Path) -> np.ndarray:
+    return np.stack(list(read_alpha(path)))
+
+
+class TestPlans:
+    def test_a_stream_for_each_person(self, cast: Cast) -> None:
+        plans = plan_streams(cast, INFO, FRAMES, CONFIG)
+        assert [(p.track_id, p.file, p.first, p.last) for p in plans] == [
+            (1, "person_01.mkv", 0, 11),
+            (2, "person_02.mkv", 0, 11),
+        ]
+
+    def test_trimmed(self, cast: Cast) -> None:
+        plans = plan_streams(cast, INFO, FRAMES, replace(CONFIG, is_trimmed=True))
+        assert [(p.first, p.last) for p in plans] == [(0, 11), (4, 9)]
+
+    def test_only_some_and_the_rest(self, cast: Cast) -> None:
+        plans = plan_streams(cast, INFO, FRAMES, replace(CONFIG, only=(2,), has_rest=True))
+        assert [(p.track_id, p.name, set(p.tracklet_ids)) for p in plans] == [
+            (2, "person_02", {2}),
+            (0, "rest", {1}),
+        ]
+
+    def test_nobody(self) -> None:
+        empty = Cast((), {}, ())
+        assert plan_streams(empty, INFO, FRAMES, CONFIG) == []
+        assert plan_streams(empty, INFO, FRAMES, replace(CONFIG, only=(4,))) == []
+
+    def test_a_track_that_nobody_has(self, cast: Cast) -> None:
+        with pytest.raises(OptionError, match="there is no track 5; the clip has 1, 2"):
+            plan_streams(cast, INFO, FRAMES, replace(CONFIG, only=(1, 5)))
+
+    @pytest.mark.parametrize(
+        ("config", "named"),
+        [
+            pytest.param({"filename": "{clip}.{ext}"}, "clip.mkv", id="each other"),
+            pytest.param(
+                {"filename": "Rest.{ext}", "only": (1,), "has_rest": True},
+                "rest.mkv",
+                id="the rest",
+            ),
+            pytest.param(
+                {
+                    "filename": "preview.{ext}",
+                    "only": (1,),
+                    "format": "matte-mp4",
+                    "has_preview": True,
+                },
+                "preview.mp4",
+                id="the preview",
+            ),
+        ],
+    )
+    def test_names_that_collide(self, cast: Cast, config: dict[str, object], named: str) -> None:
+        with pytest.raises(OptionError, match=named):
+            plan_streams(cast, INFO, FRAMES, replace(CONFIG, **config))  # type: ignore[arg-type]
+
+
+def test_streams_hold_the_stored_alphas(store: AlphaStore, cast: Cast) -> None:
+    result = run(store, cast)
+    folder = store.folder.parent
+    first, second = alphas(folder / "person_01.mkv"), alphas(folder / "person_02.mkv")
+    assert first.shape == second.shape == (FRAMES, 64, 96)
+    assert [k for k in range(FRAMES) if second[k].any()] == [4, 5, 6, 7, 8, 9]
+    assert second[5, 10:50, 60:80] == pytest.approx(0.5, abs=1e-3)
+    assert second[5].sum() == pytest.approx(0.5 * 800, rel=1e-3)
+    assert first[5].sum() == 800
+    assert set(result.checksums) == {"person_01.mkv", "person_02.mkv"}
+    assert all(result.checksums.values()) and set(result.thumbnails) == {1, 2}
+    assert all(t.startswith("data:image/jpeg;base64,") for t in result.thumbnails.values())
+
+
+def test_what_is_there_and_whole_is_not_written_again(store: AlphaStore, cast: Cast) -> None:
+    run(store, cast)
+    folder = store.folder.parent
+    stamps = {p: p.stat().st_mtime_ns for p in folder.glob("*.mkv")}
+    (folder / "person_02.mkv").write_bytes(b"cut")
+    told: list[Progress] = []
+    plans = plan_streams(cast, INFO, FRAMES, CONFIG)
+    render(GreySource(), store, cast, plans, CONFIG, folder, StageClock(), told.append)
+    assert {p.people for p in told} == {1} and [p.done for p in told] == list(range(1, 13))
+    assert (folder / "person_01.mkv").stat().st_mtime_ns == stamps[folder / "person_01.mkv"]
+    assert len(alphas(folder / "person_02.mkv")) == FRAMES
+
+
+def test_other_identities_are_written_again(store: AlphaStore, cast: Cast) -> None:
+    run(store, cast)
+    folder = store.folder.parent
+    shorter = replace(cast, visible_tracklets={1: frozenset({0}), 2: frozenset({4})})
+    run(store, shorter)
+    assert [k for k, a in enumerate(alphas(folder / "person_01.mkv")) if a.any()] == [0]
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_the_error_of_any_writer_is_raised_and_nothing_half_is_left(
+    store: AlphaStore, cast: Cast, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    from instmatt_video.rendering import stream_writers
+
+    write = stream_writers.StreamWriter.write
+
+    def fail(self, frame, alphas):  # type: ignore[no-untyped-def]
+        if self.plan.track_id == failing + 1 and frame.index == 5:
+            raise AlphaWriteError(f"no room for {self.plan.file}")
+        write(self, frame, alphas)
+
+    monkeypatch.setattr(stream_writers.StreamWriter, "write", fail)
+    before = threading.active_count()
+    with pytest.raises(AlphaWriteError, match=f"no room for person_0{failing + 1}"):
+        run(store, cast)
+    folder = store.folder.parent
+    assert not list(folder.glob("*.mkv")) and not list(folder.glob(".*"))
+    assert threading.active_count() == before
+
+
+def test_a_source_that_has_become_shorter(store: AlphaStore, cast: Cast) -> None:
+    with pytest.raises(AlphaWriteError, match="frame 7 can no longer be read"):
+        run(store, cast, source=GreySource(7))
+    assert not list(store.folder.parent.glob("*.mkv"))
+
+
+def test_a_format_that_cannot_be(cast: Cast) -> None:
+    with pytest.raises(OptionError):
+        plan_streams(cast, INFO, FRAMES, replace(CONFIG, format="gif"))
