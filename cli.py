@@ -139,12 +139,9 @@ def run_job(clip: str | Path, args: argparse.Namespace) -> int:
     """Matte one clip with the options of `add_job_options`; return the exit status."""
     from .console import ProgressView, make_console, set_up_logging
     from .pipeline import matte_video
-    from .settings import resolve_config
+    from .settings import flags_of, resolve_config
 
-    config = resolve_config(
-        {name: value for name, value in vars(args).items() if "." in name or name == "frame_rate"},
-        args.config,
-    )
+    config = resolve_config(flags_of(args), args.config)
     console = make_console()
     set_up_logging(console, args.is_verbose, args.is_quiet)
     with ProgressView(console, args.is_quiet) as view:
@@ -197,13 +194,13 @@ def _commands() -> dict[str, Command]:
         ),
         "predict-images": Command(
             "matte a folder of images",
-            _lazily("predict_images", ""),
-            _runner("predict_images", ""),
+            _lazily("evaluation", ".predict_images"),
+            _runner("evaluation", ".predict_images"),
         ),
         "make-benchmark": Command(
             "composite images and clips with their truth",
-            _lazily("benchmark_maker", ""),
-            _runner("benchmark_maker", ""),
+            _lazily("evaluation", ".benchmark_maker"),
+            _runner("evaluation", ".benchmark_maker"),
         ),
         "weights": Command(
             "list, fetch, verify, convert weights", _lazily("weights"), _runner("weights")

@@ -26,7 +26,8 @@ from pathlib import Path
 import numpy as np
 from trackeval.metrics import CLEAR, HOTA, Identity
 
-from instmatt_video.link import link, read_mot
+from instmatt_video.link import link
+from instmatt_video.mot_text import read_mot
 from instmatt_video.trackers.boxes import pairwise_iou
 
 TUNED_ON = ("ADL-Rundle-6", "ETH-Sunnyday", "PETS09-S2L1", "TUD-Campus")

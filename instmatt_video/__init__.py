@@ -27,7 +27,7 @@ _HOMES = {
     "InstMattVideoError": "errors",
     "Manifest": "manifest",
     "MatteConfig": "config",
-    "Matter": "matter",
+    "Matter": "matting.matter",
     "matte_video": "pipeline",
 }
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .rectangle import Rectangle
+
 FloatImage = npt.NDArray[np.float32]
 
 FAINTEST_ALPHA = 1 / 510
@@ -26,6 +28,12 @@ class AlphaFrame:
     """Row of the crop's first pixel in the frame."""
     alpha: FloatImage
     """`(h, w)`, 0..1, linear coverage; `(0, 0)` where nothing of the person is seen."""
+
+    @property
+    def area(self) -> Rectangle:
+        """Where the alpha lies in the frame."""
+        height, width = self.alpha.shape
+        return Rectangle(self.left, self.top, self.left + width, self.top + height)
 
 
 def trim_alpha(left: int, top: int, alpha: FloatImage) -> AlphaFrame:

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from .alpha_frame import AlphaFrame
 from .detection.detections import Detections
 from .errors import AlphaStoreError, AlphaWriteError, OptionError
+from .whole_file import whole_file
 
 FOLDER_NAME = "alphas"
 ALPHA_LEVELS = 4095
@@ -254,13 +255,14 @@ class AlphaStore:
         """Write a chunk's file, whole or not at all."""
         data = _pack(records)
         path = self._path(records[0].index)
-        temporary = path.with_suffix(".partial")
-        with _disk_errors(path):
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+        with (
+            _disk_errors(path),
+            whole_file(path) as temporary,
+            temporary.open("wb") as file,
+        ):
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         digest = hashlib.sha256(data).hexdigest()
         return _Chunk(records[0].index, records[-1].index + 1, digest)
 
@@ -289,10 +291,8 @@ class AlphaStore:
         lines = [{"version": _VERSION, "fingerprint": self.fingerprint}, *map(vars, self._chunks)]
         if self.is_complete:
             lines.append({"is_complete": True})
-        temporary = self.folder / f"{JOURNAL_FILE}.partial"
-        with _disk_errors(self.folder):
+        with _disk_errors(self.folder), whole_file(self.folder / JOURNAL_FILE) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
-            os.replace(temporary, self.folder / JOURNAL_FILE)
 
 
 class _disk_errors:  # noqa: N801  # a context manager reads as a word

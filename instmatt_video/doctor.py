@@ -21,6 +21,7 @@ from typing import Literal
 
 from .errors import OptionError, WeightsError
 from .export.extra import require_onnx
+from .live.display import has_display
 from .weights.registry import ENTRIES, WeightsEntry
 
 State = Literal["ok", "warn", "fail"]
@@ -325,11 +326,8 @@ def _check_disk(out_dir: Path) -> Check:
 
 
 def _check_display() -> Check:
-    if sys.platform in ("darwin", "win32"):
-        return Check("display", "ok", "This system has windows, for `live`.")
-    for variable in ("DISPLAY", "WAYLAND_DISPLAY"):
-        if os.environ.get(variable):
-            return Check("display", "ok", f"{variable} is {os.environ[variable]}, for `live`.")
+    if has_display(os.environ):
+        return Check("display", "ok", "There is a display, for `live`.")
     return Check(
         "display", "warn", "There is no display; only `live` needs one, and --serve does without."
     )

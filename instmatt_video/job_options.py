@@ -16,7 +16,11 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     default = MatteConfig()
     detection, output = default.detection, default.output
     parser.add_argument(
-        "--out-dir", type=Path, required=True, metavar="FOLDER", help="gets a folder named as CLIP"
+        "--out-dir",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="a folder named after CLIP is made in it",
     )
     parser.add_argument("--config", type=Path, metavar="TOML", help="file with settings")
 
@@ -59,7 +63,9 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"{', '.join(FORMATS)} (default: {output.format})",
     )
-    group.add_argument("--quality", dest="output.quality", type=int, help="lower is better")
+    group.add_argument(
+        "--quality", dest="output.quality", type=int, metavar="N", help="lower is better"
+    )
     group.add_argument(
         "--filename",
         dest="output.filename",
@@ -127,7 +133,7 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
 
 def add_talk_options(parser: argparse.ArgumentParser) -> None:
     """Add what every long command has: how much it says."""
-    group = parser.add_argument_group("talk")
+    group = parser.add_argument_group("messages")
     group.add_argument("--json", dest="is_json", action="store_true", help="result on stdout")
     group.add_argument("--quiet", dest="is_quiet", action="store_true")
     group.add_argument("--verbose", dest="is_verbose", action="store_true")

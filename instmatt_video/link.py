@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from instmatt_video.trackers import (
     StitchConfig,
@@ -24,13 +23,7 @@ from instmatt_video.trackers import (
     stitch,
 )
 
-from .errors import OptionError, VideoOpenError
-
-FloatArray = npt.NDArray[np.float64]
-
-# Columns of our rows: frame and identity from 1, box xyxy in pixels, score.
-FRAME, IDENTITY, SCORE = 0, 1, 6
-BOX = slice(2, 6)
+from .mot_text import BOX, FRAME, IDENTITY, SCORE, FloatArray, read_mot, write_mot
 
 
 @dataclass(frozen=True)
@@ -133,50 +126,3 @@ def _smooth(identity: int, part: FloatArray, config: TrackerConfig) -> FloatArra
     rows[:, FRAME], rows[:, IDENTITY], rows[:, BOX] = frames, identity, boxes
     rows[:, SCORE] = np.interp(frames, part[:, FRAME], part[:, SCORE])
     return rows
-
-
-def read_mot(path: Path) -> FloatArray:
-    """Return MOTChallenge text as rows `(n, 7)`: frame, identity, box xyxy, score, by frame.
-
-    Boxes without area are left out. A file without lines gives no rows.
-
-    Raises:
-        VideoOpenError: The file is missing, or a line is not seven numbers or more.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise VideoOpenError(f"cannot read detections from {path}: {error}") from error
-    rows = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = [float(field) for field in line.split(",")[:7]]
-        except ValueError as error:
-            raise VideoOpenError(f"{path}, line {number}: {error}") from error
-        if len(row) < 7 or not np.isfinite(row).all() or row[FRAME] < 1:
-            raise VideoOpenError(
-                f"{path}, line {number}: expected frame (from 1), id, left, top, width, height, "
-                f"score; got {line!r}"
-            )
-        rows.append(row)
-    table = np.array(rows, np.float64).reshape(-1, 7)
-    table = table[(table[:, 4] > 0) & (table[:, 5] > 0)]
-    table[:, 4:6] += table[:, 2:4]
-    return table[np.argsort(table[:, FRAME], kind="stable")]
-
-
-def write_mot(path: Path, rows: FloatArray) -> None:
-    """Write rows `(n, 7)` as MOTChallenge text; the file gets its name when it is whole."""
-    lines = [
-        f"{frame:.0f},{identity:.0f},{x0:.2f},{y0:.2f},{x1 - x0:.2f},{y1 - y0:.2f},"
-        f"{score:.4f},-1,-1,-1\n"
-        for frame, identity, x0, y0, x1, y1, score in rows.tolist()
-    ]
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text("".join(lines), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise OptionError(f"cannot write tracks to {path}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import tomllib
@@ -46,6 +47,11 @@ def resolve_config(
     if unknown:
         raise OptionError(f"{config_file}: there is no setting {unknown}")
     return config_of(values)
+
+
+def flags_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that a command line gave, by dotted field: the options' own `dest`."""
+    return {n: value for n, value in vars(args).items() if "." in n or n == "frame_rate"}
 
 
 def config_of(values: Mapping[str, Any]) -> MatteConfig:

@@ -1,10 +1,29 @@
-"""Small text files that are whole or absent."""
+"""Files that are whole or absent."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import AlphaWriteError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a passing name beside `path`; what is written there gets the name on leaving.
+
+    Left by an exception, nothing stays, and under `path` is what was there before.
+
+    Raises:
+        OSError: The file cannot be written or named.
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -13,10 +32,8 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         AlphaWriteError: The disk is full or not writable.
     """
-    temporary = path.with_name(f".{path.name}.partial")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error

@@ -53,8 +53,6 @@ class CropOutputs(NamedTuple):
     """`(N, 4)`: how far the true left, top, right, bottom lie from the proposal's, in its sides."""
     quality_logits: Tensor
     """`(N,)`: the overlap that the mask will have with the truth, 0 where there is no person."""
-    embedding: Tensor
-    """`(N, EMBEDDING_SIZE)`"""
 
     def masks(self) -> Tensor:
         """Return the masks over the crops, `(N, 96, 64)`, 0..1."""
@@ -116,7 +114,6 @@ class PersonCropNetwork(nn.Module):
             mask_logits=self.mask(x)[:, 0],
             box_deltas=self.box(embedding),
             quality_logits=self.quality(embedding)[:, 0],
-            embedding=embedding,
         )
 
     def _initialise_new_layers(self) -> None:
@@ -134,12 +131,6 @@ def refine_boxes(boxes: Tensor, box_deltas: Tensor) -> Tensor:
     """Return proposals `(N, 4)` xyxy moved by the network's `(N, 4)` corrections."""
     width_height = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
     return boxes + box_deltas * width_height
-
-
-def box_deltas(proposals: Tensor, boxes: Tensor) -> Tensor:
-    """Return the corrections `(N, 4)` that move `proposals` onto `boxes`."""
-    width_height = (proposals[:, 2:] - proposals[:, :2]).repeat(1, 2)
-    return (boxes - proposals) / width_height
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Sequential:

@@ -85,8 +85,6 @@ def fuse_tri_mattes(
     os8: Tensor,
     os4: Tensor,
     os1: Tensor,
-    width_os4_px: int = WIDTH_OS4_PX,
-    width_os1_px: int = WIDTH_OS1_PX,
 ) -> tuple[Tensor, Tensor]:
     """Return the fused tri-mattes and the region that the stride-1 head decided.
 
@@ -96,8 +94,6 @@ def fuse_tri_mattes(
         os8: Tri-mattes at full size, `(N, 3, H, W)`, 0..1.
         os4: As `os8`.
         os1: As `os8`.
-        width_os4_px: Dilation of the uncertain set for the stride-4 head.
-        width_os1_px: Dilation for the stride-1 head.
 
     Returns:
         Tri-mattes `(N, 3, H, W)` and the region `(N, 1, H, W)`, bool.
@@ -105,25 +101,21 @@ def fuse_tri_mattes(
     Source:
         Yu et al. 2021 (progressive refinement module), in InstMatt's three-channel version.
     """
-    fused, region = fuse_coarse_mattes(os8, os4, width_os4_px, width_os1_px)
+    fused, region = fuse_coarse_mattes(os8, os4)
     return torch.where(region, os1, fused), region
 
 
 def fuse_coarse_mattes(
     os8: Tensor,
     os4: Tensor,
-    width_os4_px: int = WIDTH_OS4_PX,
-    width_os1_px: int = WIDTH_OS1_PX,
 ) -> tuple[Tensor, Tensor]:
     """Return the fusion of the two coarser heads, and the region that the finest is to decide.
 
     Args:
         os8: As for `fuse_tri_mattes`.
         os4: As for `fuse_tri_mattes`.
-        width_os4_px: As for `fuse_tri_mattes`.
-        width_os1_px: As for `fuse_tri_mattes`.
     """
     # The union of the channels' dilations is the dilation of their union.
-    region_os4 = dilate(uncertain(os8).any(1, keepdim=True), width_os4_px)
+    region_os4 = dilate(uncertain(os8).any(1, keepdim=True), WIDTH_OS4_PX)
     fused = torch.where(region_os4, os4, os8)
-    return fused, dilate(uncertain(fused).any(1, keepdim=True), width_os1_px)
+    return fused, dilate(uncertain(fused).any(1, keepdim=True), WIDTH_OS1_PX)

@@ -79,17 +79,3 @@ def pairwise_iou(a: FloatArray, b: FloatArray) -> FloatArray:
     """Return the IoU of every pair, `(len(a), len(b))`, 0..1."""
     common = pairwise_intersection(a, b)
     return common / (box_areas(a)[:, None] + box_areas(b) - common)
-
-
-def pairwise_giou(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return the generalised IoU of every pair, `(len(a), len(b))`, -1..1.
-
-    Source:
-        Rezatofighi et al. 2019 (GIoU), algorithm 1.
-    """
-    common = pairwise_intersection(a, b)
-    union = box_areas(a)[:, None] + box_areas(b) - common
-    hull = np.maximum(a[:, None, 2:], b[:, 2:]) - np.minimum(a[:, None, :2], b[:, :2])
-    hull_area = hull[..., 0] * hull[..., 1]
-    giou: FloatArray = common / union - (hull_area - union) / hull_area
-    return giou

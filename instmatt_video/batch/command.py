@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         VideoOpenError: An input holds no clip.
     """
     from ..console import make_console, set_up_logging
-    from ..settings import setting_defaults
+    from ..settings import flags_of, setting_defaults
     from .clip_list import columns_of
     from .inputs import find_clips
     from .plan import parse_shard, plan_jobs
@@ -77,8 +77,9 @@ def run(args: argparse.Namespace) -> int:
 
     shard = parse_shard(args.shard)
     clips = find_clips(args.inputs, columns_of(args.option_actions, setting_defaults()))
-    flags = {name: v for name, v in vars(args).items() if "." in name or name == "frame_rate"}
-    all_jobs = plan_jobs(clips, args.out_dir, flags, args.config, is_by_folder=args.is_by_folder)
+    all_jobs = plan_jobs(
+        clips, args.out_dir, flags_of(args), args.config, is_by_folder=args.is_by_folder
+    )
     jobs = shard.part_of(all_jobs)
     engine = _engine(args)
     try:

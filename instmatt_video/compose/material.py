@@ -21,6 +21,7 @@ from ..media.video_file import first_video_stream, open_container
 from ..rendering.render import REST
 from ..rendering.stream_ledger import sha256_of
 from ..review.source import find_source
+from ..settings import config_of
 from .options import Background, ComposeOptions
 
 _log = logging.getLogger(__name__)
@@ -143,10 +144,10 @@ def _open_clip(manifest: Manifest, options: ComposeOptions) -> tuple[FrameSource
 
 def _people(folder: Path, manifest: Manifest, options: ComposeOptions) -> tuple[PersonStream, ...]:
     first_number = manifest.source.first_frame_number
-    output = manifest.settings.get("output", {})
+    output = config_of(manifest.settings).output
     last_frame = manifest.source.frame_count - 1
     found = []
-    if output.get("has_rest"):
+    if output.has_rest:
         file = f"{REST}{FORMATS[manifest.format].extension}"
         found.append(PersonStream(0, REST, folder / file, 0, last_frame))
     for track in manifest.tracks:
@@ -154,7 +155,7 @@ def _people(folder: Path, manifest: Manifest, options: ComposeOptions) -> tuple[
             _log.warning("person %d has no stream and is left out", track.id)
             continue
         span = (0, last_frame)
-        if output.get("is_trimmed"):
+        if output.is_trimmed:
             span = (track.first_frame - first_number, track.last_frame - first_number)
         found.append(PersonStream(track.id, track.name, folder / track.file, *span))
     known = {person.track_id for person in found}

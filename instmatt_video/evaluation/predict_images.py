@@ -192,11 +192,11 @@ def run(args: argparse.Namespace) -> int:
     """Predict what was asked for; return the exit status."""
     from ..console import make_console, set_up_logging
     from ..counting_bar import counting_bar
-    from ..settings import resolve_config
+    from ..settings import flags_of, resolve_config
 
     console = make_console()
     set_up_logging(console, args.is_verbose, args.is_quiet)
-    config = resolve_config({k: v for k, v in vars(args).items() if "." in k}).matting
+    config = resolve_config(flags_of(args)).matting
     with counting_bar(console, "images", args.is_quiet) as count:
         made = predict_images(
             args.images, args.out, args.masks, config, args.detector, args.release, count

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import OptionError
-from ..link import BOX, FRAME, IDENTITY, SCORE, FloatArray, read_mot
+from ..mot_text import BOX, FRAME, IDENTITY, SCORE, FloatArray, read_mot
 from .errors import EvaluationError
 from .matte_file import list_folders, require_folder
 

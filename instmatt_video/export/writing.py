@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import AlphaWriteError
+from ..whole_file import whole_file
 from .parts import MAX_BATCH, MAX_SIDE_PX, STRIDE, Part, run_part
 
 FORMATS = {"onnx": ".onnx", "torchscript": ".pt"}
@@ -51,23 +52,20 @@ def export_part(part: Part, path: Path, format: str, metadata: Mapping[str, str]
     Raises:
         AlphaWriteError: The file cannot be written, or does not give what torch gives.
     """
-    partial = path.with_name(f".{path.name}.partial")
     write, read = (_write_onnx, open_onnx) if format == "onnx" else (_write_script, _read_script)
     cases = part.check_inputs()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(part, cases, partial, metadata)
-        difference = largest_difference(part, read(partial), cases)
-        if not difference <= TOLERANCE:
-            raise AlphaWriteError(
-                f"{path}: differs from torch by {difference:.2g}, more than {TOLERANCE:g}: "
-                "not written"
-            )
-        partial.replace(path)
+        with whole_file(path) as partial:
+            write(part, cases, partial, metadata)
+            difference = largest_difference(part, read(partial), cases)
+            if not difference <= TOLERANCE:
+                raise AlphaWriteError(
+                    f"{path}: differs from torch by {difference:.2g}, more than {TOLERANCE:g}: "
+                    "not written"
+                )
     except OSError as error:
         raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return Exported(path, part.name, difference, path.stat().st_size)
 
 

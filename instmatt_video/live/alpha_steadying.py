@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..alpha_frame import AlphaFrame, trim_alpha
 from ..matting.claims import share_pixels
-from ..matting.crops import Rectangle
+from ..rectangle import Rectangle
 
 Image = npt.NDArray[np.uint8]
 FloatImage = npt.NDArray[np.float32]
@@ -55,7 +55,7 @@ class AlphaSteadier:
             if last is not None and stillness is not None and alpha.alpha.size and last.alpha.size:
                 alpha = _mixed(alpha, last, stillness)
             steadied.append(alpha)
-        areas = [(_area_of(alpha), alpha.alpha) for alpha in steadied]
+        areas = [(alpha.area, alpha.alpha) for alpha in steadied]
         steadied = [AlphaFrame(area.left, area.top, a) for area, a in share_pixels(areas)]
         self._last = dict(zip(track_ids, steadied, strict=True))
         return steadied
@@ -76,23 +76,14 @@ def _stillness(before: Image, image: Image) -> FloatImage:
 
 def _mixed(alpha: AlphaFrame, last: AlphaFrame, stillness: FloatImage) -> AlphaFrame:
     """Return the alpha, mixed with the last one where the picture stands still."""
-    left, top = min(alpha.left, last.left), min(alpha.top, last.top)
-    right = max(alpha.left + alpha.alpha.shape[1], last.left + last.alpha.shape[1])
-    bottom = max(alpha.top + alpha.alpha.shape[0], last.top + last.alpha.shape[0])
-    new, old = (_on(part, left, top, right, bottom) for part in (alpha, last))
-    weight = stillness[top:bottom, left:right] * np.float32(MEMORY)
-    return trim_alpha(left, top, new + weight * (old - new))
+    area = alpha.area.united(last.area)
+    new, old = (_within(area, part) for part in (alpha, last))
+    weight = stillness[area.slices] * np.float32(MEMORY)
+    return trim_alpha(area.left, area.top, new + weight * (old - new))
 
 
-def _area_of(part: AlphaFrame) -> Rectangle:
-    height, width = part.alpha.shape
-    return Rectangle(part.left, part.top, part.left + width, part.top + height)
-
-
-def _on(part: AlphaFrame, left: int, top: int, right: int, bottom: int) -> FloatImage:
-    canvas = np.zeros((bottom - top, right - left), np.float32)
-    h, w = part.alpha.shape
-    canvas[part.top - top : part.top - top + h, part.left - left : part.left - left + w] = (
-        part.alpha
-    )
+def _within(area: Rectangle, part: AlphaFrame) -> FloatImage:
+    """Return the alpha in an area around it, `(height, width)`."""
+    canvas = np.zeros((area.height, area.width), np.float32)
+    canvas[part.area.shifted(-area.left, -area.top).slices] = part.alpha
     return canvas

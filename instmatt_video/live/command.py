@@ -140,12 +140,11 @@ def run(args: argparse.Namespace) -> int:
         AlphaWriteError: The recording cannot be written.
     """
     from ..console import make_console, set_up_logging
-    from ..settings import resolve_config
+    from ..settings import flags_of, resolve_config
 
     _check(args)
     set_up_logging(make_console(), args.is_verbose, args.is_quiet)
-    flags = {name: value for name, value in vars(args).items() if "." in name}
-    config = resolve_config(flags, args.config)
+    config = resolve_config(flags_of(args), args.config)
     address = None if args.serve is None else parse_address(args.serve)
 
     from ..networks import load_networks

@@ -68,9 +68,7 @@ def total_alpha(people: Sequence[LivePerson], shape: tuple[int, ...]) -> FloatIm
     """Return everybody's alpha in one picture, `(H, W)`, 0..1."""
     total = np.zeros(shape[:2], np.float32)
     for person in people:
-        alpha = person.alpha
-        h, w = alpha.alpha.shape
-        total[alpha.top : alpha.top + h, alpha.left : alpha.left + w] += alpha.alpha
+        total[person.alpha.area.slices] += person.alpha.alpha
     return np.minimum(total, 1, out=total)
 
 
@@ -81,8 +79,7 @@ def _cut_out(image: Picture, people: Sequence[LivePerson], background: Picture) 
         alpha = person.alpha
         layer = colour_layer(image, alpha.left, alpha.top, alpha.alpha)
         assert layer.foreground is not None, "a colour layer has colour"
-        h, w = layer.alpha.shape
-        crop = np.s_[layer.top : layer.top + h, layer.left : layer.left + w]
+        crop = layer.area.slices
         # Alphas of a frame sum to at most 1, so layers need no order: each gives its own share in
         # place of the background's.
         own = layer.foreground.astype(np.float32) - background[crop]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .crops import Rectangle
+from ..rectangle import Rectangle
 
 FloatImage = npt.NDArray[np.float32]
 

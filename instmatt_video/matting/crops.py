@@ -12,37 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..rectangle import Rectangle
+
 GRID_PX = 32
 """Crops begin and end on this grid of the canvas, the network's stride: nothing needs padding."""
 MIN_MARGIN_PX = 8
 SMALL_PERSON_PX = 160
 """People smaller than this are enlarged: the network has not learned smaller ones."""
 MAX_ENLARGEMENT = 2.0
-
-
-@dataclass(frozen=True)
-class Rectangle:
-    """Whole pixels, half-open."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def width(self) -> int:
-        """Columns."""
-        return self.right - self.left
-
-    @property
-    def height(self) -> int:
-        """Rows."""
-        return self.bottom - self.top
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Index of the rectangle in an array of rows and columns."""
-        return slice(self.top, self.bottom), slice(self.left, self.right)
 
 
 @dataclass(frozen=True)

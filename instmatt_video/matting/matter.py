@@ -29,9 +29,10 @@ from ..config import MattingConfig
 from ..detection.detections import Detections
 from ..device import check_runtime, choose_device, choose_precision
 from ..media.color_noise import FINE
+from ..rectangle import Rectangle
 from .canvas import mask_on_canvas, resize_to_canvas
 from .claims import settle_claims, share_pixels
-from .crops import GRID_PX, Cluster, Rectangle, plan_clusters
+from .crops import GRID_PX, Cluster, plan_clusters
 from .source_resolution import enlarge_to_source, solve_at_source
 from .work_room import WorkRoom
 
@@ -182,8 +183,7 @@ class Matter:
             )
             frames = self._matte_cluster(image, cluster, on_canvas)
             for member, frame in zip(cluster.members, frames, strict=True):
-                h, w = frame.alpha.shape
-                alphas[member, frame.top : frame.top + h, frame.left : frame.left + w] = frame.alpha
+                alphas[member][frame.area.slices] = frame.alpha
         return alphas
 
     def _matte_cluster(self, image: Image, cluster: Cluster, masks: FloatImage) -> list[AlphaFrame]:

@@ -171,10 +171,7 @@ class AlphaStream(WholeOutput):
             )
         expected = np.zeros_like(found)
         if probe.layer is not None:
-            h, w = probe.layer.alpha.shape
-            rows = slice(probe.layer.top, probe.layer.top + h)
-            columns = slice(probe.layer.left, probe.layer.left + w)
-            expected[rows, columns] = np.clip(probe.layer.alpha, 0.0, 1.0)
+            expected[probe.layer.area.slices] = np.clip(probe.layer.alpha, 0.0, 1.0)
         visible = (expected > 0) | (found > 0)
         if not visible.any():
             return

@@ -71,8 +71,7 @@ class ColorCanvas(Canvas):
         if layer.foreground is None:
             raise ValueError("a format with colour needs the layer's foreground")
         top, left = layer.top, layer.left
-        h, w = layer.alpha.shape
-        whole = (slice(top, top + h), slice(left, left + w))
+        whole = layer.area.slices
         codes = rgb_to_yuv(layer.foreground, self._color, self._bits)
         alpha = quantise_alpha(layer.alpha, (1 << self._bits) - 1)
         if self._planes[1].shape == self._planes[0].shape:
@@ -96,12 +95,10 @@ class MatteCanvas(Canvas):
 
     def _layer_codes(self, layer: Layer) -> list[tuple[Rectangle, npt.NDArray[np.uint16]]]:
         unit = 1 << (self._bits - 8)
-        h, w = layer.alpha.shape
-        area = (slice(layer.top, layer.top + h), slice(layer.left, layer.left + w))
         luma = quantise_alpha(layer.alpha, 219 * unit) + np.uint16(16 * unit)
         nothing = (slice(0, 0), slice(0, 0))
         neutral = [(nothing, np.zeros((0, 0), np.uint16)) for _ in self._planes[1:]]
-        return [(area, luma), *neutral]
+        return [(layer.area.slices, luma), *neutral]
 
 
 class GrayCanvas(Canvas):
@@ -111,9 +108,7 @@ class GrayCanvas(Canvas):
         return [0]
 
     def _layer_codes(self, layer: Layer) -> list[tuple[Rectangle, npt.NDArray[np.uint16]]]:
-        h, w = layer.alpha.shape
-        area = (slice(layer.top, layer.top + h), slice(layer.left, layer.left + w))
-        return [(area, quantise_alpha(layer.alpha, (1 << self._bits) - 1))]
+        return [(layer.area.slices, quantise_alpha(layer.alpha, (1 << self._bits) - 1))]
 
 
 def _halve(

@@ -46,8 +46,7 @@ class ExrAlphaStream(FolderAlphaStream):
         if layer is not None:
             if layer.foreground is None:
                 raise ValueError("a format with colour needs the layer's foreground")
-            h, w = layer.alpha.shape
-            crop = self._canvas[layer.top : layer.top + h, layer.left : layer.left + w]
+            crop = self._canvas[layer.area.slices]
             alpha = np.clip(layer.alpha, 0.0, 1.0)[..., None]
             crop[..., :3] = to_linear(layer.foreground, self.info.color.transfer) * alpha
             crop[..., 3:] = alpha

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FormatSpec:
-    """What a format is, for the caller and for the README's table."""
+    """What a format is."""
 
     name: str
     extension: str
@@ -30,7 +30,6 @@ class FormatSpec:
     """Of the alpha."""
     is_alpha_exact: bool
     """Every level of `bit_depth` bits reads back as it was written."""
-    description: str
     quality_range: tuple[int, int] | None = None
     """Smallest and largest `quality`, lower is better; `None` where there is nothing to choose."""
     default_quality: int = 0
@@ -52,7 +51,6 @@ FORMATS: dict[str, FormatSpec] = {
             has_color=True,
             bit_depth=10,
             is_alpha_exact=True,
-            description="ProRes 4444: colour + straight alpha, for every editor",
             quality_range=(1, 64),
             default_quality=2,
             has_audio=True,
@@ -63,7 +61,6 @@ FORMATS: dict[str, FormatSpec] = {
             has_color=False,
             bit_depth=16,
             is_alpha_exact=True,
-            description="FFV1, 16-bit grey: the matte without loss, for archives and research",
         ),
         FormatSpec(
             name="matte-prores",
@@ -71,7 +68,6 @@ FORMATS: dict[str, FormatSpec] = {
             has_color=False,
             bit_depth=10,
             is_alpha_exact=False,
-            description="ProRes 422 HQ luma matte, for editors that want it beside the clip",
             quality_range=(1, 64),
             default_quality=2,
         ),
@@ -81,7 +77,6 @@ FORMATS: dict[str, FormatSpec] = {
             has_color=False,
             bit_depth=8,
             is_alpha_exact=False,
-            description="H.264 luma matte: small, plays everywhere",
             quality_range=(0, 12),
             default_quality=10,
             max_side_px=16384,
@@ -92,7 +87,6 @@ FORMATS: dict[str, FormatSpec] = {
             has_color=True,
             bit_depth=16,
             is_alpha_exact=True,
-            description="Folder of 16-bit RGBA PNG, straight alpha",
             quality_range=(0, 9),
             default_quality=1,
         ),
@@ -102,7 +96,6 @@ FORMATS: dict[str, FormatSpec] = {
             has_color=True,
             bit_depth=10,
             is_alpha_exact=True,
-            description="Folder of half-float EXR, linear light, premultiplied (extra `exr`)",
         ),
         FormatSpec(
             name="webm",
@@ -110,7 +103,6 @@ FORMATS: dict[str, FormatSpec] = {
             has_color=True,
             bit_depth=8,
             is_alpha_exact=False,
-            description="VP9 with alpha, for web pages",
             quality_range=(0, 63),
             default_quality=16,
             has_audio=True,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..rectangle import Rectangle
 from .color import Image
 
 FloatImage = npt.NDArray[np.float32]
@@ -42,11 +43,16 @@ class Layer:
                 f"foreground {self.foreground.shape} does not fit alpha {self.alpha.shape}"
             )
 
+    @property
+    def area(self) -> Rectangle:
+        """Where the layer lies in the frame."""
+        height, width = self.alpha.shape
+        return Rectangle(self.left, self.top, self.left + width, self.top + height)
+
     def clipped(self, width: int, height: int) -> Layer | None:
         """Return the part inside a `width` × `height` frame, or `None` where nothing is."""
-        h, w = self.alpha.shape
         left, top = max(self.left, 0), max(self.top, 0)
-        right, bottom = min(self.left + w, width), min(self.top + h, height)
+        right, bottom = min(self.area.right, width), min(self.area.bottom, height)
         if right <= left or bottom <= top:
             return None
         rows = slice(top - self.top, bottom - self.top)

@@ -31,10 +31,9 @@ class PngAlphaStream(FolderAlphaStream):
         if layer is not None:
             if layer.foreground is None:
                 raise ValueError("a format with colour needs the layer's foreground")
-            h, w = layer.alpha.shape
             scale = 257 if layer.foreground.dtype == np.uint8 else 1  # 255 to 65535
             red, green, blue = cv2.split(layer.foreground.astype(np.uint16) * np.uint16(scale))
-            crop = self._canvas[layer.top : layer.top + h, layer.left : layer.left + w]
+            crop = self._canvas[layer.area.slices]
             crop[:] = cv2.merge([blue, green, red, quantise_alpha(layer.alpha, 65535)])
         _, data = cv2.imencode(".png", self._canvas, self._options)
         return data.tobytes()

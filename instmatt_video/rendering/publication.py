@@ -94,7 +94,7 @@ def publish(
     manifest = manifest.model_copy(update={"tracks": tracks, "warnings": warnings})
     if config.has_report:
         preview = PREVIEW_FILE if config.has_preview else None
-        page = render_report(manifest, first_frame=first_number, preview_file=preview)
+        page = render_report(manifest, preview_file=preview)
         write_whole(folder / REPORT_FILE, page)
     manifest.save(folder)
     return manifest

@@ -26,14 +26,11 @@ _TICK_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 180
 _IMAGE_URL = "data:image/jpeg;base64,"
 
 
-def render_report(
-    manifest: Manifest, *, first_frame: int = 1, preview_file: str | None = None
-) -> str:
+def render_report(manifest: Manifest, *, preview_file: str | None = None) -> str:
     """Return the page as HTML text, to be saved as UTF-8 beside the streams.
 
     Args:
         manifest: The run.
-        first_frame: Number of the clip's first frame, where the manifest's frame numbers begin.
         preview_file: Name of the preview, relative to the page, if there is one.
     """
     source = manifest.source
@@ -52,7 +49,7 @@ def render_report(
             "<body>",
             f"<header><h1>{title}</h1><p>{escape(_headline(manifest))}</p></header>",
             _warnings(manifest.warnings),
-            _people(manifest, first_frame, preview_file),
+            _people(manifest, preview_file),
             _stages(manifest),
             _section("Clip", _facts(_source_facts(source, manifest.audio))),
             _section("Made with", _facts(_run_facts(manifest)) + _weights(manifest)),
@@ -88,14 +85,14 @@ def _section(heading: str, body: str) -> str:
     return f"<section><h2>{escape(heading)}</h2>{body}</section>"
 
 
-def _people(manifest: Manifest, first_frame: int, preview_file: str | None) -> str:
+def _people(manifest: Manifest, preview_file: str | None) -> str:
     if not manifest.tracks:
         return _section(
             "People",
             '<p class="nobody">Nobody was found in this clip, so no stream was written.</p>',
         )
     axis = f'<div class="axis">{_ticks(manifest.source)}</div>'
-    rows = "".join(_person(track, manifest, first_frame) for track in manifest.tracks)
+    rows = "".join(_person(track, manifest) for track in manifest.tracks)
     notes = []
     if manifest.cuts:
         cuts = ", ".join(str(cut) for cut in manifest.cuts)
@@ -106,7 +103,7 @@ def _people(manifest: Manifest, first_frame: int, preview_file: str | None) -> s
     return _section("People", f'<div class="people">{axis}{rows}</div>{note}')
 
 
-def _person(track: TrackRecord, manifest: Manifest, first_frame: int) -> str:
+def _person(track: TrackRecord, manifest: Manifest) -> str:
     color = color_of_track(track.id)
     total = max(1, manifest.source.frame_count)
     share = f"{100 * track.frames_visible / total:.0f} %"
@@ -119,13 +116,14 @@ def _person(track: TrackRecord, manifest: Manifest, first_frame: int) -> str:
         f'<div class="who"><h3>{badge}<span>{escape(track.name)}</span></h3><p>{file}</p>'
         f"<p>{_frames_of(track)}, {track.frames_visible} visible ({share}), "
         f"mean score {track.mean_score:.2f}</p></div>"
-        f'<div class="bar">{_timeline(track, manifest, first_frame, color)}</div></article>'
+        f'<div class="bar">{_timeline(track, manifest, color)}</div></article>'
     )
 
 
-def _timeline(track: TrackRecord, manifest: Manifest, first_frame: int, color: Rgb) -> str:
+def _timeline(track: TrackRecord, manifest: Manifest, color: Rgb) -> str:
     """Return the bar; one unit across is one frame."""
     source = manifest.source
+    first_frame = source.first_frame_number
     total = max(1, source.frame_count)
     spans = []
     for first, last in track.spans:

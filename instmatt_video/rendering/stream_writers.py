@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from ..media.frame import ClipInfo, Frame
 from ..media.layer import Layer
 from ..media.video_writer import VideoWriter
 from ..people.identities import Cast
+from ..rectangle import Rectangle
 from ..stages import Cancelled, Mailbox, StageClock
 from .preview import PreviewPerson, tint_people
 
@@ -75,15 +77,11 @@ class FrameAlphas:
 
 def _united(parts: Sequence[AlphaFrame]) -> AlphaFrame:
     """Return several alphas in one crop; where they meet they add up, to 1 at most."""
-    left, top = min(p.left for p in parts), min(p.top for p in parts)
-    right = max(p.left + p.alpha.shape[1] for p in parts)
-    bottom = max(p.top + p.alpha.shape[0] for p in parts)
-    total = np.zeros((bottom - top, right - left), np.float32)
+    area = reduce(Rectangle.united, (part.area for part in parts))
+    total = np.zeros((area.height, area.width), np.float32)
     for part in parts:
-        h, w = part.alpha.shape
-        y, x = part.top - top, part.left - left
-        total[y : y + h, x : x + w] += part.alpha
-    return AlphaFrame(left, top, np.minimum(total, 1))
+        total[part.area.shifted(-area.left, -area.top).slices] += part.alpha
+    return AlphaFrame(area.left, area.top, np.minimum(total, 1))
 
 
 class StreamWriter:

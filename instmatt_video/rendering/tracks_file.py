@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..alpha_store import FrameRecord, TrackedBox
 from ..errors import AlphaWriteError
+from ..mot_text import mot_line
 from ..people.identities import Cast
 
 FILE_NAME = "tracks.txt"
@@ -16,7 +17,7 @@ FILE_NAME = "tracks.txt"
 class TracksFile:
     """A file that grows line by line and bears its name only when it is whole.
 
-    Each line is `frame,id,left,top,width,height,score,-1,-1,-1`; frames and ids count from 1.
+    Lines are `mot_text.mot_line`'s; frames and ids count from 1.
 
     Args:
         path: Final name.
@@ -35,12 +36,8 @@ class TracksFile:
 
     def write(self, index: int, identity: int, track: TrackedBox) -> None:
         """Append where a person was in the frame `index`, from 0."""
-        left, top, right, bottom = track.box
         try:
-            self._file.write(
-                f"{index + 1},{identity},{left:.2f},{top:.2f},{right - left:.2f},"
-                f"{bottom - top:.2f},{track.score:.4f},-1,-1,-1\n"
-            )
+            self._file.write(mot_line(index + 1, identity, track.box.tolist(), track.score))
         except OSError as error:
             raise self._failure(error) from error
 

@@ -29,7 +29,6 @@ class Cutout:
     """The person reaches the lower edge of their picture: they must stand on the scene's edge."""
     is_cut_left: bool
     is_cut_right: bool
-    is_cut_above: bool
 
     @property
     def height(self) -> int:
@@ -120,7 +119,6 @@ def cut_out(name: str, rgba: npt.NDArray[np.uint8]) -> Cutout:
         is_cut_below=bottom >= height - 2 and is_cut(alpha[bottom - 1]),
         is_cut_left=left <= 1 and is_cut(alpha[:, left]),
         is_cut_right=right >= width - 2 and is_cut(alpha[:, right - 1]),
-        is_cut_above=top <= 1 and is_cut(alpha[top]),
     )
 
 

@@ -18,6 +18,7 @@ from instmatt_video.models.person_proposals import PersonProposals
 
 from ..detection.compact import CompactDetector, CompactSettings
 from ..weights.loading import load_detector_networks
+from ..whole_file import whole_file
 from .config import read_config, resolve
 from .detector_crop_task import CropTask
 from .detector_crops import CropSample, CropSampler, jitter_box, make_sample
@@ -265,9 +266,8 @@ def _recorded_proposals(
     """Return what the network finds in the photos: found once, kept in `path` for resumed runs."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, **find_proposals(network, photos))  # type: ignore[arg-type]
-        partial.replace(path)
+        with whole_file(path) as partial, partial.open("wb") as file:
+            np.savez(file, **find_proposals(network, photos))  # type: ignore[arg-type]
     with np.load(path) as archive:
         return dict(archive)
 

@@ -5,7 +5,7 @@ Knows photos and boxes; knows no networks beyond the crop's size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from instmatt_video.models.person_crops import CROP_SIZE, MARGIN
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
+from instmatt_video.trackers.boxes import box_areas, pairwise_intersection, pairwise_iou
 
 from ..detection.regions import cut_region, expand_to_region
 from .detector_photos import MIN_PERSON_PX, PhotoMixer, large_people, varied, weights_of
-from .detector_scenes import mirror
+from .detector_scenes import mirror, mirror_boxes
 from .marked_photos import Person, Photo, UInt8Array
 
 FloatArray = npt.NDArray[np.float32]
@@ -39,7 +40,7 @@ class CropSample:
     mask: FloatArray
     """`(*MASK_SIZE)` share of each cell that shows the person, 0..1."""
     box_deltas: FloatArray
-    """`(4,)` as `models.person_crops.box_deltas`."""
+    """`(4,)` as `models.person_crops.CropOutputs`."""
     is_person: bool
     guidance: FloatArray | None = None
     """`(2, *CROP_SIZE)` as `detection.mutual_look` makes it; `None` for the second look."""
@@ -88,25 +89,18 @@ class CropSampler:
     def _draw_proposals(self, rng: np.random.Generator) -> list[CropSample]:
         photo, proposals = self._proposed[int(rng.integers(len(self._proposed)))]
         order = rng.permutation(len(proposals))
-        shows_person = np.array(
-            [
-                any(_iou(proposals[i], person.box) >= MIN_MATCH_IOU for person in photo.people)
-                for i in order
-            ]
-        )
+        matched = _overlaps(proposals[order], photo.people)
+        shows_person = (matched >= MIN_MATCH_IOU).any(1)
         half = MAX_CROPS_PER_PHOTO // 2
         boxes = proposals[np.concatenate([order[shows_person][:half], order[~shows_person][:half]])]
         if rng.random() < 0.5:
             photo = mirror(photo)
             width = photo.image.shape[1]
-            boxes = np.stack(
-                [width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1
-            )
+            boxes = mirror_boxes(boxes, width)
         photo = varied(photo, rng)
         samples = []
-        for box in boxes:
-            overlaps = [_iou(box, person.box) for person in photo.people]
-            best = int(np.argmax(overlaps)) if overlaps else -1
+        for box, overlaps in zip(boxes, _overlaps(boxes, photo.people), strict=True):
+            best = int(np.argmax(overlaps)) if len(overlaps) else -1
             if best >= 0 and overlaps[best] >= MIN_MATCH_IOU:
                 if photo.people[best].height_px >= MIN_PERSON_PX:
                     samples.append(make_sample(photo, photo.people[best], box))
@@ -146,19 +140,14 @@ def jitter_box(box: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 def is_outside_crowds(box: FloatArray, photo: Photo) -> bool:
     """Return whether a box that shows nobody marked shows nobody at all."""
-    return all(_overlap(box, crowd) < 0.3 * _area(box) for crowd in photo.crowd_boxes)
+    if not len(photo.crowd_boxes):
+        return True
+    boxes = np.asarray(box, np.float64)[None]
+    common = pairwise_intersection(boxes, np.asarray(photo.crowd_boxes, np.float64))
+    return bool((common < 0.3 * box_areas(boxes)).all())
 
 
-def _iou(a: FloatArray, b: FloatArray) -> float:
-    overlap = _overlap(a, b)
-    return overlap / max(_area(a) + _area(b) - overlap, 1e-9)
-
-
-def _overlap(a: FloatArray, b: FloatArray) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    return float(max(width, 0.0) * max(height, 0.0))
-
-
-def _area(box: FloatArray) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))
+def _overlaps(boxes: FloatArray, people: Sequence[Person]) -> npt.NDArray[np.float64]:
+    """Return the IoU of every box and person, `(len(boxes), len(people))`."""
+    of_people = np.array([person.box for person in people], np.float64).reshape(-1, 4)
+    return pairwise_iou(boxes.astype(np.float64), of_people)

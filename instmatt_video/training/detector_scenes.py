@@ -56,18 +56,19 @@ def paste_patches(photo: Photo, patches: Sequence[PersonPatch], rng: np.random.G
     )
 
 
+def mirror_boxes(boxes: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.float32]:
+    """Return boxes `(..., 4)` xyxy of a picture so wide, as they lie in the mirrored one."""
+    return np.stack(
+        [width - boxes[..., 2], boxes[..., 1], width - boxes[..., 0], boxes[..., 3]], axis=-1
+    )
+
+
 def mirror(photo: Photo) -> Photo:
     """Return the photo and its people with left and right swapped."""
     width = photo.image.shape[1]
-
-    def flip(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return np.stack(
-            [width - boxes[..., 2], boxes[..., 1], width - boxes[..., 0], boxes[..., 3]], axis=-1
-        )
-
     people = tuple(
         Person(
-            flip(p.box),
+            mirror_boxes(p.box, width),
             np.ascontiguousarray(p.mask[:, ::-1]),
             (width - p.offset[0] - p.mask.shape[1], p.offset[1]),
         )
@@ -77,7 +78,7 @@ def mirror(photo: Photo) -> Photo:
         photo.name,
         np.ascontiguousarray(photo.image[:, ::-1]),
         people,
-        flip(photo.crowd_boxes),
+        mirror_boxes(photo.crowd_boxes, width),
         photo.is_complete,
     )
 

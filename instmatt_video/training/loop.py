@@ -22,6 +22,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from ..whole_file import whole_file
+
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, Mapping[str, float]], None]
@@ -258,18 +260,15 @@ def _save_checkpoint(
     step: int,
     best: dict[str, float],
 ) -> None:
-    temporary = path.with_suffix(".partial")
-    torch.save(
-        {
-            "network": network.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "average": average.state if average else None,
-            "step": step,
-            "best": best,
-        },
-        temporary,
-    )
-    os.replace(temporary, path)
+    state = {
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "average": average.state if average else None,
+        "step": step,
+        "best": best,
+    }
+    with whole_file(path) as temporary:
+        torch.save(state, temporary)
 
 
 def _resume(

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..errors import WeightsError
+from ..whole_file import whole_file
 from .cache import fetch, find_weights, verify, weights_path
 from .registry import ENTRIES, WeightsEntry, find_entry, seal
 
@@ -97,9 +98,8 @@ def _convert(checkpoint: Path, output: Path | None) -> Path:
     target = weights_path(find_entry("base")) if output is None else output
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.part")
-        convert_official(checkpoint, temporary)
-        temporary.replace(target)
+        with whole_file(target) as temporary:
+            convert_official(checkpoint, temporary)
     except (CheckpointError, OSError) as error:
         raise WeightsError(str(error)) from error
     if output is None:

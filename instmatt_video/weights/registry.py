@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import WeightsError
+from ..whole_file import whole_file
 
 CHECKSUMS = "checksums.json"
 """File beside weights files that holds the SHA-256 and size of each."""
@@ -33,7 +34,6 @@ class WeightsEntry:
     """Where it can be fetched; `None`: nowhere."""
     sha256: str | None = None
     """Its checksum or the beginning of it; `None`: written in the checksum file beside it."""
-    size_bytes: int | None = None
     advice: str = ""
     """How to come by a file that cannot be fetched."""
 
@@ -102,10 +102,8 @@ def seal(path: Path) -> str:
     checksums = _read_checksums(path.parent)
     sha256 = digest(path)
     checksums[path.name] = {"sha256": sha256, "size_bytes": path.stat().st_size}
-    target = path.parent / CHECKSUMS
-    temporary = target.with_name(f"{target.name}.part")
-    temporary.write_text(json.dumps(checksums, indent=2, sort_keys=True) + "\n")
-    temporary.replace(target)
+    with whole_file(path.parent / CHECKSUMS) as temporary:
+        temporary.write_text(json.dumps(checksums, indent=2, sort_keys=True) + "\n")
     return sha256
 
 

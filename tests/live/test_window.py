@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from instmatt_video.live.window import TITLE, has_display
+from instmatt_video.live.display import has_display
+from instmatt_video.live.window import TITLE
 from tests.live.made_live import write_standing_clip
 
 ROOT = Path(__file__).parents[2]

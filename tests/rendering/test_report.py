@@ -203,7 +203,8 @@ class TestTimeline:
 
     def test_an_image_sequence_keeps_its_numbers(self) -> None:
         seen = track(1, first_frame=1011, last_frame=1020, spans=((1011, 1020),))
-        page = Page(render_report(manifest(seen, cuts=(1016,)), first_frame=1001))
+        source = SOURCE.model_copy(update={"first_frame_number": 1001})
+        page = Page(render_report(manifest(seen, cuts=(1016,), source=source)))
         bar = next(a for a in page.attributes("rect") if "fill" in a)
         assert (bar["x"], bar["width"]) == ("10", "10")
         assert page.attributes("line")[0]["x1"] == "15"

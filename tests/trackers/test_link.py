@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from instmatt_video.errors import OptionError, VideoOpenError
-from instmatt_video.link import link, link_rows, read_mot, write_mot
+from instmatt_video.link import link, link_rows
+from instmatt_video.mot_text import read_mot, write_mot
 from instmatt_video.trackers import StitchConfig, TrackerConfig
 
 

@@ -1,0 +1,82 @@
+"""MOTChallenge text: who is where, a line for each person and frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import OptionError, VideoOpenError
+from .whole_file import whole_file
+
+FloatArray = npt.NDArray[np.float64]
+
+# Columns of our rows: frame and identity from 1, box xyxy in pixels, score.
+FRAME, IDENTITY, SCORE = 0, 1, 6
+BOX = slice(2, 6)
+
+
+def read_mot(path: Path) -> FloatArray:
+    """Return MOTChallenge text as rows `(n, 7)`: frame, identity, box xyxy, score, by frame.
+
+    Boxes without area are left out. A file without lines gives no rows.
+
+    Raises:
+        VideoOpenError: The file is missing, or a line is not seven numbers or more.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise VideoOpenError(f"cannot read detections from {path}: {error}") from error
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = [float(field) for field in line.split(",")[:7]]
+        except ValueError as error:
+            raise VideoOpenError(f"{path}, line {number}: {error}") from error
+        if len(row) < 7 or not np.isfinite(row).all() or row[FRAME] < 1:
+            raise VideoOpenError(
+                f"{path}, line {number}: expected frame (from 1), id, left, top, width, height, "
+                f"score; got {line!r}"
+            )
+        rows.append(row)
+    table = np.array(rows, np.float64).reshape(-1, 7)
+    table = table[(table[:, 4] > 0) & (table[:, 5] > 0)]
+    table[:, 4:6] += table[:, 2:4]
+    return table[np.argsort(table[:, FRAME], kind="stable")]
+
+
+def write_mot(path: Path, rows: FloatArray) -> None:
+    """Write rows `(n, 7)` as `read_mot` returns them; the file gets its name when it is whole.
+
+    Raises:
+        OptionError: The file cannot be written.
+    """
+    lines = [
+        mot_line(int(row[FRAME]), int(row[IDENTITY]), row[BOX], row[SCORE]) for row in rows.tolist()
+    ]
+    try:
+        with whole_file(path) as temporary:
+            temporary.write_text("".join(lines), encoding="utf-8")
+    except OSError as error:
+        raise OptionError(f"cannot write tracks to {path}: {error}") from error
+
+
+def mot_line(frame: int, identity: int, box: Sequence[float], score: float) -> str:
+    """Return a line: frame, id, left, top, width, height, score, -1, -1, -1.
+
+    Args:
+        frame: From 1.
+        identity: From 1.
+        box: xyxy in pixels.
+        score: 0..1.
+    """
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    return (
+        f"{frame},{identity},{left:.2f},{top:.2f},{width:.2f},{height:.2f},{score:.4f},-1,-1,-1\n"
+    )

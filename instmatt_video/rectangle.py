@@ -1,0 +1,45 @@
+"""Where something lies in a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """Whole pixels, half-open."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.bottom - self.top
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the rectangle in an array of rows and columns."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def shifted(self, columns: int, rows: int) -> Rectangle:
+        """Return the rectangle moved right and down."""
+        return Rectangle(
+            self.left + columns, self.top + rows, self.right + columns, self.bottom + rows
+        )
+
+    def united(self, other: Rectangle) -> Rectangle:
+        """Return the smallest rectangle around both."""
+        return Rectangle(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
