@@ -31,7 +31,7 @@ FOLDER_NAME = "alphas"
 ALPHA_LEVELS = 4095
 """Alpha is kept in 12 bits: finer than any format's 10, coarser than the network's noise."""
 JOURNAL_FILE = "journal.jsonl"
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,13 @@ class TrackedBox:
     box: npt.NDArray[np.float64]
     """`(4,)` xyxy in pixels."""
     score: float
-    is_detected: bool
+    row: int | None
+    """Of its detection in the frame; `None` where the mask is another frame's, moved along."""
+
+    @property
+    def is_detected(self) -> bool:
+        """Tell whether the detector saw the tracklet in the frame."""
+        return self.row is not None
 
 
 @dataclass(frozen=True)
@@ -334,8 +340,7 @@ def _pack(records: Sequence[FrameRecord]) -> bytes:
                 "is_cut": record.is_cut,
                 "was_looked_at": record.was_looked_at,
                 "tracks": [
-                    [t.track_id, [float(v) for v in t.box], t.score, t.is_detected]
-                    for t in record.tracks
+                    [t.track_id, [float(v) for v in t.box], t.score, t.row] for t in record.tracks
                 ],
                 "alphas": [
                     [a.track_id, a.left, a.top, len(a.png), a.is_coasted] for a in record.alphas
@@ -375,8 +380,8 @@ def _unpack(data: bytes) -> Iterator[FrameRecord]:
                     arrays[features] if features in arrays else None,
                 ),
                 tuple(
-                    TrackedBox(track_id, np.array(box), score, is_detected)
-                    for track_id, box, score, is_detected in frame["tracks"]
+                    TrackedBox(track_id, np.array(box), score, row)
+                    for track_id, box, score, row in frame["tracks"]
                 ),
                 tuple(alphas),
             )

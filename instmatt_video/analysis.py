@@ -11,6 +11,7 @@ import torch
 from .alpha_frame import AlphaFrame
 from .alpha_store import AlphaStore, FrameRecord, pack_alpha
 from .cores import usable_cores
+from .matting.claims import yield_to_seen
 from .matting.matter import Matter
 from .media.frame import Frame
 from .media.source import FrameSource
@@ -85,7 +86,8 @@ def matted_frames(
     """
 
     def matte(found: FoundPeople) -> tuple[FoundPeople, list[AlphaFrame]]:
-        return found, matter.matte(found.frame.image, found.people)
+        people = yield_to_seen(found.people, found.is_coasted)
+        return found, matter.matte(found.frame.image, people)
 
     yield from run_stages(
         frames,

@@ -35,6 +35,7 @@ from .people.finder import PeopleFinder, PersonTracker
 from .people.gap_filling import fill_gaps
 from .people.identities import Cast, cast_of
 from .people.mask_steadying import MaskSteadier
+from .people.returned_pixels import return_pixels
 from .progress import Report, ignore
 from .rendering.online_streams import OnlineStreams
 from .rendering.publication import describe_run, publish, stitch_record, write_people
@@ -155,6 +156,7 @@ def _find_identities(
         raise AlphaWriteError(f"{clip.info.name} has no frame that could be read")
     believed = finder.tracker.finish()
     found = cast_of(store.records(), believed)
+    return_pixels(store, found)
     for fill in (fill_gaps, fill_entrances):
         if fill(clip, store, found, matter):
             found = cast_of(store.records(), believed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -16,7 +18,8 @@ def tracked(
     track_id: int, left: float, is_detected: bool = True, score: float = 0.9, width: float = 20
 ) -> TrackedBox:
     """Return a box that is 40 px high and stands at a column."""
-    return TrackedBox(track_id, np.array([left, 10.0, left + width, 50.0]), score, is_detected)
+    box = np.array([left, 10.0, left + width, 50.0])
+    return TrackedBox(track_id, box, score, 0 if is_detected else None)
 
 
 def alpha(track_id: int, left: int, value: float = 1.0, is_coasted: bool = False) -> StoredAlpha:
@@ -36,6 +39,8 @@ def frame_record(
     features: Mapping[int, np.ndarray] | None = None,
 ) -> FrameRecord:
     """Return a record whose detections are those of the detected tracks."""
+    rows = itertools.count()
+    tracks = tuple(replace(t, row=next(rows)) if t.is_detected else t for t in tracks)
     found = [t for t in tracks if t.is_detected]
     n = len(found)
     detections = Detections(

@@ -32,7 +32,8 @@ def record(index: int, people: int = 2) -> FrameRecord:
         rng.random((people, 6), np.float32) if index % 2 else None,
     )
     tracks = tuple(
-        TrackedBox(k + 1, boxes[k].astype(np.float64), 0.9, k == 0) for k in range(people)
+        TrackedBox(k + 1, boxes[k].astype(np.float64), 0.9, 0 if k == 0 else None)
+        for k in range(people)
     )
     alphas = tuple(
         pack_alpha(k + 1, AlphaFrame(3 * k, 5, rng.random((4, 6), np.float32)), k == 1)
@@ -61,8 +62,8 @@ def same(a: FrameRecord, b: FrameRecord) -> bool:
         getattr(a, name) == getattr(b, name)
         for name in ("index", "time", "is_cut", "was_looked_at", "alphas")
     )
-    tracks = [(t.track_id, t.score, t.is_detected) for t in a.tracks] == [
-        (t.track_id, t.score, t.is_detected) for t in b.tracks
+    tracks = [(t.track_id, t.score, t.row) for t in a.tracks] == [
+        (t.track_id, t.score, t.row) for t in b.tracks
     ]
     return (
         plain

@@ -7,10 +7,13 @@ network believes neither, and both come out translucent.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from ..detection.detections import Detections
+from ..detection.paste import mask_on_box
 from ..rectangle import Rectangle
 
 FloatImage = npt.NDArray[np.float32]
@@ -46,6 +49,29 @@ def settle_claims(masks: FloatImage) -> FloatImage:
             behind = i if areas[i] > areas[j] else j
             settled[behind][both] = 0
     return settled
+
+
+def yield_to_seen(people: Detections, is_moved: Sequence[bool]) -> Detections:
+    """Return the people; a moved mask that a seen person's claims leaves those pixels to them.
+
+    Somebody whom the detector misses is mostly hidden, by the very person whose mask lies there.
+    So the rule of `settle_claims`, that the smaller one stands in front, would be wrong of them.
+
+    Args:
+        people: Boxes and masks.
+        is_moved: Of each, whether the mask is another frame's, moved along.
+    """
+    masks = people.masks
+    for i in np.flatnonzero(is_moved):
+        own = people.masks[i]
+        for j in np.flatnonzero(~np.asarray(is_moved, np.bool_)):
+            seen = mask_on_box(people.masks[j], people.boxes[j], people.boxes[i], *own.shape) > 0.5
+            if (seen & (own > 0.5)).sum() <= MIN_CLAIMED * (own > 0.5).sum():
+                continue
+            if masks is people.masks:
+                masks = masks.copy()
+            masks[i][seen] = 0
+    return people if masks is people.masks else replace(people, masks=masks)
 
 
 def share_pixels(

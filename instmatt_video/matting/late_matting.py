@@ -63,7 +63,7 @@ class LateMatting:
         ]
         alpha = self._matte_beside(frame, person, [*neighbours, *before.values()])
         before[tracklet] = person
-        track = TrackedBox(tracklet, person.box, score, is_detected=False)
+        track = TrackedBox(tracklet, person.box, score, row=None)
         return replace(
             record,
             tracks=(*record.tracks, track),
@@ -91,13 +91,12 @@ def rows_of_people(record: FrameRecord, cast: Cast) -> npt.NDArray[np.intp]:
 
     The others are doubtful: a ghost beside a person would take pixels from them.
     """
-    boxes = {
-        tuple(track.box.tolist())
+    rows = [
+        track.row
         for track in record.tracks
-        if track.is_detected and cast.counting_part(track.track_id, record.index) is not None
-    }
-    rows = [i for i, box in enumerate(record.detections.boxes.tolist()) if tuple(box) in boxes]
-    return np.array(rows, np.intp)
+        if track.row is not None and cast.counting_part(track.track_id, record.index) is not None
+    ]
+    return np.array(sorted(rows), np.intp)
 
 
 def _within_rest(alpha: AlphaFrame, others: Iterable[StoredAlpha]) -> AlphaFrame:

@@ -140,6 +140,8 @@ class PeopleFinder:
         """The frame before."""
         self._elapsed = 0
         """Frames since the detector last looked."""
+        self._is_new_shot = False
+        """A cut has come that the tracker has not been told of: nobody has looked since."""
 
     def find(self, frame: Frame) -> FoundPeople:
         """Return the people of the next frame."""
@@ -148,7 +150,8 @@ class PeopleFinder:
         if is_cut:
             self._camera.reset()
         self._elapsed += 1
-        due = self._elapsed >= self.detect_every or self._image is None or is_cut
+        self._is_new_shot |= is_cut
+        due = self._elapsed >= self.detect_every or self._image is None or self._is_new_shot
         looks = due and self.detector.looks_at(frame.index)
         detections, camera = Detections.empty(), None
         if looks:
@@ -196,15 +199,12 @@ class PeopleFinder:
             self._camera.reset()
         if record.was_looked_at:
             self._camera.estimate(image, record.detections.boxes)
-        rows = {tuple(box): row for row, box in enumerate(record.detections.boxes.tolist())}
-        present = [
-            _Present(t.track_id, rows[tuple(t.box)] if t.is_detected else None, t.score)
-            for t in record.tracks
-        ]
+        present = [_Present(t.track_id, t.row, t.score) for t in record.tracks]
         return self._found(frame, record, self._carry(image, record, present))
 
     def _track(self, record: FrameRecord) -> None:
         """Bring the living tracks to a frame."""
+        self._is_new_shot |= record.is_cut
         if record.is_cut:
             self._seen.clear()
         if not record.was_looked_at:
@@ -218,10 +218,10 @@ class PeopleFinder:
             masks=detections.masks,
             appearance=detections.features,
             camera_motion=record.camera_motion,
-            is_cut=record.is_cut,
+            is_cut=self._is_new_shot,
             elapsed_frames=elapsed,
         )
-        before, self._seen, self._elapsed = self._seen, {}, 0
+        before, self._seen, self._elapsed, self._is_new_shot = self._seen, {}, 0, False
         for track in tracks:
             if track.detection is not None:
                 self._seen[track.track_id] = _Seen(track.score, 0, track.detection)
@@ -277,7 +277,7 @@ class PeopleFinder:
             scores.append(score)
             ids.append(track_id)
             coasted.append(row is None)
-            tracked.append(TrackedBox(track_id, carried.box, score, row is not None))
+            tracked.append(TrackedBox(track_id, carried.box, score, row))
         people = (
             Detections(
                 np.asarray(boxes, np.float32),

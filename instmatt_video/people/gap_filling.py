@@ -139,9 +139,8 @@ def _frames_between(source: FrameSource, first: int, last: int) -> Iterator[Fram
 
 def _sighting(record: FrameRecord, tracklet: int) -> CarriedMask:
     """Return box and mask of a tracklet that is detected in a frame."""
-    (box,) = (track.box for track in record.tracks if track.track_id == tracklet)
-    row = int(np.abs(record.detections.boxes - box).sum(1).argmin())
-    return CarriedMask(box, record.detections.masks[row])
+    (track,) = (track for track in record.tracks if track.track_id == tracklet)
+    return CarriedMask(track.box, record.detections.masks[track.row])
 
 
 def _carried(

@@ -5,10 +5,12 @@ Knows stored records; knows no pixels.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -196,10 +198,9 @@ def _lives_of(records: Iterable[FrameRecord]) -> tuple[dict[int, _Life], list[in
         if record.is_cut:
             cuts.append(record.index)
         features = record.detections.features
-        rows = {tuple(box): row for row, box in enumerate(record.detections.boxes.tolist())}
         for track in record.tracks:
             life = lives.setdefault(track.track_id, _Life(len(cuts), [], [], {}, [], [], None))
-            if not track.is_detected:
+            if track.row is None:
                 life.coasted.append(record.index)
                 if record.was_looked_at:
                     life.unseen.append(record.index)
@@ -208,9 +209,8 @@ def _lives_of(records: Iterable[FrameRecord]) -> tuple[dict[int, _Life], list[in
             life.boxes.append(track.box)
             left, top, right, bottom = track.box.tolist()
             life.sightings[record.index] = Sighting(track.score, (right - left) * (bottom - top))
-            row = rows.get(tuple(track.box.tolist()))
-            if features is not None and row is not None:
-                life.appearance = _blend(life.appearance, features[row])
+            if features is not None:
+                life.appearance = _blend(life.appearance, features[track.row])
     return {number: life for number, life in lives.items() if life.detected}, cuts
 
 
@@ -227,14 +227,25 @@ def _blend(
 def _counting_frames(life: _Life) -> list[int]:
     """Return the frames in which a tracklet's alpha counts.
 
-    A mask that was moved along counts until the person is detected again, and after the last
-    detection for as long as nobody looked; when a look found nobody, the person has left.
+    A mask that was moved along counts where it lasted until the person was detected again, and
+    else for as long as nobody looked: when a look found nobody, the person was hidden or has left.
+    Whatever comes before the first detection was found later, and counts.
     """
-    last = life.detected[-1]
-    missed = [frame for frame in life.unseen if frame > last]
-    end = missed[0] if missed else None
-    coasted = [f for f in life.coasted if f < last or (f > last and (end is None or f < end))]
-    return sorted([*life.detected, *coasted])
+    counting = [frame for frame in life.coasted if frame < life.detected[0]]
+    for before, after in pairwise([*life.detected, None]):
+        assert before is not None
+        moved = _between(life.coasted, before, after)
+        unseen = _between(life.unseen, before, after)
+        is_found_again = bool(moved) and after is not None and moved[-1] == after - 1
+        end = after if is_found_again or not unseen else unseen[0]
+        counting += [before, *_between(moved, before, end)]
+    return counting
+
+
+def _between(frames: list[int], before: int, after: int | None) -> list[int]:
+    """Return those of the rising frames that lie between two, or after one."""
+    start = bisect_right(frames, before)
+    return frames[start:] if after is None else frames[start : bisect_left(frames, after)]
 
 
 def make_identity(

@@ -25,6 +25,7 @@ from ..media.alpha_stream import AlphaStream
 from ..media.frame import ClipInfo, Frame
 from ..people.finder import FoundPeople
 from ..people.identities import Cast, Identity
+from ..people.returned_pixels import without_ghosts
 from ..stages import Cancelled, StageClock
 from .preview import thumbnail
 from .render import PREVIEW_FILE, RenderResult, open_stream, plan_streams
@@ -212,7 +213,8 @@ class OnlineStreams:
         for track in sorted(counting, key=lambda track: track.box[0]):
             self._take_in(track, record.index)
         visible = {track.track_id: frozenset({record.index}) for track in counting}
-        alphas = FrameAlphas(record, Cast((), visible, ()))
+        settled = without_ghosts(record, frozenset(visible))
+        alphas = FrameAlphas(settled, Cast((), visible, ()))
         for track in counting:
             self._people[track.track_id].see(frame, track, alphas)
         if self._rows is not None:

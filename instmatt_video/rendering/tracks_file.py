@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from ..alpha_store import FrameRecord, TrackedBox
 from ..errors import AlphaWriteError
@@ -61,7 +64,9 @@ class TracksFile:
 
 
 def write_tracks(path: Path, records: Iterable[FrameRecord], cast: Cast) -> None:
-    """Write where everybody was.
+    """Write where everybody was, a line for each person and frame.
+
+    Somebody merged from two who were seen at once has one box around both, with the better score.
 
     Args:
         path: Final name; the file is whole or absent.
@@ -72,10 +77,19 @@ def write_tracks(path: Path, records: Iterable[FrameRecord], cast: Cast) -> None
     file = TracksFile(path)
     try:
         for record in records:
+            people: dict[int, TrackedBox] = {}
             for track in record.tracks:
                 part = cast.counting_part(track.track_id, record.index)
                 if part in identity_of:
-                    file.write(record.index, identity_of[part], track)
+                    number = identity_of[part]
+                    people[number] = _together(people[number], track) if number in people else track
+            for number, track in people.items():
+                file.write(record.index, number, track)
         file.close()
     finally:
         file.abort()
+
+
+def _together(a: TrackedBox, b: TrackedBox) -> TrackedBox:
+    box = np.concatenate([np.minimum(a.box[:2], b.box[:2]), np.maximum(a.box[2:], b.box[2:])])
+    return replace(a, box=box, score=max(a.score, b.score))

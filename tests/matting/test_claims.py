@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from instmatt_video.matting.claims import settle_claims
+from instmatt_video.detection.detections import Detections
+from instmatt_video.matting.claims import settle_claims, yield_to_seen
 
 
 def box(left: int, top: int, right: int, bottom: int) -> np.ndarray:
@@ -30,3 +31,27 @@ def test_a_small_overlap_is_left_to_the_network() -> None:
 def test_nobody_one_and_empty_masks_stay() -> None:
     for masks in (np.zeros((0, 8, 8), np.float32), box(0, 0, 9, 9)[None], np.zeros((2, 8, 8))):
         assert settle_claims(masks) is masks
+
+
+def people(*boxes: tuple[float, float, float, float]) -> Detections:
+    count = len(boxes)
+    masks = np.full((count, 20, 20), 0.9, np.float32)
+    return Detections(np.array(boxes, np.float32), np.ones(count, np.float32), masks)
+
+
+def test_a_moved_mask_within_a_seen_one_is_hidden() -> None:
+    # The lower half of the small one lies within the large one, and a little more of it.
+    both = people((0, 20, 40, 80), (10, 9, 20, 33))
+    settled = yield_to_seen(both, (False, True))
+    assert np.array_equal(settled.masks[0], both.masks[0])
+    assert settled.masks[1][:9].min() == np.float32(0.9)
+    assert settled.masks[1][11:].max() == 0
+    # Detected here, it is somebody small in front: left to `settle_claims`.
+    assert yield_to_seen(both, (False, False)) is both
+
+
+def test_moved_masks_keep_what_is_seen_of_them() -> None:
+    apart = people((0, 0, 40, 80), (30, 0, 60, 80))
+    assert yield_to_seen(apart, (False, True)) is apart
+    assert yield_to_seen(people((0, 0, 40, 80), (10, 10, 20, 30)), (True, True)).masks.min() > 0.8
+    assert len(yield_to_seen(Detections.empty(), ())) == 0

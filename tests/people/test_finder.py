@@ -144,3 +144,47 @@ def test_replay_and_preparation_bring_back_the_past(every: int, blind: Sequence[
         assert np.array_equal(found.people.boxes, whole[k].people.boxes), k
         assert np.array_equal(found.people.masks, whole[k].people.masks), k
         assert found.is_coasted == whole[k].is_coasted
+
+
+class SeesEvenFrames(ColorDetector):
+    """Has masks for every second frame alone."""
+
+    def looks_at(self, frame_index: int) -> bool:
+        return frame_index % 2 == 0
+
+
+def test_a_cut_in_a_frame_without_masks_ends_every_track() -> None:
+    finder = PeopleFinder(SeesEvenFrames())
+    # In picture 24 a third person stands there at once, which is a cut in so small a picture.
+    before = [finder.find(frame(k, picture(k + 3))) for k in range(21)]
+    cut = finder.find(frame(21, picture(24)))
+    assert cut.record.is_cut and not cut.record.was_looked_at
+    after = [finder.find(frame(k, picture(k + 3))) for k in range(22, 40)]
+    known = {i for found in before for i in found.track_ids}
+    assert known and not known & {i for found in after for i in found.track_ids}
+    # Replaying what was stored comes to the same numbers.
+    replayed = PeopleFinder(SeesEvenFrames())
+    for found in (*before, cut, *after):
+        replayed.replay(found.record)
+    assert replayed.tracker.finish() == finder.tracker.finish()
+
+
+class Overlapping(ColorDetector):
+    """Sees two people in one box, one in its left half and one in its right."""
+
+    def _look(self, image: np.ndarray) -> Detections:
+        masks = np.zeros((2, 28, 28), np.float32)
+        masks[0, :, :14], masks[1, :, 14:] = 1, 1
+        boxes = np.tile(np.float32([0, 0, *SIZE]), (2, 1))
+        return Detections(boxes, np.float32([0.9, 0.8]), masks)
+
+
+def test_two_people_in_one_box_stay_apart_when_a_run_is_resumed() -> None:
+    whole = find_all(PeopleFinder(Overlapping()), 12)
+    assert len(whole[-1].track_ids) == 2
+    finder = PeopleFinder(Overlapping())
+    for found in whole[:8]:
+        finder.replay(found.record)
+    for k in range(8):
+        prepared = finder.prepare(frame(k), whole[k].record)
+        assert np.array_equal(prepared.people.masks, whole[k].people.masks), k

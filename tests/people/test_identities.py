@@ -9,6 +9,8 @@ import pytest
 
 from instmatt_video.people.identities import Cast, Identity, cast_of
 from instmatt_video.rendering.tracks_file import write_tracks
+from instmatt_video.review.correction import Merge
+from instmatt_video.review.corrections import corrected_cast
 from instmatt_video.trackers import StitchConfig
 from tests.made_records import frame_record, tracked
 
@@ -58,7 +60,7 @@ def frames(cast: Cast) -> list[int]:
         pytest.param("dsdss", [0, 1, 2, 3, 4], id="nobody looked"),
         pytest.param("dssc", [0, 1, 2], id="then a look found nobody"),
         pytest.param("dsscs", [0, 1, 2], id="and nobody looked again"),
-        pytest.param("ddc.d", [0, 1, 2, 4], id="a frame without any mask"),
+        pytest.param("ddc.d", [0, 1, 4], id="hidden: the mask did not last"),
         pytest.param("..dd", [2, 3], id="comes later"),
     ],
 )
@@ -138,6 +140,18 @@ def test_an_unconfirmed_tracklet_joined_to_a_person_counts_everywhere(tmp_path: 
     assert rows[:, 0].tolist() == [*range(1, 21), *range(25, 31)]
     assert set(rows[:, 1]) == {1}
     assert cast.rest([1]) == frozenset()
+
+
+def test_two_merged_who_were_seen_at_once_have_one_line_a_frame(tmp_path: Path) -> None:
+    records = [
+        frame_record(k, (tracked(1, 10, score=0.6), tracked(2, 50, score=0.8))) for k in range(3)
+    ]
+    cast = corrected_cast(
+        cast_of(records, frozenset({1, 2}), EASY), (Merge(track=1, other=2),), range(1, 4)
+    )
+    write_tracks(tmp_path / "tracks.txt", records, cast)
+    line = "1,10.00,10.00,60.00,40.00,0.8000,-1,-1,-1"
+    assert (tmp_path / "tracks.txt").read_text().splitlines() == [f"{k},{line}" for k in (1, 2, 3)]
 
 
 def test_the_best_frame_is_large_and_sure() -> None:

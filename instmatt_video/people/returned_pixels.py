@@ -1,0 +1,106 @@
+"""Pixels of real people that somebody took who turned out to be nobody, given back.
+
+Whoever the tracker follows is matted, for only the clip's end tells who is a person. A false
+detection on somebody's chest gets that part of them, which would be nobody's once it is dropped.
+Knows stored records and the cast; runs once, after stitching, and no network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ..alpha_frame import trim_alpha
+from ..alpha_store import AlphaStore, FrameRecord, StoredAlpha, pack_alpha
+from ..detection.detections import Detections
+from ..detection.paste import mask_on_box
+from ..rectangle import Rectangle
+from .identities import Cast
+
+FloatImage = npt.NDArray[np.float32]
+
+FRAMES_AT_ONCE = 64
+"""Changed frames that are kept in memory before they are written."""
+
+
+def return_pixels(store: AlphaStore, cast: Cast) -> None:
+    """Give the pixels of those who do not count back to the people whom the detector saw there.
+
+    What does not count is dropped from the store, so that a second call finds nothing to do.
+
+    Args:
+        store: The clip's complete records.
+        cast: Who is who, from these records.
+
+    Raises:
+        AlphaWriteError: The store cannot be written.
+    """
+    changed: dict[int, FrameRecord] = {}
+    for record in store.records():
+        counting = frozenset(
+            track.track_id
+            for track in record.tracks
+            if cast.counting_part(track.track_id, record.index) is not None
+        )
+        settled = without_ghosts(record, counting)
+        if settled is not record:
+            changed[record.index] = settled
+        if len(changed) == FRAMES_AT_ONCE:
+            store.amend(changed)
+            changed = {}
+    if changed:
+        store.amend(changed)
+
+
+def without_ghosts(record: FrameRecord, counting: frozenset[int]) -> FrameRecord:
+    """Return a frame's record with the alphas of those who count alone.
+
+    A ghost's alpha goes, pixel by pixel, to the detected person whose own mask is surest there;
+    where no mask is, it was background.
+
+    Args:
+        record: The frame.
+        counting: Tracklets that count in it.
+    """
+    ghosts = [alpha.unpack() for alpha in record.alphas if alpha.track_id not in counting]
+    if not ghosts:
+        return record
+    kept = {alpha.track_id: alpha for alpha in record.alphas if alpha.track_id in counting}
+    rows = [t.row for t in record.tracks if t.track_id in kept and t.row is not None]
+    seen = [t.track_id for t in record.tracks if t.track_id in kept and t.row is not None]
+    for ghost in ghosts:
+        if not ghost.alpha.size or not rows:
+            continue
+        owner = _owners(ghost.area, record.detections, rows)
+        for number, track_id in enumerate(seen):
+            own = np.where(owner == number, ghost.alpha, np.float32(0))
+            if own.any():
+                kept[track_id] = _with_more(kept[track_id], ghost.area, own)
+    return replace(record, alphas=tuple(kept.values()))
+
+
+def _owners(area: Rectangle, detections: Detections, rows: list[int]) -> npt.NDArray[np.intp]:
+    """Return which of the rows' masks is surest at each pixel of an area; -1 where none is."""
+    place = np.array([area.left, area.top, area.right, area.bottom], np.float64)
+    masks = np.stack(
+        [
+            mask_on_box(
+                detections.masks[row], detections.boxes[row], place, area.height, area.width
+            )
+            for row in rows
+        ]
+    )
+    return np.where(masks.max(0) > 0.5, masks.argmax(0), -1)
+
+
+def _with_more(stored: StoredAlpha, area: Rectangle, more: FloatImage) -> StoredAlpha:
+    """Return a person's alpha and, in an area, more of it."""
+    alpha = stored.unpack()
+    whole = alpha.area.united(area) if alpha.alpha.size else area
+    total = np.zeros((whole.height, whole.width), np.float32)
+    for place, part in ((alpha.area, alpha.alpha), (area, more)):
+        total[place.shifted(-whole.left, -whole.top).slices] += part
+    trimmed = trim_alpha(whole.left, whole.top, np.minimum(total, 1))
+    return pack_alpha(stored.track_id, trimmed, stored.is_coasted)

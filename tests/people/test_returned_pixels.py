@@ -1,0 +1,87 @@
+"""Pixels that somebody took who turned out to be nobody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from instmatt_video.alpha_frame import AlphaFrame
+from instmatt_video.alpha_store import AlphaStore, FrameRecord, pack_alpha
+from instmatt_video.people.identities import cast_of
+from instmatt_video.people.returned_pixels import return_pixels, without_ghosts
+from tests.made_records import alpha, frame_record, tracked
+
+PERSON, GHOST, OTHER = 1, 2, 3
+
+
+def with_a_ghost(index: int, at: int) -> FrameRecord:
+    """Return a person of 20 x 40 px at column 30, and a ghost that has 6 x 10 px from `at` on."""
+    whole = np.ones((40, 20), np.float32)
+    if 30 <= at < 50:
+        whole[10:20, at - 30 : at - 24] = 0
+    box = np.array([at, 20.0, at + 6, 30.0])
+    return frame_record(
+        index,
+        (tracked(PERSON, 30), replace(tracked(GHOST, at), box=box)),
+        (
+            pack_alpha(PERSON, AlphaFrame(30, 10, whole), False),
+            pack_alpha(GHOST, AlphaFrame(at, 20, np.ones((10, 6), np.float32)), False),
+        ),
+    )
+
+
+def alpha_of(record: FrameRecord) -> np.ndarray:
+    (stored,) = record.alphas
+    assert stored.track_id == PERSON
+    found = stored.unpack()
+    canvas = np.zeros((100, 100), np.float32)
+    canvas[found.area.slices] = found.alpha
+    return canvas
+
+
+def test_a_hole_is_closed() -> None:
+    expected = np.zeros((100, 100), np.float32)
+    expected[10:50, 30:50] = 1
+    settled = without_ghosts(with_a_ghost(0, at=36), frozenset({PERSON}))
+    np.testing.assert_array_equal(alpha_of(settled), expected)
+
+
+def test_what_no_mask_claims_was_background() -> None:
+    settled = without_ghosts(with_a_ghost(0, at=70), frozenset({PERSON}))
+    assert alpha_of(settled).sum() == 20 * 40
+
+
+def test_of_two_the_surer_one_gets_a_pixel() -> None:
+    ghostly = with_a_ghost(0, at=36)
+    record = frame_record(0, (*ghostly.tracks, tracked(OTHER, 34)), ghostly.alphas)
+    sureness = np.float32([0.8, 1, 1])[:, None, None]
+    record = replace(
+        record,
+        detections=replace(record.detections, masks=record.detections.masks * sureness),
+        alphas=(*ghostly.alphas, alpha(OTHER, 34, 0.0)),
+    )
+    settled = without_ghosts(record, frozenset({PERSON, OTHER}))
+    given = {stored.track_id: stored.unpack().alpha.sum() for stored in settled.alphas}
+    assert given == {PERSON: 20 * 40 - 60, OTHER: 60}
+
+
+def test_nothing_changes_where_everybody_counts() -> None:
+    record = with_a_ghost(0, at=36)
+    assert without_ghosts(record, frozenset({PERSON, GHOST})) is record
+
+
+def test_the_store_is_settled_once(tmp_path: Path) -> None:
+    store = AlphaStore(tmp_path / "alphas", {})
+    store.create()
+    records = [frame_record(k, (tracked(PERSON, 30),), (alpha(PERSON, 30),)) for k in range(20)]
+    records[7] = with_a_ghost(7, at=36)
+    store.append(records[:10])
+    store.append(records[10:])
+    store.complete()
+    return_pixels(store, cast_of(store.records(), frozenset({PERSON})))
+    assert all(alpha_of(record).sum() == 20 * 40 for record in store.records())
+    journal = (store.folder / "journal.jsonl").read_bytes()
+    return_pixels(store, cast_of(store.records(), frozenset({PERSON})))
+    assert (store.folder / "journal.jsonl").read_bytes() == journal
