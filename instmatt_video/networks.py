@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from .checksums import sha256_of
 from .config import MatteConfig
 from .detection.detector import Detector, create_detector
 from .device import check_runtime, choose_device
 from .manifest import WeightsRecord
 from .matting.matter import Matter
 from .media.frame import ClipInfo
-from .rendering.stream_ledger import sha256_of
 from .weights.loading import load_detector_networks, load_matting_network, resolve_weights
 from .weights.registry import ENTRIES
 

@@ -18,6 +18,7 @@ from typing import Any
 from . import __version__
 from .alpha_store import FOLDER_NAME, AlphaStore
 from .analysis import analyse
+from .checksums import sha256_of
 from .clip_folder import make_room, refuse_earlier, refuse_source_inside
 from .config import MatteConfig
 from .detection.detector import Detector
@@ -41,7 +42,6 @@ from .rendering.online_streams import OnlineStreams
 from .rendering.publication import describe_run, publish, stitch_record, write_people
 from .rendering.render import check_output
 from .rendering.run_result import RunResult
-from .rendering.stream_ledger import sha256_of
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from .review.correction import Correction
 from .review.corrections import corrected_cast, output_after

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..alpha_store import FOLDER_NAME
+from ..checksums import sha256_of
 from ..clip_folder import make_room, refuse_source_inside
 from ..media.source import open_source
 from ..networks import NetworkProvider
 from ..progress import Progress, Report
-from ..rendering.stream_ledger import sha256_of
 from .clip_work import keep_log_quiet, matte_clip, now_and_then, take_threads
 from .finished import finished_manifest
 from .job import ClipJob, Outcome

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..checksums import sha256_of
 from ..errors import VideoOpenError
 from ..manifest import Manifest, SourceRecord, load_manifest
 from ..media.formats import FORMATS
@@ -15,7 +16,6 @@ from ..media.image_sequence import checksum_of_frames
 from ..media.source import list_frames
 from ..rendering.render import PREVIEW_FILE, REST
 from ..rendering.report import FILE_NAME as REPORT_FILE
-from ..rendering.stream_ledger import sha256_of
 from ..rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from ..settings import plain_settings
 from .job import ClipJob

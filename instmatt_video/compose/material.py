@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from ..checksums import sha256_of
 from ..errors import OptionError, VideoOpenError
 from ..manifest import Manifest, load_manifest
 from ..media.color import MATRICES
@@ -19,7 +20,6 @@ from ..media.image_sequence import IMAGE_SUFFIXES
 from ..media.source import FrameSource, open_source
 from ..media.video_file import first_video_stream, open_container
 from ..rendering.render import REST
-from ..rendering.stream_ledger import sha256_of
 from ..review.source import find_source
 from ..settings import config_of
 from .options import Background, ComposeOptions

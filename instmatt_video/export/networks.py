@@ -10,10 +10,10 @@ from pathlib import Path
 from instmatt_video.models.matting_network import PRESETS
 
 from .. import __version__
+from ..checksums import digest
 from ..config import MattingConfig
 from ..errors import OptionError
 from ..weights.loading import load_detector_networks, load_matting_network, resolve_weights
-from ..weights.registry import digest
 from .extra import require_onnx
 from .parts import Part, detector_parts, matting_parts
 from .pictures import CheckInputs, load_picture

@@ -20,17 +20,17 @@ from typing import Self
 import numpy as np
 
 from ..alpha_store import FrameRecord, TrackedBox
+from ..checksums import sha256_of
 from ..config import OutputConfig
 from ..media.alpha_stream import AlphaStream
 from ..media.frame import ClipInfo, Frame
 from ..people.finder import FoundPeople
-from ..people.identities import Cast, Identity
+from ..people.identities import Cast, Identity, default_name
 from ..people.returned_pixels import without_ghosts
 from ..stages import Cancelled, StageClock
 from .preview import thumbnail
 from .render import PREVIEW_FILE, RenderResult, open_stream, plan_streams
 from .run_result import RunResult
-from .stream_ledger import sha256_of
 from .stream_writers import FrameAlphas, PreviewWriter, StreamPlan, StreamWriter, Worker
 from .tracks_file import TracksFile
 
@@ -323,7 +323,7 @@ class _Person:
         """Return the person as the manifest knows one."""
         return Identity(
             self.number,
-            f"person_{self.number:02d}",
+            default_name(self.number),
             frozenset({self.tracklet}),
             np.array(self.visible, np.intp),
             self.score_sum / max(1, self.detections),

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..media.frame import as_eight_bit
 from ..media.layer import Layer
+from ..people.identities import default_name
 
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 EightBit = npt.NDArray[np.uint8]
@@ -197,7 +198,7 @@ def _draw_label(
 
 
 def _label_of(person: PreviewPerson) -> str:
-    is_own_name = person.name in ("", f"person_{person.track_id:02d}")
+    is_own_name = person.name in ("", default_name(person.track_id))
     if is_own_name or not (person.name.isascii() and person.name.isprintable()):
         return str(person.track_id)
     return f"{person.track_id} {person.name}"

@@ -10,8 +10,8 @@ import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from ..checksums import sha256_of
 from ..media.folder_stream import holds_only_pictures
-from ..weights.registry import digest
 from ..whole_file import write_whole
 
 
@@ -107,8 +107,3 @@ class StreamLedger:
     def checksum(self, file: str) -> str | None:
         """Return the checksum of a noted stream; `None` for a folder."""
         return self._entries[file][1] if file in self._entries else None
-
-
-def sha256_of(path: Path) -> str | None:
-    """Return a file's checksum in hexadecimal; `None` for a folder."""
-    return digest(path) if path.is_file() else None

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..checksums import sha256_of
 from ..errors import VideoOpenError
 from ..manifest import SourceRecord
 from ..media.source import FrameSource, is_pattern, open_source
-from ..rendering.stream_ledger import sha256_of
 from ..settings import config_of
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import platformdirs
 import pooch
 
+from ..checksums import digest
 from ..errors import WeightsError
-from .registry import WeightsEntry, digest, expected_sha256, find_entry
+from .registry import WeightsEntry, expected_sha256, find_entry
 
 logger = logging.getLogger(__name__)
 

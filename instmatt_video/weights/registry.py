@@ -5,12 +5,12 @@ Knows names and checksums; opens no network and reads no tensors.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..checksums import digest
 from ..errors import WeightsError
 from ..whole_file import whole_file
 
@@ -89,12 +89,6 @@ def find_entry(name: str) -> WeightsEntry:
     if name not in ENTRIES:
         raise WeightsError(f"no weights are called {name!r}; there are {', '.join(ENTRIES)}")
     return ENTRIES[name]
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def seal(path: Path) -> str:

@@ -20,10 +20,10 @@ from instmatt_video.batch.segments import (
     plan_segments,
     segments_folder,
 )
+from instmatt_video.checksums import sha256_of
 from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.media.source import open_source
 from instmatt_video.progress import ignore
-from instmatt_video.rendering.stream_ledger import sha256_of
 from tests.batch.stubs import CUTS, LIGHT, SHOT_FRAMES, StubNetworks, chunks_of, job_of, write_shots
 
 SEGMENTS = [Segment(0, 20), Segment(20, 40), Segment(40, 60)]

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from instmatt_video.checksums import sha256_of
 from instmatt_video.config import OutputConfig
 from instmatt_video.errors import AlphaWriteError
 from instmatt_video.media.frame import Frame
 from instmatt_video.media.layer import Layer
 from instmatt_video.people.identities import Cast
-from instmatt_video.rendering.stream_ledger import StreamLedger, sha256_of
+from instmatt_video.rendering.stream_ledger import StreamLedger
 from instmatt_video.rendering.stream_writers import FrameAlphas, StreamPlan, StreamWriter, Worker
 from instmatt_video.stages import Cancelled, StageClock
 from tests.made_records import alpha, frame_record
