@@ -28,7 +28,8 @@ FRAMES_AT_ONCE = 64
 def return_pixels(store: AlphaStore, cast: Cast) -> None:
     """Give the pixels of those who do not count back to the people whom the detector saw there.
 
-    What does not count is dropped from the store, so that a second call finds nothing to do.
+    Whoever had to give something back is dropped from the frame, so that a second call finds
+    nothing to do.
 
     Args:
         store: The clip's complete records.
@@ -55,21 +56,20 @@ def return_pixels(store: AlphaStore, cast: Cast) -> None:
 
 
 def without_ghosts(record: FrameRecord, counting: frozenset[int]) -> FrameRecord:
-    """Return a frame's record with the alphas of those who count alone.
+    """Return a frame's record in which ghosts have nothing of the people who count.
 
     A ghost's alpha goes, pixel by pixel, to the detected person whose own mask is surest there;
-    where no mask is, it was background.
+    where no mask is, it was background. The same record comes back where nobody gets anything.
 
     Args:
         record: The frame.
         counting: Tracklets that count in it.
     """
     ghosts = [alpha.unpack() for alpha in record.alphas if alpha.track_id not in counting]
-    if not ghosts:
-        return record
     kept = {alpha.track_id: alpha for alpha in record.alphas if alpha.track_id in counting}
     rows = [t.row for t in record.tracks if t.track_id in kept and t.row is not None]
     seen = [t.track_id for t in record.tracks if t.track_id in kept and t.row is not None]
+    is_changed = False
     for ghost in ghosts:
         if not ghost.alpha.size or not rows:
             continue
@@ -78,7 +78,8 @@ def without_ghosts(record: FrameRecord, counting: frozenset[int]) -> FrameRecord
             own = np.where(owner == number, ghost.alpha, np.float32(0))
             if own.any():
                 kept[track_id] = _with_more(kept[track_id], ghost.area, own)
-    return replace(record, alphas=tuple(kept.values()))
+                is_changed = True
+    return replace(record, alphas=tuple(kept.values())) if is_changed else record
 
 
 def _owners(area: Rectangle, detections: Detections, rows: list[int]) -> npt.NDArray[np.intp]:

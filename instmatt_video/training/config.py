@@ -65,6 +65,9 @@ class MattingTraining:
     that they look twice."""
     stage2_curriculum: Curriculum = field(default_factory=Curriculum)
     """Window sizes of stage 2."""
+    stage2_targets: int | None = None
+    """Targets of each picture in stage 2, where the refinement learns from people who share one;
+    `batch.targets` unless given."""
 
 
 def read_config(path: Path, kind: type[T]) -> T:

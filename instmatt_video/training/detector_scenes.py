@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .degradation import motion_kernel
 from .marked_photos import Person, PersonPatch, Photo, UInt8Array, person_from_mask
+from .straight_rgba import resize_straight
 
 MOVING_CHANCE = 0.15
 """Share of the people who move while the picture is taken."""
@@ -138,8 +139,7 @@ def _paste(
         bottom = height + rng.uniform(0, 0.3) * patch_height
     scale = patch_height / rgba.shape[0]
     size = (max(4, round(rgba.shape[1] * scale)), max(8, round(patch_height)))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    placed = cv2.resize(np.ascontiguousarray(rgba), size, interpolation=interpolation)
+    placed = resize_straight(np.ascontiguousarray(rgba), size)
     left, top = round(center_x - size[0] / 2), round(bottom) - size[1]
     if rng.random() < MOVING_CHANCE:
         placed, reach = _moving(placed, rng)
@@ -149,10 +149,10 @@ def _paste(
     full_alpha = np.zeros((height, width), np.float32)
     if x1 <= x0 or y1 <= y0:
         return full_alpha
-    placed = placed[y0 - top : y1 - top, x0 - left : x1 - left].astype(np.float32)
-    alpha = placed[..., 3:] / 255
+    part = placed[y0 - top : y1 - top, x0 - left : x1 - left].astype(np.float32)
+    alpha = part[..., 3:] / np.float32(255)
     under = image[y0:y1, x0:x1].astype(np.float32)
-    colour = _matched_colour(placed[..., :3], alpha, under, rng)
+    colour = _matched_colour(part[..., :3], alpha, under, rng)
     blended = alpha * colour + (1 - alpha) * under
     image[y0:y1, x0:x1] = np.clip(blended, 0, 255).astype(np.uint8)
     full_alpha[y0:y1, x0:x1] = alpha[..., 0]

@@ -94,6 +94,32 @@ class _Batches(Dataset[Any]):
         return self.task.make_batch(step, self.rank)
 
 
+SPECTRAL_VECTORS = ("._u", "._v")
+"""Of spectral norms, unit vectors: a mean of two would be shorter, and the norm too small."""
+
+
+class Statistics:
+    """A network's buffers, such as means of batch norms, as they were after the last good step."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._live = list(network.buffers())
+        self._kept = [buffer.detach().clone() for buffer in self._live]
+
+    def keep(self) -> None:
+        """Take the buffers as they are now."""
+        _copy(self._kept, self._live)
+
+    def restore(self) -> None:
+        """Bring the buffers back: a forward pass that was not finite has spoilt them."""
+        _copy(self._live, self._kept)
+
+
+def _copy(to: list[Tensor], of: list[Tensor]) -> None:
+    with torch.no_grad():
+        for one, other in zip(to, of, strict=True):
+            one.copy_(other)
+
+
 class AveragedWeights:
     """Exponential moving average of a network's parameters and buffers.
 
@@ -110,7 +136,7 @@ class AveragedWeights:
         with torch.no_grad():
             floats, news = [], []
             for key, value in network.state_dict().items():
-                if value.dtype.is_floating_point:
+                if value.dtype.is_floating_point and not key.endswith(SPECTRAL_VECTORS):
                     floats.append(self.state[key])
                     news.append(value)
                 else:
@@ -163,6 +189,9 @@ def train(
         trained, config.learning_rate, config.betas, weight_decay=config.weight_decay
     )
     task.network.to(memory_format=torch.channels_last)
+    if devices * nodes > 1 and fabric.device.type == "cuda":
+        # A device alone has too few samples for a mean.
+        nn.SyncBatchNorm.convert_sync_batchnorm(task.network)  # type: ignore[no-untyped-call]
     network, wrapped_optimizer = fabric.setup(task.network, optimizer)
     average = AveragedWeights(task.network, config.ema_decay) if config.ema_decay else None
     start, best = 0, {"score": -math.inf}
@@ -170,6 +199,7 @@ def train(
     if checkpoint.is_file():
         start, best = _resume(checkpoint, task.network, optimizer, average, fabric.device)
         fabric.print(f"resuming {checkpoint} at step {start}")
+    statistics = Statistics(task.network)
     log = _Log(out_dir, start) if fabric.global_rank == 0 else None
     batches = iter(_loader(task, config, start, fabric.global_rank))
     started = time.monotonic()
@@ -187,10 +217,13 @@ def train(
         # The loss scale of 16 bits leaves such a step out by itself, and is lowered by it.
         if is_finite or config.precision == "16-mixed":
             wrapped_optimizer.step()
-        if not is_finite:
+        if is_finite:
+            statistics.keep()
+        else:
             logger.warning("step %d: the gradient is not finite; the step is left out", step)
+            statistics.restore()
         wrapped_optimizer.zero_grad(set_to_none=True)
-        if average is not None:
+        if average is not None and is_finite:
             average.update(task.network, step)
         done = step + 1
         if log is not None and (done % config.log_steps == 0 or done == config.steps):

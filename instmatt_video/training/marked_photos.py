@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ..errors import OptionError
 from .packs import ImagePack
+from .straight_rgba import resize_straight
 
 UInt8Array = npt.NDArray[np.uint8]
 MAX_PATCH_PX = 448
@@ -247,8 +248,11 @@ def _xyxy(bbox: list[float]) -> list[float]:
 
 
 def _shrink(image: UInt8Array, max_side_px: int) -> UInt8Array:
+    """Return a picture, or a cut-out of straight colour, at most so large."""
     scale = max_side_px / max(image.shape[:2])
     if scale >= 1:
         return np.ascontiguousarray(image)
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    if image.shape[2:] == (4,):
+        return resize_straight(image, size)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -61,6 +61,9 @@ def train_matting(
     config = read_config(config_path, MattingTraining)
     data = read_config(data_path, MattingData)
     loop = config.stage1 if stage == 1 else config.stage2
+    batch = config.batch
+    if stage == 2 and config.stage2_targets is not None:
+        batch = replace(batch, targets=config.stage2_targets)
     if steps is not None:
         loop = replace(loop, steps=steps)
     if seed is not None:
@@ -85,9 +88,7 @@ def train_matting(
     kept_out = {*read_split("matting_val_cutouts"), *read_split("matting_val_backgrounds")}
     cutouts = CutoutLibrary(pack, [n for n in pack.names if n not in kept_out])
     long_hair = read_long_hair_names(root)
-    weights = np.array(
-        [config.batch.long_hair_weight if n in long_hair else 1.0 for n in cutouts.names]
-    )
+    weights = np.array([batch.long_hair_weight if n in long_hair else 1.0 for n in cutouts.names])
     photos = [
         photo
         for pack in data.photos
@@ -95,14 +96,14 @@ def train_matting(
     ]
     if data.instances is not None:
         photos += read_coco_photos(resolve(data.instances, data_path), "train")
-    detector = CompactDetector() if config.batch.detected_chance else None
+    detector = CompactDetector() if batch.detected_chance else None
     batches = MattingBatchMaker(
         cutouts,
         weights,
         backgrounds,
         [n for n in backgrounds.names if n not in kept_out],
         photos,
-        config.batch,
+        batch,
         loop.seed,
         detector,
     )

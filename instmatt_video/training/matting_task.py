@@ -104,7 +104,7 @@ class MattingTask:
         output, refined, region = network(
             batch.image, batch.tri_masks, batch.groups, self.is_branch_frozen
         )
-        terms = _terms(refined, batch, batch.weight * region)
+        terms = _terms(refined, batch, batch.weight * region * _is_in_company(batch.groups))
         total = terms.total()
         if not self.is_branch_frozen:
             total = total + branch_loss(output, batch)[0]
@@ -175,7 +175,19 @@ def branch_loss(output: MattingOutput, batch: MattingBatch) -> tuple[Tensor, dic
     return total, {**vars(fine), "os4": middle, "os8": coarse}
 
 
+def _is_in_company(groups: Tensor) -> Tensor:
+    """Return of whom another of the same picture is learned, `(N, 1, 1, 1)`, 0 or 1.
+
+    The product refines nobody who is alone, so the refinement need not learn it.
+    """
+    is_shared = torch.bincount(groups)[groups] > 1
+    return is_shared.float().view(-1, 1, 1, 1)
+
+
 def _terms(prediction: Tensor, batch: MattingBatch, weight: Tensor) -> LossTerms:
+    # Where the truth is unknown nothing is wrong: the pyramid's coarse levels would carry what is
+    # there to pixels that are known.
+    prediction = torch.where(batch.weight > 0, prediction, batch.tri_mattes)
     # One weight a colour channel: Eq. 10's mean over them, in the scale of the other terms.
     of_colors = (weight * batch.has_layers).expand(-1, 3, -1, -1)
     return tri_matte_loss(

@@ -18,6 +18,10 @@ FloatArray = npt.NDArray[np.float32]
 
 MAX_SCENES = 50
 """Attempts at a scene with anybody in it."""
+MIN_STRETCH = 0.92
+"""Of a person's width."""
+SPANNING = 1.2
+"""Width, as a share of the window's, of those whom their picture cut off at both sides."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,8 @@ def place_cutout(
     """Return the affine map from cut-out to window, and the person's (centre, width) in it.
 
     A person whose picture cuts them off below stands on the window's lower edge, as in a real
-    half-body shot; otherwise the network would learn flat cuts.
+    half-body shot; otherwise the network would learn flat cuts. So does one who is cut off at the
+    sides: one side lies outside of the window, or the person spans it.
 
     Args:
         cutout: Whom to place.
@@ -150,6 +155,9 @@ def place_cutout(
         # People of one shot are of like size: stay near the first one's scale.
         height = spans[0][1] / cutout.width * cutout.height * float(np.exp(rng.uniform(-0.3, 0.3)))
         height = float(np.clip(height, 0.3 * window_h, 2.2 * window_h))
+    is_spanning = cutout.is_cut_left and cutout.is_cut_right and not config.is_posed
+    if is_spanning:
+        height = max(height, SPANNING * window_w / cutout.width * cutout.height)
     scale = height / cutout.height
     width = scale * cutout.width
     if spans:
@@ -159,6 +167,9 @@ def place_cutout(
     else:
         centre = window_w * rng.uniform(0.15, 0.85)
     angle = 0.0 if config.is_posed else rng.uniform(-8, 8)
+    if is_spanning:
+        angle, reach = 0.0, MIN_STRETCH * width / 2 - 2
+        centre = float(np.clip(centre, window_w - reach, reach))
     if config.is_posed:
         centre = float(np.clip(rng.uniform(0, window_w), width / 2, window_w - width / 2))
         bottom = rng.uniform(height, window_h) if not cutout.is_cut_below else window_h + 1.0
@@ -170,20 +181,35 @@ def place_cutout(
     else:
         bottom = rng.uniform(max(0.6 * window_h, height * 0.45), window_h + 0.6 * height)
     flip = -1.0 if rng.random() < 0.5 else 1.0
-    cut_left, cut_right = cutout.is_cut_left, cutout.is_cut_right
-    if flip < 0:
-        cut_left, cut_right = cut_right, cut_left
-    if cut_left and not cut_right:
-        centre = min(centre, width / 2 - 2)
-    elif cut_right and not cut_left:
-        centre = max(centre, window_w - width / 2 + 2)
     turn = cv2.getRotationMatrix2D((0, 0), angle, scale)
-    stretch = 1.0 if config.is_posed else rng.uniform(0.92, 1.08)
+    stretch = 1.0 if config.is_posed else rng.uniform(MIN_STRETCH, 1.08)
     matrix = turn.copy()
     matrix[:, 0] *= flip * stretch
     middle = np.array([cutout.width / 2, cutout.height / 2])
     matrix[:, 2] = np.array([centre, bottom - height / 2]) - matrix[:, :2] @ middle
-    return np.asarray(matrix, np.float32), (float(centre), width)
+    shift = _shift_of_cut_side(cutout, matrix, window_w)
+    matrix[0, 2] += shift
+    return np.asarray(matrix, np.float32), (float(centre + shift), width)
+
+
+def _shift_of_cut_side(cutout: Cutout, matrix: npt.NDArray[np.float64], window_width: int) -> float:
+    """Return by how much somebody moves whose picture cut them off at one side.
+
+    That side lies outside of the window, or the network would learn flat cuts.
+
+    Args:
+        cutout: The person.
+        matrix: `(2, 3)`, from the cut-out to the window.
+        window_width: In pixels.
+    """
+    if cutout.is_cut_left == cutout.is_cut_right:
+        return 0.0
+    column = 0 if cutout.is_cut_left else cutout.width
+    ends = matrix[0] @ np.array([[column, column], [0, cutout.height], [1, 1]])
+    is_on_left = (matrix[0, 0] > 0) == cutout.is_cut_left
+    if is_on_left:
+        return min(0.0, -2 - float(ends.max()))
+    return max(0.0, window_width + 2 - float(ends.min()))
 
 
 def _all_visible(layers: Sequence[Layer], config: SceneConfig) -> bool:

@@ -51,7 +51,6 @@ class Looks(nn.Module):
             mask,
             self.deltas.expand(count, 4),
             torch.full((count,), self.quality),
-            torch.zeros(count, 1),
         )
 
 
@@ -67,7 +66,7 @@ class LooksAmongNeighbours(nn.Module):
         self.shapes.append((tuple(crops.shape), tuple(guidance.shape)))
         count = len(crops)
         logits = 40 * (guidance[:, 0] - guidance[:, 1] - 0.5)[:, ::2, ::2]
-        return CropOutputs(logits, self.deltas.expand(count, 4), torch.zeros(count), None)
+        return CropOutputs(logits, self.deltas.expand(count, 4), torch.zeros(count))
 
 
 def detector(boxes, looks=None, mutual=None, **settings):

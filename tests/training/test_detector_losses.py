@@ -30,9 +30,7 @@ from instmatt_video.training.marked_photos import Photo, person_from_mask
 class TestCropLosses:
     def outputs(self, logits, quality=0.0):
         count = len(logits)
-        return CropOutputs(
-            logits, torch.zeros(count, 4), torch.full((count,), quality), torch.zeros(count, 1)
-        )
+        return CropOutputs(logits, torch.zeros(count, 4), torch.full((count,), quality))
 
     def test_perfect_masks_cost_nothing_and_should_be_rated_one(self):
         truth = (torch.rand(2, 8, 6) > 0.5).float()
@@ -58,7 +56,7 @@ class TestCropLosses:
 
         def total(logits, deltas):
             quality = torch.zeros(2, dtype=torch.float64)
-            losses = crop_losses(CropOutputs(logits, deltas, quality, quality), targets)
+            losses = crop_losses(CropOutputs(logits, deltas, quality), targets)
             return losses["mask_bce"] + losses["mask_dice"] + losses["box"] + losses["box_iou"]
 
         logits = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)

@@ -102,6 +102,16 @@ class TestBranchLoss:
             # A pyramid at stride 16 reaches past the border; the plain terms do not.
             assert not head.grad[..., 32 + reach :].any()
 
+    def test_a_photos_unknown_band_teaches_no_known_pixel(self, batch: MattingBatch) -> None:
+        # Right wherever the truth is known, and wrong in the band: coarse levels of the Laplacian
+        # pyramid would see the band from afar.
+        weight = torch.ones_like(batch.weight)
+        weight[..., 20:44] = 0
+        photo = replace(batch, weight=weight, has_layers=torch.zeros_like(batch.has_layers))
+        guess = torch.where(weight > 0, batch.tri_mattes, batch.tri_mattes.roll(1, dims=1))
+        _, parts = branch_loss(self.output(guess, guess, guess), photo)
+        assert max(parts.values()) < 1e-5
+
 
 class TestStages:
     def test_what_is_trained(self, maker: MattingBatchMaker) -> None:
@@ -129,6 +139,16 @@ class TestStages:
         loss.backward()
         for name, parameter in made.network.named_parameters():
             assert (parameter.grad is not None) == parameter.requires_grad, name
+
+    def test_the_refinement_learns_nothing_of_people_alone(
+        self, maker: MattingBatchMaker, batch: MattingBatch
+    ) -> None:
+        made = task(maker, 2, is_branch_frozen=True)
+        made.network.train()
+        alone = replace(batch, groups=torch.arange(len(batch.groups)))
+        assert made.loss(made.network, alone, 0)[0] == 0
+        together = replace(batch, groups=torch.zeros_like(batch.groups))
+        assert made.loss(made.network, together, 0)[0] > 0.001
 
     def test_a_frozen_branch_keeps_its_statistics(
         self, maker: MattingBatchMaker, batch: MattingBatch

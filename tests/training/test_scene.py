@@ -78,6 +78,19 @@ def test_half_figures_reach_the_lower_edge() -> None:
         assert (lowest == 95).mean() > 0.4 or widest == 95, seed
 
 
+@pytest.mark.parametrize("sides", [{"left"}, {"right"}, {"left", "right"}], ids=" and ".join)
+def test_where_their_picture_cut_them_off_people_go_on_outside(sides: set[str]) -> None:
+    cut = replace(
+        PEOPLE[0], is_cut_left="left" in sides, is_cut_right="right" in sides, is_cut_below=False
+    )
+    for seed in range(200):
+        matrix, _ = place_cutout(cut, [], SIZE, PLAIN, np.random.default_rng(seed))
+        for side in sides:
+            column = 0 if side == "left" else cut.width
+            ends = matrix[0] @ np.array([[column, column], [0, cut.height], [1, 1]])
+            assert (ends < 0).all() or (ends > SIZE[0]).all(), seed
+
+
 def test_posed_people_are_whole_and_upright() -> None:
     config = replace(PLAIN, is_posed=True, height_range=(0.5, 0.9))
     whole = [PEOPLE[0]]

@@ -1,0 +1,25 @@
+"""Cut-outs of straight colour, resized so that what lies under alpha 0 does not reach the edge."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+UInt8Array = npt.NDArray[np.uint8]
+
+
+def resize_straight(rgba: UInt8Array, size: tuple[int, int]) -> UInt8Array:
+    """Return `(h, w, 4)` straight colour and alpha, 0..255, at another size.
+
+    Args:
+        rgba: `(H, W, 4)`, straight colour.
+        size: (width, height) in pixels.
+    """
+    alpha = rgba[..., 3:].astype(np.float32)
+    premultiplied = np.concatenate([rgba[..., :3] * (alpha / 255), alpha], axis=2)
+    is_smaller = size[0] * size[1] < rgba.shape[0] * rgba.shape[1]
+    interpolation = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
+    resized = np.asarray(cv2.resize(premultiplied, size, interpolation=interpolation), np.float32)
+    resized[..., :3] *= 255 / np.maximum(resized[..., 3:], 1)
+    return np.asarray(np.clip(resized + 0.5, 0, 255), np.uint8)
