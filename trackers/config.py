@@ -75,6 +75,9 @@ class TrackerConfig:
     max_reentry_frames: int = 60
     """An ended track may be taken up again by appearance for so long after it was last seen; 0:
     never."""
+    max_reentry_speed: float = 0.1
+    """Way that an absent person may have gone since last seen, in box heights per frame: a run at
+    25 frames/s. Whoever looks alike farther away is somebody else."""
     min_reentry_similarity: float = 0.96
     """Cosine of appearance from which an absent person's track is taken up again, 0..1."""
     min_reentry_margin: float = 0.03
@@ -103,6 +106,7 @@ class TrackerConfig:
         _check("confirm_frames", self.confirm_frames, 1, 1000)
         _check("max_lost_frames", self.max_lost_frames, 0, 10**6)
         _check("max_reentry_frames", self.max_reentry_frames, 0, 10**6)
+        _check("max_reentry_speed", self.max_reentry_speed, 0.0, 10**6)
         _check("buffer_fraction", self.buffer_fraction, 0.0, 2.0)
         if self.low_score > self.high_score:
             raise ValueError(f"low_score {self.low_score} is above high_score {self.high_score}")

@@ -50,6 +50,11 @@ class BoxFilter:
         """Boxes as the filter believes them now, `(T, 4)` xyxy in pixels."""
         return cxcywh_to_xyxy(self.state[:, POSITION])
 
+    @property
+    def heights(self) -> FloatArray:
+        """Their heights, `(T,)` in pixels."""
+        return self.state[:, POSITION, 3]
+
     def direction_agreement(self, origins: FloatArray, points: FloatArray) -> FloatArray:
         """Return how well moves from `origins` to `points` agree with the boxes' course, `(T, D)`.
 

@@ -1,6 +1,8 @@
-"""Taking an absent person's track up again by appearance. Knows unit vectors; knows no boxes."""
+"""Who among the absent a newcomer may be: by appearance, and by the way there. Knows no boxes."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,32 +10,69 @@ from .assignment import match_pairs
 from .boxes import BoolArray, FloatArray, IntArray
 
 
-class EndedTracks:
-    """Confirmed tracks that ended a short while ago, with how they looked."""
+@dataclass(frozen=True)
+class AbsentTracks:
+    """Confirmed tracks of people who are not seen now."""
 
-    def __init__(self) -> None:
-        self.track_ids: IntArray = np.zeros(0, np.intp)
-        self.appearance: FloatArray | None = None
-        self._last_seen: IntArray = np.zeros(0, np.intp)
+    track_ids: IntArray
+    """`(A,)`."""
+    appearance: FloatArray
+    """`(A, D)` unit vectors."""
+    last_seen: IntArray
+    """`(A,)` frames."""
+    seen_at: FloatArray
+    """Where they were then, `(A, 2)` centres in pixels of the newest frame."""
+    heights: FloatArray
+    """`(A,)`, in the same pixels."""
 
-    def add(self, track_ids: IntArray, appearance: FloatArray, last_seen: IntArray) -> None:
-        """Remember tracks `(n,)`, how they look `(n, D)`, and the frames that saw them last."""
-        self.track_ids = np.concatenate([self.track_ids, track_ids])
-        self._last_seen = np.concatenate([self._last_seen, last_seen])
-        known = self.appearance
-        self.appearance = appearance if known is None else np.concatenate([known, appearance])
+    def __len__(self) -> int:
+        return len(self.track_ids)
 
-    def forget(self, track_ids: IntArray) -> None:
-        """Drop the tracks named; others among the ids are no error."""
-        self._keep(~np.isin(self.track_ids, track_ids))
+    def __add__(self, others: AbsentTracks) -> AbsentTracks:
+        """Return these tracks and then `others`."""
+        if not len(self) or not len(others):
+            return self if len(self) else others  # nobody has appearance of no certain length
+        return AbsentTracks(
+            np.concatenate([self.track_ids, others.track_ids]),
+            np.concatenate([self.appearance, others.appearance]),
+            np.concatenate([self.last_seen, others.last_seen]),
+            np.concatenate([self.seen_at, others.seen_at]),
+            np.concatenate([self.heights, others.heights]),
+        )
 
-    def forget_before(self, frame: int) -> None:
-        """Drop the tracks last seen before `frame`."""
-        self._keep(self._last_seen >= frame)
+    def keep(self, index: BoolArray) -> AbsentTracks:
+        """Return the tracks that `index` names."""
+        return AbsentTracks(
+            self.track_ids[index],
+            self.appearance[index],
+            self.last_seen[index],
+            self.seen_at[index],
+            self.heights[index],
+        )
 
-    def _keep(self, index: BoolArray) -> None:
-        self.track_ids, self._last_seen = self.track_ids[index], self._last_seen[index]
-        self.appearance = None if self.appearance is None else self.appearance[index]
+    def warp(self, affine: FloatArray) -> AbsentTracks:
+        """Return the tracks as a camera motion `(2, 3)` carries them along."""
+        linear, shift = affine[:, :2], affine[:, 2]
+        scale = np.sqrt(abs(np.linalg.det(linear)))
+        return replace(self, seen_at=self.seen_at @ linear.T + shift, heights=scale * self.heights)
+
+    def can_reach(self, points: FloatArray, frame: int, speed: float) -> BoolArray:
+        """Return who can have come to which of `points`, `(A, P)`, by a frame.
+
+        Args:
+            points: `(P, 2)` in pixels.
+            frame: The newest one.
+            speed: In heights a frame.
+        """
+        distance = np.linalg.norm(self.seen_at[:, None] - points, axis=2)
+        reach = speed * self.heights * (frame - self.last_seen)
+        is_near: BoolArray = distance <= reach[:, None]
+        return is_near
+
+
+NOBODY = AbsentTracks(
+    np.zeros(0, np.intp), np.zeros((0, 0)), np.zeros(0, np.intp), np.zeros((0, 2)), np.zeros(0)
+)
 
 
 def match_by_appearance(

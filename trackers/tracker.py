@@ -15,7 +15,7 @@ from .config import TrackerConfig
 from .cues import Cues
 from .kalman import BoxFilter
 from .masks import MaskArray, pairwise_mask_iou
-from .reentry import EndedTracks, match_by_appearance
+from .reentry import NOBODY, AbsentTracks, match_by_appearance
 
 
 class TrackState(Enum):
@@ -87,6 +87,8 @@ class Tracker:
         for camera motion.
     """
 
+    _ended: AbsentTracks
+
     def __init__(self, config: TrackerConfig | None = None) -> None:
         self.config = config or TrackerConfig()
         self._frame = -1
@@ -142,6 +144,7 @@ class Tracker:
                 raise ValueError(f"camera_motion must be (2, 3), not {affine.shape}")
             self._motion.warp(affine)
             self._life["seen_at"] = self._life["seen_at"] @ affine[:, :2].T + affine[:, 2]
+            self._ended = self._ended.warp(affine)
         self._shot_calls += 1
         for _ in range(elapsed_frames):
             self._motion.predict()
@@ -168,7 +171,7 @@ class Tracker:
         self._life = np.zeros(0, _LIFE)
         self._motion = BoxFilter(self.config.motion)
         self._cues = Cues(self.config)
-        self._ended = EndedTracks()
+        self._ended = NOBODY
 
     def _take_in(
         self,
@@ -284,27 +287,41 @@ class Tracker:
         return born[np.lexsort((found.boxes[born, 1], found.boxes[born, 0]))]
 
     def _recall(self, found: _Detections, born: IntArray) -> IntArray:
-        """Return the id of the absent track that each newborn surely is by appearance, or 0."""
+        """Return the id of the absent track that each newborn surely is, or 0.
+
+        It looks like that person, and can have walked here since that person was last seen.
+        """
         recalled = np.zeros(len(born), np.intp)
         if not len(born) or found.appearance is None or not self.config.max_reentry_frames:
             return recalled
-        self._ended.forget_before(self._frame - self.config.max_reentry_frames)
-        track_ids, looks = self._ended.track_ids, self._ended.appearance
+        oldest = self._frame - self.config.max_reentry_frames
+        self._ended = self._ended.keep(self._ended.last_seen >= oldest)
         is_coasting = self._life["is_confirmed"] & (self._life["missed"] > 0)
-        if self._cues.appearance is not None and is_coasting.any():
-            own = self._cues.appearance[is_coasting]
-            track_ids = np.concatenate([track_ids, self._life["track_id"][is_coasting]])
-            looks = own if looks is None else np.concatenate([looks, own])
-        if looks is not None:
+        absent = self._ended + self._as_absent(is_coasting)
+        if len(absent):
             rows, columns = match_by_appearance(
-                looks,
+                absent.appearance,
                 found.appearance[born],
                 self.config.min_reentry_similarity,
                 self.config.min_reentry_margin,
+                absent.can_reach(found.centers[born], self._frame, self.config.max_reentry_speed),
             )
-            recalled[columns] = track_ids[rows]
-            self._ended.forget(recalled)
+            recalled[columns] = absent.track_ids[rows]
+            self._ended = self._ended.keep(~np.isin(self._ended.track_ids, recalled))
         return recalled
+
+    def _as_absent(self, index: BoolArray) -> AbsentTracks:
+        """Return living tracks as those of absent people; none where no appearance is known."""
+        looks, life = self._cues.appearance, self._life[index]
+        if looks is None:
+            return NOBODY
+        return AbsentTracks(
+            life["track_id"],
+            looks[index],
+            self._frame - life["missed"],
+            life["seen_at"],
+            self._motion.heights[index],
+        )
 
     def _end_tracks(self, recalled: IntArray) -> BoolArray:
         """Drop tracks absent too long and those that go on as newborns; return which stay."""
@@ -315,13 +332,7 @@ class Tracker:
         is_over = life["missed"] > np.where(life["is_confirmed"], self.config.max_lost_frames, 0)
         is_kept: BoolArray = ~(is_over | is_recalled)
         if not is_kept.all():
-            is_remembered = is_over & life["is_confirmed"]
-            if self._cues.appearance is not None and is_remembered.any():
-                self._ended.add(
-                    life["track_id"][is_remembered],
-                    self._cues.appearance[is_remembered],
-                    self._frame - life["missed"][is_remembered],
-                )
+            self._ended += self._as_absent(is_over & life["is_confirmed"])
             self._life = life[is_kept]
             self._motion.keep(is_kept)
             self._cues.keep(is_kept)

@@ -260,10 +260,10 @@ def test_appearance_takes_an_absent_person_up_again(look, expected):
     looks = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     for _ in range(6):
         tracker.update([person(100), person(300)], [0.9, 0.9], appearance=looks)
-    for _ in range(10):
+    for _ in range(45):
         tracker.update([], [], appearance=np.zeros((0, 3)))
     for f in range(5):
-        tracks = tracker.update([person(900 + f)], [0.9], appearance=[look])
+        tracks = tracker.update([person(500 + f)], [0.9], appearance=[look])
     assert ids_of_detections(tracks) == {0: expected}
 
 
@@ -292,8 +292,33 @@ def test_an_absent_person_is_forgotten_in_time():
         tracker.update([person(100)], [0.9], appearance=look)
     for _ in range(26):
         tracker.update([], [], appearance=np.zeros((0, 2)))
-    tracks = tracker.update([person(900)], [0.9], appearance=look)
+    tracks = tracker.update([person(250)], [0.9], appearance=look)
     assert [t.track_id for t in tracks] == [2]
+
+
+@pytest.mark.parametrize("absence", [1, 12])
+def test_a_newcomer_in_the_same_clothes_is_somebody_else(absence):
+    """One is missed for a while, and far off somebody steps in whom colours do not tell apart."""
+    tracker = Tracker()
+    for f in range(60):
+        is_there, has_come = not 20 <= f < 20 + absence, f >= 19 + absence
+        boxes = [person(100)] * is_there + [person(1600 - 4.0 * f)] * has_come
+        looks = np.full((len(boxes), 1), 1.0)
+        tracks = tracker.update(boxes, [0.9] * len(boxes), appearance=looks)
+    assert ids_of_detections(tracks) == {0: 1, 1: 2}
+
+
+@pytest.mark.parametrize("is_compensated", [True, False])
+def test_an_absent_person_is_expected_where_the_camera_has_left_them(is_compensated):
+    tracker = Tracker(TrackerConfig(max_lost_frames=5, max_reentry_frames=50))
+    look = np.array([[1.0, 0.0]])
+    for _ in range(6):
+        tracker.update([person(100)], [0.9], appearance=look)
+    motion = [[1, 0, 20], [0, 1, 0]] if is_compensated else None
+    for _ in range(39):
+        tracker.update([], [], appearance=np.zeros((0, 2)), camera_motion=motion)
+    tracks = tracker.update([person(900)], [0.9], appearance=look, camera_motion=motion)
+    assert [t.track_id for t in tracks] == ([1] if is_compensated else [2])
 
 
 def test_detecting_every_third_frame_follows_a_walk():
