@@ -332,7 +332,7 @@ class Tracker:
         is_over = life["missed"] > np.where(life["is_confirmed"], self.config.max_lost_frames, 0)
         is_kept: BoolArray = ~(is_over | is_recalled)
         if not is_kept.all():
-            self._ended += self._as_absent(is_over & life["is_confirmed"])
+            self._ended += self._as_absent(is_over & ~is_recalled & life["is_confirmed"])
             self._life = life[is_kept]
             self._motion.keep(is_kept)
             self._cues.keep(is_kept)

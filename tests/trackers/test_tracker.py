@@ -308,6 +308,20 @@ def test_a_newcomer_in_the_same_clothes_is_somebody_else(absence):
     assert ids_of_detections(tracks) == {0: 1, 1: 2}
 
 
+def test_a_person_taken_up_again_at_the_last_moment_is_absent_no_more():
+    tracker = Tracker(TrackerConfig(max_lost_frames=9))
+    look = np.array([[1.0, 0.0]])
+    for _ in range(6):
+        tracker.update([person(100)], [0.9], appearance=look)
+    for _ in range(9):
+        tracker.update([], [], appearance=np.zeros((0, 2)))
+    tracker.update([person(180)], [0.9], appearance=look)
+    tracks = tracker.update(
+        [person(180), person(80)], [0.9, 0.9], appearance=np.repeat(look, 2, axis=0)
+    )
+    assert ids_of_detections(tracks) == {0: 1, 1: 2}
+
+
 @pytest.mark.parametrize("is_compensated", [True, False])
 def test_an_absent_person_is_expected_where_the_camera_has_left_them(is_compensated):
     tracker = Tracker(TrackerConfig(max_lost_frames=5, max_reentry_frames=50))
