@@ -46,7 +46,10 @@ class TrackerConfig:
     birth_score: float = 0.7
     """A detection that nobody claims starts a track from this score on, 0..1."""
     confirm_frames: int = 4
-    """Detections in a row after which a track is real; its earlier frames are then given back."""
+    """Detections after which a track is real; its earlier frames are then given back."""
+    miss_cost: int = 2
+    """A miss takes so many detections back from a track that is not confirmed; with none left it
+    ends. A person seen in three of four frames stays; what flickers does not."""
     max_lost_frames: int = 30
     """A confirmed track coasts this long without a detection before it ends."""
     buffer_fraction: float = 0.3
@@ -104,6 +107,7 @@ class TrackerConfig:
         ):
             _check(name, getattr(self, name), 0.0, 1.0)
         _check("confirm_frames", self.confirm_frames, 1, 1000)
+        _check("miss_cost", self.miss_cost, 1, 1000)
         _check("max_lost_frames", self.max_lost_frames, 0, 10**6)
         _check("max_reentry_frames", self.max_reentry_frames, 0, 10**6)
         _check("max_reentry_speed", self.max_reentry_speed, 0.0, 10**6)

@@ -23,7 +23,7 @@ class TrackState(Enum):
 
     TENTATIVE = "tentative"
     """Too young to be believed; reported from birth, so that its frames are not lost when it proves
-    real."""
+    real. Where it is not detected, the box is the motion model's guess."""
     CONFIRMED = "confirmed"
     """Detected in this frame."""
     LOST = "lost"
@@ -262,6 +262,7 @@ class Tracker:
         life = self._life
         rows = np.flatnonzero(detection_of >= 0)
         life["missed"] += elapsed_frames
+        life["hits"][(detection_of < 0) & ~life["is_confirmed"]] -= self.config.miss_cost
         if not len(rows):
             return
         columns = detection_of[rows]
@@ -329,7 +330,9 @@ class Tracker:
         if not recalled.any() and not life["missed"].any():
             return np.ones(len(life), np.bool_)
         is_recalled = np.isin(life["track_id"], recalled)
-        is_over = life["missed"] > np.where(life["is_confirmed"], self.config.max_lost_frames, 0)
+        is_over = np.where(
+            life["is_confirmed"], life["missed"] > self.config.max_lost_frames, life["hits"] <= 0
+        )
         is_kept: BoolArray = ~(is_over | is_recalled)
         if not is_kept.all():
             self._ended += self._as_absent(is_over & ~is_recalled & life["is_confirmed"])

@@ -56,6 +56,22 @@ def test_what_is_seen_once_is_never_confirmed():
     assert tracker.finish() == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("pattern", "is_believed"),
+    [
+        pytest.param([0.9, 0.9, 0.9, 0.0], True, id="three of four"),
+        pytest.param([0.9, 0.9, 0.9, 0.3], True, id="one of four uncertain"),
+        pytest.param([0.9, 0.9, 0.0], False, id="two of three"),
+        pytest.param([0.9, 0.0], False, id="every other"),
+    ],
+)
+def test_whoever_is_seen_in_most_frames_is_confirmed(pattern, is_believed):
+    tracker = Tracker()
+    scores = [[pattern[f % len(pattern)]] for f in range(40)]
+    run(tracker, standing(40), scores)
+    assert tracker.finish() == ({1} if is_believed else frozenset())
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_clip_too_short_to_confirm_believes_those_never_missed(count):
     tracker = Tracker(TrackerConfig(confirm_frames=4))
@@ -359,7 +375,8 @@ def test_what_does_not_fit_is_refused(kwargs, message):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("high_score", 1.5), ("confirm_frames", 0), ("buffer_fraction", -0.1)]
+    ("name", "value"),
+    [("high_score", 1.5), ("confirm_frames", 0), ("miss_cost", 0), ("buffer_fraction", -0.1)],
 )
 def test_settings_out_of_range_are_refused(name, value):
     with pytest.raises(ValueError, match=f"{name} is {value}"):
