@@ -146,6 +146,9 @@ class StitchConfig:
     """By this much a pair joined by appearance alone must be more alike than the next best."""
     min_identity_frames: int = 10
     """A person detected in fewer frames is dropped."""
+    min_unconfirmed_frames: int = 10
+    """So is a person in fewer frames of whom no tracklet was confirmed: somebody found in every
+    other frame may be a chain of tracklets that all ended young."""
     min_mean_score: float = 0.6
     """A person whose detections are less certain on average is dropped, 0..1."""
 
@@ -154,7 +157,7 @@ class StitchConfig:
             _check(name, getattr(self, name), 0.0, 1.0)
         for name in ("max_gap_frames", "max_absence_frames"):
             _check(name, getattr(self, name), 0, 10**6)
-        for name in ("velocity_frames", "min_identity_frames"):
+        for name in ("velocity_frames", "min_identity_frames", "min_unconfirmed_frames"):
             _check(name, getattr(self, name), 1, 10**6)
         for name in ("coast_frames", "position_std", "size_std"):
             _check(name, getattr(self, name), 1e-3, 10**6)

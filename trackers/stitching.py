@@ -94,11 +94,11 @@ def _is_person(
     scores = np.concatenate([part.scores for part in members])
     # Nobody can be seen for longer than the shot lasts.
     longest = max(span_of_shot[part.shot] for part in members)
-    return (
-        any(part.is_confirmed for part in members)
-        and len(scores) >= min(config.min_identity_frames, longest)
-        and float(scores.mean()) >= config.min_mean_score
-    )
+    is_confirmed = any(part.is_confirmed for part in members)
+    needed = min(config.min_identity_frames, longest)
+    if not is_confirmed:
+        needed = max(needed, config.min_unconfirmed_frames)
+    return len(scores) >= needed and float(scores.mean()) >= config.min_mean_score
 
 
 def _motion_values(parts: Sequence[Tracklet], config: StitchConfig) -> FloatArray:

@@ -102,7 +102,10 @@ class Tracker:
         return frozenset(self._confirmed_ids)
 
     def finish(self) -> frozenset[int]:
-        """End all tracks; return the ids of those ever confirmed. Others were no people."""
+        """End all tracks; return the ids of those ever confirmed.
+
+        The others were no people, unless `stitch` finds enough of them to be one.
+        """
         self._end_shot()
         return self.confirmed_ids
 

@@ -114,11 +114,25 @@ def test_identities_are_numbered_by_first_frame_then_left_edge():
 def test_the_short_the_unsure_and_the_never_confirmed_are_dropped():
     parts = [
         tracklet(1, range(50)),
-        tracklet(2, range(5), x=500.0),
+        tracklet(2, range(2), x=500.0),
         tracklet(3, range(50), x=1000.0, score=0.3),
-        tracklet(4, range(50), x=1500.0, is_confirmed=False),
+        tracklet(4, range(9), x=1500.0, is_confirmed=False),
     ]
-    assert stitch(parts) == {1: 1}
+    assert stitch(parts, StitchConfig(min_identity_frames=3)) == {1: 1}
+
+
+@pytest.mark.parametrize(
+    ("count", "score", "is_person"),
+    [
+        pytest.param(10, 0.9, True, id="often enough"),
+        pytest.param(9, 0.9, False, id="too seldom"),
+        pytest.param(10, 0.5, False, id="too unsure"),
+    ],
+)
+def test_whoever_is_seen_often_is_a_person_though_never_for_long(count, score, is_person):
+    """Found in every other frame: no tracklet is longer than one detection."""
+    parts = [tracklet(k + 1, [2 * k], score=score, is_confirmed=False) for k in range(count)]
+    assert len(stitch(parts)) == (count if is_person else 0)
 
 
 @pytest.mark.parametrize("count", [1, 4])
