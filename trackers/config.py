@@ -46,7 +46,8 @@ class TrackerConfig:
     birth_score: float = 0.7
     """A detection that nobody claims starts a track from this score on, 0..1."""
     confirm_frames: int = 4
-    """Detections after which a track is real; its earlier frames are then given back."""
+    """Detections after which a track is real; its earlier frames are then given back. Where the
+    detector skips frames, fewer do, over the same time."""
     miss_cost: int = 2
     """A miss takes so many detections back from a track that is not confirmed; with none left it
     ends. A person seen in three of four frames stays; what flickers does not."""
@@ -60,6 +61,9 @@ class TrackerConfig:
     """Least overlap of grown boxes for a detection of low score, 0..1."""
     min_iou_tentative: float = 0.3
     """Least overlap of grown boxes for a track that is not confirmed, 0..1."""
+    max_newborn_miss: float = 4.0
+    """Farthest that a detection may lie from where a track that is not confirmed is expected, in
+    standard deviations, when boxes do not overlap but neither has another to choose."""
     direction_weight: float = 0.1
     """What a move straight along a track's course adds to the overlap of a pair, 0..1; a move back
     takes it away."""
@@ -110,6 +114,7 @@ class TrackerConfig:
         _check("miss_cost", self.miss_cost, 1, 1000)
         _check("max_lost_frames", self.max_lost_frames, 0, 10**6)
         _check("max_reentry_frames", self.max_reentry_frames, 0, 10**6)
+        _check("max_newborn_miss", self.max_newborn_miss, 0.0, 10**6)
         _check("max_reentry_speed", self.max_reentry_speed, 0.0, 10**6)
         _check("buffer_fraction", self.buffer_fraction, 0.0, 2.0)
         if self.low_score > self.high_score:

@@ -79,6 +79,25 @@ class BoxFilter:
         agreement: FloatArray = along * scale[:, None] / np.maximum(distance, 1e-9)
         return agreement
 
+    def squared_misses(self, rows: IntArray, boxes: FloatArray) -> FloatArray:
+        """Return the squared Mahalanobis distances of boxes from the filters `rows`.
+
+        Args:
+            rows: `(n,)`.
+            boxes: Measured boxes, `(D, 4)`.
+
+        Returns:
+            `(n, D)`: yᵀ S⁻¹ y over centre, width and height.
+
+        Source:
+            Wojke et al. 2017 (DeepSORT), eq. 1.
+        """
+        s = self.state[rows]
+        S = s[:, VAR_POSITION] + self.config.measurement_std**2 * s[:, POSITION, 3:] ** 2
+        y = xyxy_to_cxcywh(boxes) - s[:, POSITION, None]  # (n, D, 4)
+        misses: FloatArray = (y * y / S[:, None]).sum(axis=-1)
+        return misses
+
     def add(self, boxes: FloatArray) -> None:
         """Append filters at rest on boxes `(n, 4)`."""
         position = xyxy_to_cxcywh(boxes)

@@ -258,7 +258,33 @@ class Tracker:
                 rows, columns = match_pairs(worth, is_allowed)
                 detection_of[rows] = columns
                 is_free[columns] = False
+        self._match_undisputed(found, detection_of, ~is_confirmed, is_high & is_free)
         return detection_of
+
+    def _match_undisputed(
+        self, found: _Detections, detection_of: IntArray, tracks: BoolArray, detections: BoolArray
+    ) -> None:
+        """Give to each newborn the one detection that it can have come to, if no other can have.
+
+        Its speed is not known yet: between two looks it may go farther than boxes overlap.
+
+        Args:
+            found: All detections.
+            detection_of: Changed in place.
+            tracks: `(T,)`; those not yet confirmed.
+            detections: `(D,)`; those that may be given.
+        """
+        rows, columns = np.flatnonzero(tracks & (detection_of < 0)), np.flatnonzero(detections)
+        if not len(rows) or not len(columns):
+            return
+        misses = self._motion.squared_misses(rows, found.boxes[columns])
+        is_near = misses <= self.config.max_newborn_miss**2
+        if found.appearance is not None:
+            is_near &= ~self._cues.are_strangers(found.appearance)[np.ix_(rows, columns)]
+        is_near &= np.count_nonzero(is_near, axis=0) == 1
+        is_near &= np.count_nonzero(is_near, axis=1, keepdims=True) == 1
+        near_rows, near_columns = np.nonzero(is_near)
+        detection_of[rows[near_rows]] = columns[near_columns]
 
     def _correct(self, detection_of: IntArray, found: _Detections, elapsed_frames: int) -> None:
         """Bring the matched tracks up to their detections; the others age."""
@@ -280,10 +306,15 @@ class Tracker:
         life["score"][rows] = found.scores[columns]
         life["seen_at"][rows] = found.centers[columns]
         is_confirmed = life["is_confirmed"]
-        is_new = ~is_confirmed & (life["hits"] >= self.config.confirm_frames)
+        is_new = ~is_confirmed & (life["hits"] >= self._looks_to_confirm(elapsed_frames))
         if is_new.any():
             is_confirmed |= is_new
             self._confirmed_ids.update(life["track_id"][is_new].tolist())
+
+    def _looks_to_confirm(self, elapsed_frames: int) -> int:
+        """Return how many detections make a track real, so many frames from one to the next."""
+        # From the first to the last lies the time that `confirm_frames` in a row take.
+        return 1 + -(-(self.config.confirm_frames - 1) // elapsed_frames)
 
     def _choose_births(self, found: _Detections, is_claimed: BoolArray) -> IntArray:
         """Return the detections that start tracks, from the left."""

@@ -360,6 +360,57 @@ def test_detecting_every_third_frame_follows_a_walk():
 
 
 @pytest.mark.parametrize(
+    ("elapsed", "looks", "is_believed"),
+    [
+        pytest.param(1, 4, True, id="four of every frame"),
+        pytest.param(1, 3, False, id="three of every frame"),
+        pytest.param(2, 3, True, id="three of every other"),
+        pytest.param(2, 2, False, id="two of every other"),
+        pytest.param(3, 2, True, id="two of every third"),
+        pytest.param(8, 2, True, id="two of every eighth"),
+        pytest.param(8, 1, False, id="one of every eighth"),
+    ],
+)
+def test_confirmation_counts_frames_not_looks(elapsed, looks, is_believed):
+    tracker = Tracker(TrackerConfig(confirm_frames=4))
+    for boxes in standing(looks) + [[]] * 6:
+        tracker.update(boxes, [0.9] * len(boxes), elapsed_frames=elapsed)
+    assert tracker.finish() == ({1} if is_believed else frozenset())
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "speed"),
+    [
+        pytest.param(1, 45.0, id="a few frames a second"),
+        pytest.param(5, 7.0, id="every fifth frame"),
+        pytest.param(8, 7.0, id="every eighth frame"),
+    ],
+)
+def test_a_walk_past_ones_own_width_between_looks_is_one_track(elapsed, speed):
+    tracker = Tracker()
+    for f in range(0, 12 * elapsed, elapsed):
+        tracks = tracker.update([person(speed * f)], [0.9], elapsed_frames=elapsed)
+    assert [(t.track_id, t.state) for t in tracks] == [(1, TrackState.CONFIRMED)]
+
+
+def test_of_two_that_a_newborn_may_have_become_neither_is_taken():
+    tracker = Tracker()
+    tracker.update([person(100)], [0.9])
+    tracks = tracker.update([person(60), person(140)], [0.9, 0.9], elapsed_frames=8)
+    assert ids_of_detections(tracks) == {0: 2, 1: 3}
+
+
+@pytest.mark.parametrize(
+    ("look", "expected"), [([1.0, 0.0], 1), ([0.0, 1.0], 2)], ids=["the same", "a stranger"]
+)
+def test_a_stranger_is_not_the_newborn_who_walked_on(look, expected):
+    tracker = Tracker()
+    tracker.update([person(100)], [0.9], appearance=[[1.0, 0.0]])
+    tracks = tracker.update([person(160)], [0.9], appearance=[look], elapsed_frames=8)
+    assert ids_of_detections(tracks) == {0: expected}
+
+
+@pytest.mark.parametrize(
     ("kwargs", "message"),
     [
         pytest.param({"scores": [0.9, 0.9]}, "scores of shape", id="scores"),
