@@ -21,8 +21,8 @@ def match_pairs(value: FloatArray, is_allowed: BoolArray) -> tuple[IntArray, Int
     Source:
         Kuhn 1955 and Munkres 1957, by `scipy.optimize.linear_sum_assignment`.
     """
-    # A forbidden pair is worth nothing, so leaving both sides alone is never worse than taking it.
-    worth = np.where(is_allowed, value, 0.0)
+    # Every row or every column gets a partner: those of pairs that are not taken are worth nothing.
+    worth = np.where(is_allowed & (value > 0.0), value, 0.0)
     rows, columns = linear_sum_assignment(worth, maximize=True)
     is_taken = worth[rows, columns] > 0.0
     return rows[is_taken], columns[is_taken]

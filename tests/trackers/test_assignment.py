@@ -36,6 +36,11 @@ def test_the_sum_counts_not_the_greatest_pair():
     assert list(zip(rows, columns, strict=True)) == [(0, 1), (1, 0)]  # 1.6, not 0.9 + 0.1
 
 
+def test_a_pair_worth_less_than_nothing_costs_no_other_pair():
+    rows, columns = match_pairs(np.array([[0.5, 0.0], [0.0, -1.0]]), np.eye(2, dtype=bool))
+    assert list(zip(rows, columns, strict=True)) == [(0, 0)]
+
+
 @pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
 def test_nothing_matches_nothing(shape):
     rows, columns = match_pairs(np.zeros(shape), np.ones(shape, bool))
