@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .assignment import match_pairs
+from .assignment import match_listed_pairs
 from .boxes import BoolArray, FloatArray, IntArray
+
+_PAIRS_AT_ONCE = 4096
+"""Pairs whose vectors are gathered at a time: some megabytes."""
 
 
 @dataclass(frozen=True)
@@ -78,28 +81,45 @@ NOBODY = AbsentTracks(
 def match_by_appearance(
     absent: FloatArray,
     present: FloatArray,
+    rows: IntArray,
+    columns: IntArray,
     min_similarity: float,
     min_margin: float,
-    is_possible: BoolArray | None = None,
 ) -> tuple[IntArray, IntArray]:
     """Return pairs of rows that look alike, and clearly more so than any other pairing of either.
 
     Args:
         absent: `(A, D)` unit vectors.
         present: `(P, D)` unit vectors.
+        rows: `(n,)` of `absent`: the pairs that are possible at all. Others are as if they were not
+            there.
+        columns: `(n,)` of `present`.
         min_similarity: Least cosine of a pair.
         min_margin: The cosine of a pair must exceed that of the next best for both of its sides by
             this much.
-        is_possible: `(A, P)`; other pairs are as if they were not there.
     """
-    similarity = absent @ present.T
-    if is_possible is not None:
-        similarity = np.where(is_possible, similarity, -1.0)
-    if not similarity.size:
-        return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    is_sure: BoolArray = similarity >= min_similarity
-    for axis in (0, 1):
-        if similarity.shape[axis] > 1:
-            second = np.partition(similarity, -2, axis=axis).take([-2], axis=axis)
-            is_sure &= similarity >= second + min_margin
-    return match_pairs(similarity, is_sure)
+    similarity = pair_cosines(absent, present, rows, columns)
+    is_sure = similarity >= min_similarity
+    for side in (rows, columns):
+        is_sure &= similarity >= _second_best(side, similarity)[side] + min_margin
+    return match_listed_pairs(rows[is_sure], columns[is_sure], similarity[is_sure])
+
+
+def pair_cosines(a: FloatArray, b: FloatArray, rows: IntArray, columns: IntArray) -> FloatArray:
+    """Return `a[rows] · b[columns]` of each pair, `(n,)`; `a` and `b` are rows of unit vectors."""
+    cosines = np.empty(len(rows))
+    for start in range(0, len(rows), _PAIRS_AT_ONCE):
+        part = slice(start, start + _PAIRS_AT_ONCE)
+        np.einsum("nd,nd->n", a[rows[part]], b[columns[part]], out=cosines[part])
+    return cosines
+
+
+def _second_best(side: IntArray, similarity: FloatArray) -> FloatArray:
+    """Return the second highest similarity of each member of one side; -1 where there is none."""
+    order = np.lexsort((similarity, side))
+    ends = np.cumsum(np.bincount(side))
+    counts = np.diff(ends, prepend=0)
+    second = np.full(len(ends), -1.0)
+    has_two = counts >= 2
+    second[has_two] = similarity[order[ends[has_two] - 2]]
+    return second

@@ -334,12 +334,15 @@ class Tracker:
         is_coasting = self._life["is_confirmed"] & (self._life["missed"] > 0)
         absent = self._ended + self._as_absent(is_coasting)
         if len(absent):
+            speed = self.config.max_reentry_speed
+            near, near_born = np.nonzero(absent.can_reach(found.centers[born], self._frame, speed))
             rows, columns = match_by_appearance(
                 absent.appearance,
                 found.appearance[born],
+                near,
+                near_born,
                 self.config.min_reentry_similarity,
                 self.config.min_reentry_margin,
-                absent.can_reach(found.centers[born], self._frame, self.config.max_reentry_speed),
             )
             recalled[columns] = absent.track_ids[rows]
             self._ended = self._ended.keep(~np.isin(self._ended.track_ids, recalled))
