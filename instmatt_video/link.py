@@ -1,8 +1,8 @@
 """The tracker alone: detections in MOTChallenge text → identity tracks in MOTChallenge text.
 
 Online, a row depends on no detection after its own frame, with one exception: the rows of a track
-that is not yet confirmed are held back and given out, unchanged, when it is, so the newest of them
-is `confirm_frames - 1` frames old.
+that is not yet confirmed are held back and given out, unchanged, when it is: `confirm_frames - 1`
+frames later, more where the person was missed.
 Offline, the whole clip decides: tracklets are stitched, gaps filled, paths smoothed, short tracks
 dropped.
 """

@@ -46,7 +46,11 @@ class TrackerConfig:
     birth_score: float = 0.7
     """A detection that nobody claims starts a track from this score on, 0..1."""
     confirm_frames: int = 4
-    """Detections in a row after which a track is real; its earlier frames are then given back."""
+    """Detections after which a track is real; its earlier frames are then given back. Where the
+    detector skips frames, fewer do, over the same time."""
+    miss_cost: int = 2
+    """A miss takes so many detections back from a track that is not confirmed; with none left it
+    ends. A person seen in three of four frames stays; what flickers does not."""
     max_lost_frames: int = 30
     """A confirmed track coasts this long without a detection before it ends."""
     buffer_fraction: float = 0.3
@@ -57,6 +61,9 @@ class TrackerConfig:
     """Least overlap of grown boxes for a detection of low score, 0..1."""
     min_iou_tentative: float = 0.3
     """Least overlap of grown boxes for a track that is not confirmed, 0..1."""
+    max_newborn_miss: float = 4.0
+    """Farthest that a detection may lie from where a track that is not confirmed is expected, in
+    standard deviations, when boxes do not overlap but neither has another to choose."""
     direction_weight: float = 0.1
     """What a move straight along a track's course adds to the overlap of a pair, 0..1; a move back
     takes it away."""
@@ -75,6 +82,9 @@ class TrackerConfig:
     max_reentry_frames: int = 60
     """An ended track may be taken up again by appearance for so long after it was last seen; 0:
     never."""
+    max_reentry_speed: float = 0.1
+    """Way that an absent person may have gone since last seen, in box heights per frame: a run at
+    25 frames/s. Whoever looks alike farther away is somebody else."""
     min_reentry_similarity: float = 0.96
     """Cosine of appearance from which an absent person's track is taken up again, 0..1."""
     min_reentry_margin: float = 0.03
@@ -101,8 +111,11 @@ class TrackerConfig:
         ):
             _check(name, getattr(self, name), 0.0, 1.0)
         _check("confirm_frames", self.confirm_frames, 1, 1000)
+        _check("miss_cost", self.miss_cost, 1, 1000)
         _check("max_lost_frames", self.max_lost_frames, 0, 10**6)
         _check("max_reentry_frames", self.max_reentry_frames, 0, 10**6)
+        _check("max_newborn_miss", self.max_newborn_miss, 0.0, 10**6)
+        _check("max_reentry_speed", self.max_reentry_speed, 0.0, 10**6)
         _check("buffer_fraction", self.buffer_fraction, 0.0, 2.0)
         if self.low_score > self.high_score:
             raise ValueError(f"low_score {self.low_score} is above high_score {self.high_score}")
@@ -138,6 +151,9 @@ class StitchConfig:
     """By this much a pair joined by appearance alone must be more alike than the next best."""
     min_identity_frames: int = 10
     """A person detected in fewer frames is dropped."""
+    min_unconfirmed_frames: int = 10
+    """So is a person in fewer frames of whom no tracklet was confirmed: somebody found in every
+    other frame may be a chain of tracklets that all ended young."""
     min_mean_score: float = 0.6
     """A person whose detections are less certain on average is dropped, 0..1."""
 
@@ -146,7 +162,7 @@ class StitchConfig:
             _check(name, getattr(self, name), 0.0, 1.0)
         for name in ("max_gap_frames", "max_absence_frames"):
             _check(name, getattr(self, name), 0, 10**6)
-        for name in ("velocity_frames", "min_identity_frames"):
+        for name in ("velocity_frames", "min_identity_frames", "min_unconfirmed_frames"):
             _check(name, getattr(self, name), 1, 10**6)
         for name in ("coast_frames", "position_std", "size_std"):
             _check(name, getattr(self, name), 1e-3, 10**6)

@@ -50,6 +50,11 @@ class BoxFilter:
         """Boxes as the filter believes them now, `(T, 4)` xyxy in pixels."""
         return cxcywh_to_xyxy(self.state[:, POSITION])
 
+    @property
+    def heights(self) -> FloatArray:
+        """Their heights, `(T,)` in pixels."""
+        return self.state[:, POSITION, 3]
+
     def direction_agreement(self, origins: FloatArray, points: FloatArray) -> FloatArray:
         """Return how well moves from `origins` to `points` agree with the boxes' course, `(T, D)`.
 
@@ -73,6 +78,25 @@ class BoxFilter:
         scale = np.sqrt(speed_sq) / (speed_sq + variance)
         agreement: FloatArray = along * scale[:, None] / np.maximum(distance, 1e-9)
         return agreement
+
+    def squared_misses(self, rows: IntArray, boxes: FloatArray) -> FloatArray:
+        """Return the squared Mahalanobis distances of boxes from the filters `rows`.
+
+        Args:
+            rows: `(n,)`.
+            boxes: Measured boxes, `(D, 4)`.
+
+        Returns:
+            `(n, D)`: yᵀ S⁻¹ y over centre, width and height.
+
+        Source:
+            Wojke et al. 2017 (DeepSORT), eq. 1.
+        """
+        s = self.state[rows]
+        S = s[:, VAR_POSITION] + self.config.measurement_std**2 * s[:, POSITION, 3:] ** 2
+        y = xyxy_to_cxcywh(boxes) - s[:, POSITION, None]  # (n, D, 4)
+        misses: FloatArray = (y * y / S[:, None]).sum(axis=-1)
+        return misses
 
     def add(self, boxes: FloatArray) -> None:
         """Append filters at rest on boxes `(n, 4)`."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .assignment import match_pairs
-from .boxes import BoolArray, FloatArray, IntArray, xyxy_to_cxcywh
+from .assignment import match_listed_pairs
+from .boxes import FloatArray, IntArray, xyxy_to_cxcywh
 from .config import StitchConfig
-from .reentry import match_by_appearance
+from .reentry import match_by_appearance, pair_cosines
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ def stitch(tracklets: Sequence[Tracklet], config: StitchConfig | None = None) ->
         raise ValueError("two tracklets bear one track_id")
     if not parts:
         return {}
-    value = _motion_values(parts, config)
-    earlier, later = match_pairs(value, value > 0.0)
+    earlier, later = match_listed_pairs(*_motion_values(parts, config))
     chains = _chains(len(parts), earlier, later)
     chains = _join_by_appearance(parts, chains, config)
     span_of_shot = _spans(parts)
@@ -80,12 +79,13 @@ def stitch(tracklets: Sequence[Tracklet], config: StitchConfig | None = None) ->
 
 def _spans(parts: Sequence[Tracklet]) -> dict[int, int]:
     """Return the frames from the first to the last tracklet of each shot."""
-    spans = {}
-    for shot in {part.shot for part in parts}:
-        inside = [part for part in parts if part.shot == shot]
-        start = min(int(part.frames[0]) for part in inside)
-        spans[shot] = max(int(part.frames[-1]) for part in inside) - start + 1
-    return spans
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for part in parts:
+        start, end = int(part.frames[0]), int(part.frames[-1])
+        first[part.shot] = min(start, first.get(part.shot, start))
+        last[part.shot] = max(end, last.get(part.shot, end))
+    return {shot: last[shot] - first[shot] + 1 for shot in first}
 
 
 def _is_person(
@@ -94,26 +94,26 @@ def _is_person(
     scores = np.concatenate([part.scores for part in members])
     # Nobody can be seen for longer than the shot lasts.
     longest = max(span_of_shot[part.shot] for part in members)
-    return (
-        any(part.is_confirmed for part in members)
-        and len(scores) >= min(config.min_identity_frames, longest)
-        and float(scores.mean()) >= config.min_mean_score
-    )
+    is_confirmed = any(part.is_confirmed for part in members)
+    needed = min(config.min_identity_frames, longest)
+    if not is_confirmed:
+        needed = max(needed, config.min_unconfirmed_frames)
+    return len(scores) >= needed and float(scores.mean()) >= config.min_mean_score
 
 
-def _motion_values(parts: Sequence[Tracklet], config: StitchConfig) -> FloatArray:
-    """Return what joining `i` before `j` is worth, `(n, n)`; not above 0 where it is impossible."""
+def _motion_values(
+    parts: Sequence[Tracklet], config: StitchConfig
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return pairs that may be joined, the earlier ones and the later ones, and their worth."""
     first = np.array([part.frames[0] for part in parts])
     last = np.array([part.frames[-1] for part in parts])
     shot = np.array([part.shot for part in parts])
     head, head_speed = _ends(parts, config.velocity_frames, is_head=True)
     tail, tail_speed = _ends(parts, config.velocity_frames, is_head=False)
-    gap = first[None, :] - last[:, None]
-    is_possible = (gap >= 1) & (gap <= config.max_gap_frames)
-    is_possible &= shot[:, None] == shot[None, :]
-    rows, columns = np.nonzero(is_possible)
-    value = np.zeros((len(parts), len(parts)))
-    span = gap[rows, columns].astype(np.float64)
+    rows, columns = _pairs_within(first, last, config.max_gap_frames)
+    is_same_shot = shot[rows] == shot[columns]
+    rows, columns = rows[is_same_shot], columns[is_same_shot]
+    span = (first[columns] - last[rows]).astype(np.float64)
     # A person out of sight rarely keeps walking straight on: the travelled way levels off with the
     # gap.
     way = config.coast_frames * (1.0 - np.exp(-span / config.coast_frames))
@@ -125,8 +125,23 @@ def _motion_values(parts: Sequence[Tracklet], config: StitchConfig) -> FloatArra
     growth = np.log(head[columns, 3] / tail[rows, 3]) / config.size_std
     cost = (miss / expected) ** 2 + growth**2
     cost += config.appearance_weight * _dissimilarity(parts, rows, columns, config)
-    value[rows, columns] = config.max_cost - cost
-    return value
+    return rows, columns, config.max_cost - cost
+
+
+def _pairs_within(first: IntArray, last: IntArray, max_gap: int) -> tuple[IntArray, IntArray]:
+    """Return all `(i, j)` where `j` begins from 1 to `max_gap` frames after `i` has ended.
+
+    Args:
+        first: First frames, rising.
+        last: Last frames.
+        max_gap: From 0.
+    """
+    start = np.searchsorted(first, last + 1)
+    count = np.searchsorted(first, last + max_gap, side="right") - start
+    rows = np.repeat(np.arange(len(first)), count)
+    # The columns of a row follow each other from its `start` on.
+    skipped = np.repeat(np.cumsum(count) - count, count)
+    return rows, start[rows] + np.arange(len(rows)) - skipped
 
 
 def _ends(
@@ -158,13 +173,16 @@ def _dissimilarity(
     parts: Sequence[Tracklet], rows: IntArray, columns: IntArray, config: StitchConfig
 ) -> FloatArray:
     """Return `neutral - cosine` of each pair; 0 where one of them has no appearance."""
-    looks = [part.appearance for part in parts]
-    out = np.zeros(len(rows))
-    for pair, (i, j) in enumerate(zip(rows, columns, strict=True)):
-        a, b = looks[i], looks[j]
-        if a is not None and b is not None:
-            out[pair] = config.neutral_similarity - float(a @ b)
-    return out
+    vectors = _as_rows([part.appearance for part in parts])
+    is_known = np.array([part.appearance is not None for part in parts])
+    unlike = config.neutral_similarity - pair_cosines(vectors, vectors, rows, columns)
+    return np.where(is_known[rows] & is_known[columns], unlike, 0.0)
+
+
+def _as_rows(looks: Sequence[FloatArray | None]) -> FloatArray:
+    """Return unit vectors as rows `(n, D)`, zeros for the unknown; D is 0 where all are."""
+    length = next((len(look) for look in looks if look is not None), 0)
+    return np.stack([np.zeros(length) if look is None else look for look in looks])
 
 
 def _chains(count: int, earlier: IntArray, later: IntArray) -> list[list[int]]:
@@ -184,17 +202,15 @@ def _join_by_appearance(
     parts: Sequence[Tracklet], chains: list[list[int]], config: StitchConfig
 ) -> list[list[int]]:
     """Return chains, those that end before another begins joined where they surely look alike."""
-    looks = [_mean_appearance([parts[index] for index in chain]) for chain in chains]
-    known = [look for look in looks if look is not None]
-    if len(known) < 2:
-        return chains
-    vectors = np.stack([np.zeros_like(known[0]) if look is None else look for look in looks])
+    vectors = _as_rows([_mean_appearance([parts[index] for index in chain]) for chain in chains])
     first = np.array([parts[chain[0]].frames[0] for chain in chains])
     last = np.array([parts[chain[-1]].frames[-1] for chain in chains])
-    absence = first[None, :] - last[:, None]
-    is_possible: BoolArray = (absence >= 1) & (absence <= config.max_absence_frames)
     earlier, later = match_by_appearance(
-        vectors, vectors, config.strong_similarity, config.strong_margin, is_possible
+        vectors,
+        vectors,
+        *_pairs_within(first, last, config.max_absence_frames),
+        config.strong_similarity,
+        config.strong_margin,
     )
     return [
         [index for link in joined for index in chains[link]]

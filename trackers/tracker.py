@@ -15,7 +15,7 @@ from .config import TrackerConfig
 from .cues import Cues
 from .kalman import BoxFilter
 from .masks import MaskArray, pairwise_mask_iou
-from .reentry import EndedTracks, match_by_appearance
+from .reentry import NOBODY, AbsentTracks, match_by_appearance
 
 
 class TrackState(Enum):
@@ -23,7 +23,7 @@ class TrackState(Enum):
 
     TENTATIVE = "tentative"
     """Too young to be believed; reported from birth, so that its frames are not lost when it proves
-    real."""
+    real. Where it is not detected, the box is the motion model's guess."""
     CONFIRMED = "confirmed"
     """Detected in this frame."""
     LOST = "lost"
@@ -87,6 +87,8 @@ class Tracker:
         for camera motion.
     """
 
+    _ended: AbsentTracks
+
     def __init__(self, config: TrackerConfig | None = None) -> None:
         self.config = config or TrackerConfig()
         self._frame = -1
@@ -100,7 +102,10 @@ class Tracker:
         return frozenset(self._confirmed_ids)
 
     def finish(self) -> frozenset[int]:
-        """End all tracks; return the ids of those ever confirmed. Others were no people."""
+        """End all tracks; return the ids of those ever confirmed.
+
+        The others were no people, unless `stitch` finds enough of them to be one.
+        """
         self._end_shot()
         return self.confirmed_ids
 
@@ -142,6 +147,7 @@ class Tracker:
                 raise ValueError(f"camera_motion must be (2, 3), not {affine.shape}")
             self._motion.warp(affine)
             self._life["seen_at"] = self._life["seen_at"] @ affine[:, :2].T + affine[:, 2]
+            self._ended = self._ended.warp(affine)
         self._shot_calls += 1
         for _ in range(elapsed_frames):
             self._motion.predict()
@@ -168,7 +174,7 @@ class Tracker:
         self._life = np.zeros(0, _LIFE)
         self._motion = BoxFilter(self.config.motion)
         self._cues = Cues(self.config)
-        self._ended = EndedTracks()
+        self._ended = NOBODY
 
     def _take_in(
         self,
@@ -252,13 +258,40 @@ class Tracker:
                 rows, columns = match_pairs(worth, is_allowed)
                 detection_of[rows] = columns
                 is_free[columns] = False
+        self._match_undisputed(found, detection_of, ~is_confirmed, is_high & is_free)
         return detection_of
+
+    def _match_undisputed(
+        self, found: _Detections, detection_of: IntArray, tracks: BoolArray, detections: BoolArray
+    ) -> None:
+        """Give to each newborn the one detection that it can have come to, if no other can have.
+
+        Its speed is not known yet: between two looks it may go farther than boxes overlap.
+
+        Args:
+            found: All detections.
+            detection_of: Changed in place.
+            tracks: `(T,)`; those not yet confirmed.
+            detections: `(D,)`; those that may be given.
+        """
+        rows, columns = np.flatnonzero(tracks & (detection_of < 0)), np.flatnonzero(detections)
+        if not len(rows) or not len(columns):
+            return
+        misses = self._motion.squared_misses(rows, found.boxes[columns])
+        is_near = misses <= self.config.max_newborn_miss**2
+        if found.appearance is not None:
+            is_near &= ~self._cues.are_strangers(found.appearance)[np.ix_(rows, columns)]
+        is_near &= np.count_nonzero(is_near, axis=0) == 1
+        is_near &= np.count_nonzero(is_near, axis=1, keepdims=True) == 1
+        near_rows, near_columns = np.nonzero(is_near)
+        detection_of[rows[near_rows]] = columns[near_columns]
 
     def _correct(self, detection_of: IntArray, found: _Detections, elapsed_frames: int) -> None:
         """Bring the matched tracks up to their detections; the others age."""
         life = self._life
         rows = np.flatnonzero(detection_of >= 0)
         life["missed"] += elapsed_frames
+        life["hits"][(detection_of < 0) & ~life["is_confirmed"]] -= self.config.miss_cost
         if not len(rows):
             return
         columns = detection_of[rows]
@@ -273,10 +306,15 @@ class Tracker:
         life["score"][rows] = found.scores[columns]
         life["seen_at"][rows] = found.centers[columns]
         is_confirmed = life["is_confirmed"]
-        is_new = ~is_confirmed & (life["hits"] >= self.config.confirm_frames)
+        is_new = ~is_confirmed & (life["hits"] >= self._looks_to_confirm(elapsed_frames))
         if is_new.any():
             is_confirmed |= is_new
             self._confirmed_ids.update(life["track_id"][is_new].tolist())
+
+    def _looks_to_confirm(self, elapsed_frames: int) -> int:
+        """Return how many detections make a track real, so many frames from one to the next."""
+        # From the first to the last lies the time that `confirm_frames` in a row take.
+        return 1 + -(-(self.config.confirm_frames - 1) // elapsed_frames)
 
     def _choose_births(self, found: _Detections, is_claimed: BoolArray) -> IntArray:
         """Return the detections that start tracks, from the left."""
@@ -284,27 +322,44 @@ class Tracker:
         return born[np.lexsort((found.boxes[born, 1], found.boxes[born, 0]))]
 
     def _recall(self, found: _Detections, born: IntArray) -> IntArray:
-        """Return the id of the absent track that each newborn surely is by appearance, or 0."""
+        """Return the id of the absent track that each newborn surely is, or 0.
+
+        It looks like that person, and can have walked here since that person was last seen.
+        """
         recalled = np.zeros(len(born), np.intp)
         if not len(born) or found.appearance is None or not self.config.max_reentry_frames:
             return recalled
-        self._ended.forget_before(self._frame - self.config.max_reentry_frames)
-        track_ids, looks = self._ended.track_ids, self._ended.appearance
+        oldest = self._frame - self.config.max_reentry_frames
+        self._ended = self._ended.keep(self._ended.last_seen >= oldest)
         is_coasting = self._life["is_confirmed"] & (self._life["missed"] > 0)
-        if self._cues.appearance is not None and is_coasting.any():
-            own = self._cues.appearance[is_coasting]
-            track_ids = np.concatenate([track_ids, self._life["track_id"][is_coasting]])
-            looks = own if looks is None else np.concatenate([looks, own])
-        if looks is not None:
+        absent = self._ended + self._as_absent(is_coasting)
+        if len(absent):
+            speed = self.config.max_reentry_speed
+            near, near_born = np.nonzero(absent.can_reach(found.centers[born], self._frame, speed))
             rows, columns = match_by_appearance(
-                looks,
+                absent.appearance,
                 found.appearance[born],
+                near,
+                near_born,
                 self.config.min_reentry_similarity,
                 self.config.min_reentry_margin,
             )
-            recalled[columns] = track_ids[rows]
-            self._ended.forget(recalled)
+            recalled[columns] = absent.track_ids[rows]
+            self._ended = self._ended.keep(~np.isin(self._ended.track_ids, recalled))
         return recalled
+
+    def _as_absent(self, index: BoolArray) -> AbsentTracks:
+        """Return living tracks as those of absent people; none where no appearance is known."""
+        looks, life = self._cues.appearance, self._life[index]
+        if looks is None:
+            return NOBODY
+        return AbsentTracks(
+            life["track_id"],
+            looks[index],
+            self._frame - life["missed"],
+            life["seen_at"],
+            self._motion.heights[index],
+        )
 
     def _end_tracks(self, recalled: IntArray) -> BoolArray:
         """Drop tracks absent too long and those that go on as newborns; return which stay."""
@@ -312,16 +367,12 @@ class Tracker:
         if not recalled.any() and not life["missed"].any():
             return np.ones(len(life), np.bool_)
         is_recalled = np.isin(life["track_id"], recalled)
-        is_over = life["missed"] > np.where(life["is_confirmed"], self.config.max_lost_frames, 0)
+        is_over = np.where(
+            life["is_confirmed"], life["missed"] > self.config.max_lost_frames, life["hits"] <= 0
+        )
         is_kept: BoolArray = ~(is_over | is_recalled)
         if not is_kept.all():
-            is_remembered = is_over & life["is_confirmed"]
-            if self._cues.appearance is not None and is_remembered.any():
-                self._ended.add(
-                    life["track_id"][is_remembered],
-                    self._cues.appearance[is_remembered],
-                    self._frame - life["missed"][is_remembered],
-                )
+            self._ended += self._as_absent(is_over & ~is_recalled & life["is_confirmed"])
             self._life = life[is_kept]
             self._motion.keep(is_kept)
             self._cues.keep(is_kept)

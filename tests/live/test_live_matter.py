@@ -86,7 +86,7 @@ def test_the_detector_looks_more_often_until_everybody_is_confirmed() -> None:
         [standing_people(k) for k in range(24)], WorkLevel(6, 160, False, False)
     )
     gaps = np.diff(detector.looks)
-    assert set(gaps[:3]) == {QUICK_LOOK}
+    assert set(gaps[:2]) == {QUICK_LOOK}
     assert set(gaps[-2:]) == {6}
 
 

@@ -87,8 +87,8 @@ def test_nobody() -> None:
     assert cast_of([], frozenset()).identities == ()
 
 
-def test_a_track_that_was_never_confirmed_is_nobody() -> None:
-    records = [frame_record(k, (tracked(1, 20), tracked(2, 90))) for k in range(12)]
+def test_a_short_track_that_was_never_confirmed_is_nobody() -> None:
+    records = [frame_record(k, (tracked(1, 20), tracked(2, 90))) for k in range(9)]
     cast = cast_of(records, frozenset({1}))
     assert [i.tracklet_ids for i in cast.identities] == [frozenset({1})]
     assert cast.rest([]) == frozenset({1})

@@ -45,6 +45,16 @@ def test_one_step_by_hand():
     np.testing.assert_allclose(x[VAR_VELOCITY], 13 - 121 / 12)
 
 
+def test_misses_by_hand():
+    """The same box one frame later: S = 11 + 1 for its centre, 1 + 9/4 + 1/4 + 1 for its size."""
+    motion = BoxFilter(CONFIG)
+    motion.add(as_boxes([[50, 50, 60, 60], [0, 0, 10, 10]]))
+    motion.predict()
+    boxes = as_boxes([[0, 0, 10, 10], [2, 0, 12, 10], [0, 0, 13, 10]])
+    misses = motion.squared_misses(np.array([1]), boxes)
+    np.testing.assert_allclose(misses, [[0, 2**2 / 12, 1.5**2 / 12 + 3**2 / 4.5]])
+
+
 def reference_filter(position, axis, config):
     """Filterpy's filter of one axis of one box, at birth."""
     height = position[3]

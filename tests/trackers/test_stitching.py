@@ -1,9 +1,12 @@
 """Which tracklets are one person."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from instmatt_video.trackers import StitchConfig, Tracklet, stitch
+from instmatt_video.trackers import StitchConfig, Tracklet, stitch, stitching
+from instmatt_video.trackers.assignment import match_pairs
 from instmatt_video.trackers.boxes import as_boxes
 
 
@@ -114,11 +117,25 @@ def test_identities_are_numbered_by_first_frame_then_left_edge():
 def test_the_short_the_unsure_and_the_never_confirmed_are_dropped():
     parts = [
         tracklet(1, range(50)),
-        tracklet(2, range(5), x=500.0),
+        tracklet(2, range(2), x=500.0),
         tracklet(3, range(50), x=1000.0, score=0.3),
-        tracklet(4, range(50), x=1500.0, is_confirmed=False),
+        tracklet(4, range(9), x=1500.0, is_confirmed=False),
     ]
-    assert stitch(parts) == {1: 1}
+    assert stitch(parts, StitchConfig(min_identity_frames=3)) == {1: 1}
+
+
+@pytest.mark.parametrize(
+    ("count", "score", "is_person"),
+    [
+        pytest.param(10, 0.9, True, id="often enough"),
+        pytest.param(9, 0.9, False, id="too seldom"),
+        pytest.param(10, 0.5, False, id="too unsure"),
+    ],
+)
+def test_whoever_is_seen_often_is_a_person_though_never_for_long(count, score, is_person):
+    """Found in every other frame: no tracklet is longer than one detection."""
+    parts = [tracklet(k + 1, [2 * k], score=score, is_confirmed=False) for k in range(count)]
+    assert len(stitch(parts)) == (count if is_person else 0)
 
 
 @pytest.mark.parametrize("count", [1, 4])
@@ -139,6 +156,60 @@ def test_order_of_tracklets_does_not_matter(rng):
     expected = stitch(parts)
     for _ in range(5):
         assert stitch([parts[i] for i in rng.permutation(len(parts))]) == expected
+
+
+def crowd(rng, count):
+    """Tracklets of a few people in sight at a time, some much alike, over three shots."""
+    parts = []
+    for k in range(count):
+        start, length = 9 * k + int(rng.integers(0, 20)), int(rng.integers(1, 30))
+        look = np.eye(4)[rng.integers(0, 4)] + rng.normal(0, 0.1, 4)
+        parts.append(
+            tracklet(
+                k + 1,
+                range(start, start + length),
+                x=float(rng.integers(0, 200)) - 4.0 * start,
+                appearance=None if k % 5 == 0 else look / np.linalg.norm(look),
+                shot=k * 3 // count,
+            )
+        )
+    return parts
+
+
+def match_in_a_matrix(rows, columns, value):
+    worth = np.zeros((rows.max(initial=0) + 1, columns.max(initial=0) + 1))
+    worth[rows, columns] = value
+    return match_pairs(worth, worth > 0.0)
+
+
+def test_what_is_near_in_time_gives_what_all_pairs_give(rng, monkeypatch):
+    """The same people where every pair is looked at, and matched in one matrix of them all."""
+    clips = [crowd(rng, 120) for _ in range(5)]
+    people = [stitch(parts) for parts in clips]
+    for parts, identities in zip(clips, people, strict=True):
+        assert len(set(identities.values())) < len(identities) < len(parts)
+    monkeypatch.setattr(
+        stitching,
+        "_pairs_within",
+        lambda first, last, max_gap: np.nonzero(
+            (first - last[:, None] >= 1) & (first - last[:, None] <= max_gap)
+        ),
+    )
+    monkeypatch.setattr(stitching, "match_listed_pairs", match_in_a_matrix)
+    assert [stitch(parts) for parts in clips] == people
+
+
+def test_memory_grows_with_tracklets_not_with_their_pairs():
+    """A matrix of all pairs would take 72 MB."""
+    looks = np.eye(8)
+    parts = [
+        tracklet(k + 1, range(10 * k, 10 * k + 2), appearance=looks[k % 8]) for k in range(3000)
+    ]
+    tracemalloc.start()
+    stitch(parts)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 24e6
 
 
 def test_two_tracklets_of_one_id_are_refused():

@@ -56,6 +56,22 @@ def test_what_is_seen_once_is_never_confirmed():
     assert tracker.finish() == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("pattern", "is_believed"),
+    [
+        pytest.param([0.9, 0.9, 0.9, 0.0], True, id="three of four"),
+        pytest.param([0.9, 0.9, 0.9, 0.3], True, id="one of four uncertain"),
+        pytest.param([0.9, 0.9, 0.0], False, id="two of three"),
+        pytest.param([0.9, 0.0], False, id="every other"),
+    ],
+)
+def test_whoever_is_seen_in_most_frames_is_confirmed(pattern, is_believed):
+    tracker = Tracker()
+    scores = [[pattern[f % len(pattern)]] for f in range(40)]
+    run(tracker, standing(40), scores)
+    assert tracker.finish() == ({1} if is_believed else frozenset())
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_clip_too_short_to_confirm_believes_those_never_missed(count):
     tracker = Tracker(TrackerConfig(confirm_frames=4))
@@ -260,10 +276,10 @@ def test_appearance_takes_an_absent_person_up_again(look, expected):
     looks = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     for _ in range(6):
         tracker.update([person(100), person(300)], [0.9, 0.9], appearance=looks)
-    for _ in range(10):
+    for _ in range(45):
         tracker.update([], [], appearance=np.zeros((0, 3)))
     for f in range(5):
-        tracks = tracker.update([person(900 + f)], [0.9], appearance=[look])
+        tracks = tracker.update([person(500 + f)], [0.9], appearance=[look])
     assert ids_of_detections(tracks) == {0: expected}
 
 
@@ -292,8 +308,47 @@ def test_an_absent_person_is_forgotten_in_time():
         tracker.update([person(100)], [0.9], appearance=look)
     for _ in range(26):
         tracker.update([], [], appearance=np.zeros((0, 2)))
-    tracks = tracker.update([person(900)], [0.9], appearance=look)
+    tracks = tracker.update([person(250)], [0.9], appearance=look)
     assert [t.track_id for t in tracks] == [2]
+
+
+@pytest.mark.parametrize("absence", [1, 12])
+def test_a_newcomer_in_the_same_clothes_is_somebody_else(absence):
+    """One is missed for a while, and far off somebody steps in whom colours do not tell apart."""
+    tracker = Tracker()
+    for f in range(60):
+        is_there, has_come = not 20 <= f < 20 + absence, f >= 19 + absence
+        boxes = [person(100)] * is_there + [person(1600 - 4.0 * f)] * has_come
+        looks = np.full((len(boxes), 1), 1.0)
+        tracks = tracker.update(boxes, [0.9] * len(boxes), appearance=looks)
+    assert ids_of_detections(tracks) == {0: 1, 1: 2}
+
+
+def test_a_person_taken_up_again_at_the_last_moment_is_absent_no_more():
+    tracker = Tracker(TrackerConfig(max_lost_frames=9))
+    look = np.array([[1.0, 0.0]])
+    for _ in range(6):
+        tracker.update([person(100)], [0.9], appearance=look)
+    for _ in range(9):
+        tracker.update([], [], appearance=np.zeros((0, 2)))
+    tracker.update([person(180)], [0.9], appearance=look)
+    tracks = tracker.update(
+        [person(180), person(80)], [0.9, 0.9], appearance=np.repeat(look, 2, axis=0)
+    )
+    assert ids_of_detections(tracks) == {0: 1, 1: 2}
+
+
+@pytest.mark.parametrize("is_compensated", [True, False])
+def test_an_absent_person_is_expected_where_the_camera_has_left_them(is_compensated):
+    tracker = Tracker(TrackerConfig(max_lost_frames=5, max_reentry_frames=50))
+    look = np.array([[1.0, 0.0]])
+    for _ in range(6):
+        tracker.update([person(100)], [0.9], appearance=look)
+    motion = [[1, 0, 20], [0, 1, 0]] if is_compensated else None
+    for _ in range(39):
+        tracker.update([], [], appearance=np.zeros((0, 2)), camera_motion=motion)
+    tracks = tracker.update([person(900)], [0.9], appearance=look, camera_motion=motion)
+    assert [t.track_id for t in tracks] == ([1] if is_compensated else [2])
 
 
 def test_detecting_every_third_frame_follows_a_walk():
@@ -302,6 +357,57 @@ def test_detecting_every_third_frame_follows_a_walk():
         tracks = tracker.update([person(5.0 * f)], [0.9], elapsed_frames=3)
     assert [t.track_id for t in tracks] == [1]
     assert tracks[0].box[0] == pytest.approx(5.0 * 57, abs=3.0)
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "looks", "is_believed"),
+    [
+        pytest.param(1, 4, True, id="four of every frame"),
+        pytest.param(1, 3, False, id="three of every frame"),
+        pytest.param(2, 3, True, id="three of every other"),
+        pytest.param(2, 2, False, id="two of every other"),
+        pytest.param(3, 2, True, id="two of every third"),
+        pytest.param(8, 2, True, id="two of every eighth"),
+        pytest.param(8, 1, False, id="one of every eighth"),
+    ],
+)
+def test_confirmation_counts_frames_not_looks(elapsed, looks, is_believed):
+    tracker = Tracker(TrackerConfig(confirm_frames=4))
+    for boxes in standing(looks) + [[]] * 6:
+        tracker.update(boxes, [0.9] * len(boxes), elapsed_frames=elapsed)
+    assert tracker.finish() == ({1} if is_believed else frozenset())
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "speed"),
+    [
+        pytest.param(1, 45.0, id="a few frames a second"),
+        pytest.param(5, 7.0, id="every fifth frame"),
+        pytest.param(8, 7.0, id="every eighth frame"),
+    ],
+)
+def test_a_walk_past_ones_own_width_between_looks_is_one_track(elapsed, speed):
+    tracker = Tracker()
+    for f in range(0, 12 * elapsed, elapsed):
+        tracks = tracker.update([person(speed * f)], [0.9], elapsed_frames=elapsed)
+    assert [(t.track_id, t.state) for t in tracks] == [(1, TrackState.CONFIRMED)]
+
+
+def test_of_two_that_a_newborn_may_have_become_neither_is_taken():
+    tracker = Tracker()
+    tracker.update([person(100)], [0.9])
+    tracks = tracker.update([person(60), person(140)], [0.9, 0.9], elapsed_frames=8)
+    assert ids_of_detections(tracks) == {0: 2, 1: 3}
+
+
+@pytest.mark.parametrize(
+    ("look", "expected"), [([1.0, 0.0], 1), ([0.0, 1.0], 2)], ids=["the same", "a stranger"]
+)
+def test_a_stranger_is_not_the_newborn_who_walked_on(look, expected):
+    tracker = Tracker()
+    tracker.update([person(100)], [0.9], appearance=[[1.0, 0.0]])
+    tracks = tracker.update([person(160)], [0.9], appearance=[look], elapsed_frames=8)
+    assert ids_of_detections(tracks) == {0: expected}
 
 
 @pytest.mark.parametrize(
@@ -320,7 +426,8 @@ def test_what_does_not_fit_is_refused(kwargs, message):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("high_score", 1.5), ("confirm_frames", 0), ("buffer_fraction", -0.1)]
+    ("name", "value"),
+    [("high_score", 1.5), ("confirm_frames", 0), ("miss_cost", 0), ("buffer_fraction", -0.1)],
 )
 def test_settings_out_of_range_are_refused(name, value):
     with pytest.raises(ValueError, match=f"{name} is {value}"):
