@@ -44,6 +44,9 @@ class AudioCopy:
         warnings = []
         taken = []
         for stream in self._source.streams.audio:
+            if stream.codec_context is None:
+                warnings.append("sound left out: unknown codec")
+                continue
             codec = stream.codec_context.codec.canonical_name
             if codec not in container.supported_codecs or not _takes(container.format.name, stream):
                 warnings.append(

@@ -125,7 +125,9 @@ def test_what_an_edit_list_hides_is_not_shown_nor_missed(make_video: Maker) -> N
 
 
 def test_sound_timecode_and_aspect_are_found(make_video: Maker) -> None:
-    path = make_video("tc.mov", has_audio=True, timecode="01:02:03:04", pixel_aspect=Fraction(8, 9))
+    path = make_video(
+        "tc.mov", sounds=("aac",), timecode="01:02:03:04", pixel_aspect=Fraction(8, 9)
+    )
     info = open_source(path).info
     assert info.has_audio
     assert info.timecode == "01:02:03:04"

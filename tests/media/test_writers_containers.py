@@ -21,6 +21,7 @@ from instmatt_video.media import (
     open_alpha_stream,
     open_source,
 )
+from tests.media.made_clips import forget_codec
 from tests.media.made_layers import (
     INFO,
     RATE,
@@ -73,7 +74,7 @@ def ffprobe() -> Iterator[Callable[[Path], list[dict[str, object]]]]:
 def test_ffprobe_agrees(
     tmp_path: Path, ffprobe: Callable[[Path], list[dict[str, object]]], make_video: Maker
 ) -> None:
-    sound = make_video("sound.mp4", has_audio=True)
+    sound = make_video("sound.mp4", sounds=("aac",))
     path = write_stream(
         FORMATS["prores4444"], tmp_path, coming_and_going(), carried_info(), audio_from=sound
     )
@@ -100,7 +101,7 @@ def audio_packets(path: Path) -> list[tuple[Fraction, bytes]]:
 
 
 def test_sound_is_copied_bit_by_bit(tmp_path: Path, make_video: Maker) -> None:
-    source = make_video("sound.mp4", has_audio=True, count=25)
+    source = make_video("sound.mp4", sounds=("aac",), count=25)
     info = open_source(source).info
     path = tmp_path / "person_01.mov"
     with open_alpha_stream("prores4444", path, info, audio_from=source) as stream:
@@ -111,7 +112,7 @@ def test_sound_is_copied_bit_by_bit(tmp_path: Path, make_video: Maker) -> None:
 
 
 def test_sound_of_a_trimmed_stream_begins_with_it(tmp_path: Path, make_video: Maker) -> None:
-    source = make_video("sound.mp4", has_audio=True, count=25)
+    source = make_video("sound.mp4", sounds=("aac",), count=25)
     info = open_source(source).info
     start = Fraction(10, 25)
     path = tmp_path / "person_01.mov"
@@ -131,12 +132,25 @@ def test_sound_of_a_trimmed_stream_begins_with_it(tmp_path: Path, make_video: Ma
 def test_sound_that_does_not_fit_is_left_out_with_a_warning(
     tmp_path: Path, make_video: Maker
 ) -> None:
-    source = make_video("sound.mp4", has_audio=True)
+    source = make_video("sound.mp4", sounds=("aac",))
     path = tmp_path / "person_01.webm"
     with open_alpha_stream("webm", path, INFO, audio_from=source) as stream:
         stream.write(Fraction(0), soft_layer())
     assert stream.warnings == ["sound left out: aac does not go into a webm file"]
     assert not open_source(path).info.has_audio
+
+
+def test_sound_of_an_unknown_codec_is_left_out_and_the_other_copied(
+    tmp_path: Path, make_video: Maker
+) -> None:
+    """Telephones record a spatial track that FFmpeg cannot decode beside the plain one."""
+    source = forget_codec(make_video("phone.mov", sounds=("aac", "pcm_s16le")))
+    path = tmp_path / "person_01.mov"
+    with open_alpha_stream("prores4444", path, INFO, audio_from=source) as stream:
+        for k in range(10):
+            stream.write(1001 * k * INFO.time_base, None)
+    assert stream.warnings == ["sound left out: unknown codec"]
+    assert audio_packets(path) == audio_packets(source)
 
 
 @pytest.mark.parametrize("codec", ["opus", "flac"])
