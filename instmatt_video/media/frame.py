@@ -58,6 +58,7 @@ class ClipInfo:
     pixel_aspect: Fraction = Fraction(1)
     timecode: str | None = None
     has_audio: bool = False
+    """The file holds sound, which keeps time with the pictures."""
     is_variable_rate: bool = False
     is_interlaced: bool = False
     first_frame_number: int = 1

@@ -286,6 +286,18 @@ def test_variable_frame_rate_keeps_each_frames_time(format: str, tmp_path: Path)
         assert np.abs(composed - true).mean() < 4
 
 
+@pytest.mark.parametrize("format", ["prores4444", "matte-ffv1"])
+def test_at_a_rate_that_was_asked_for_frames_of_the_source_count_in_turn(
+    format: str, make_folder: Callable[..., Path], clip: Path, tmp_path: Path
+) -> None:
+    rate = Fraction(12)
+    folder = make_folder(format, frame_rate=rate)
+    made = compose_streams(folder, tmp_path / "out.mp4", ComposeOptions(quality=1))
+    assert times(made.path) == [index / rate for index in range(FRAMES)]
+    for index, (composed, true) in enumerate(zip(lumas(made.path), lumas(clip), strict=True)):
+        assert np.abs(composed - true)[away_from_edges(index)].max() < 4, f"frame {index}"
+
+
 def test_a_source_that_is_gone_is_needed_only_by_some(
     make_folder: Callable[..., Path], tmp_path: Path
 ) -> None:

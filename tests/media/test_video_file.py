@@ -143,6 +143,16 @@ def test_a_rate_that_is_asked_for_replaces_the_clips_times(make_video: Maker) ->
         open_source(make_video(), frame_rate=0)
 
 
+@pytest.mark.parametrize(("frame_rate", "has_audio"), [(25, True), (24, False)])
+def test_sound_is_left_out_where_another_rate_would_part_it_from_the_pictures(
+    frame_rate: int, has_audio: bool, make_video: Maker
+) -> None:
+    source = open_source(make_video(sounds=("aac",)), frame_rate=frame_rate)
+    assert source.info.has_audio is has_audio
+    warning = "sound left out: it would not keep time at 24 frames/s"
+    assert source.warnings == ([] if has_audio else [warning])
+
+
 def damage(path: Path, broken: range) -> Path:
     """Overwrite the packets number `broken` of a file of key frames with zeros."""
     with av.open(path) as container:
