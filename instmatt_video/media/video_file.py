@@ -195,6 +195,7 @@ class VideoFileSource(FrameSource):
             is_variable_rate=timetable.is_variable_rate,
             is_interlaced=is_interlaced,
             first_time=timetable.time_s(0),
+            origin_s=timetable.origin_s,
             color_noise=noise_of_codec(stream.codec_context.name),
         )
 

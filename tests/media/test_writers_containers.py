@@ -129,6 +129,33 @@ def test_sound_of_a_trimmed_stream_begins_with_it(tmp_path: Path, make_video: Ma
     )
 
 
+@pytest.mark.parametrize("lead", [-12, 0, 900_000], ids=["early", "at zero", "ten hours late"])
+def test_sound_moves_with_the_pictures(lead: int, tmp_path: Path, make_video: Maker) -> None:
+    """Wherever on its file's clock a clip begins, in frames of 1/25 s."""
+    plain, moved = make_video("plain.mov", sounds=("aac",), count=25), tmp_path / "moved.mkv"
+    with (
+        av.open(plain) as container,
+        av.open(moved, "w", options={"avoid_negative_ts": "disabled"}) as out,
+    ):
+        streams = [out.add_stream_from_template(stream) for stream in container.streams]
+        for packet in container.demux():
+            if packet.size and packet.pts is not None and packet.dts is not None:
+                shift = round(Fraction(lead, 25) / packet.time_base)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = streams[packet.stream_index]
+                out.mux(packet)
+    path = tmp_path / "person_01.mov"
+    source = open_source(moved)
+    with open_alpha_stream("prores4444", path, source.info, audio_from=moved) as stream:
+        for frame in source:
+            stream.write(frame.time, None)
+    for (time, data), (wanted, same) in zip(audio_packets(path), audio_packets(plain), strict=True):
+        assert data == same
+        assert abs(time - stream.info.first_time - wanted) < Fraction(
+            1, 1000
+        )  # Matroska counts milliseconds
+
+
 def test_sound_that_does_not_fit_is_left_out_with_a_warning(
     tmp_path: Path, make_video: Maker
 ) -> None:
