@@ -25,6 +25,8 @@ from .options import CONTAINERS, ComposeOptions
 _log = logging.getLogger(__name__)
 
 _PRORES_QUALITY_UNIT = 118  # FFmpeg's FF_QP2LAMBDA
+_TRANSFER_OPTIONS = {"bt470m": "gamma22", "bt470bg": "gamma28"}
+"""FFmpeg's option has names of its own."""
 _COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 """Sound that both containers hold as it is; other sound is encoded."""
 
@@ -127,11 +129,13 @@ def _output(video: Node, path: Path, clip: Clip, container: str, quality: int) -
         "f": container[1:],
         "fps_mode": "passthrough",
         "color_primaries": clip.color.primaries,
-        "color_trc": clip.color.transfer,
+        "color_trc": _TRANSFER_OPTIONS.get(clip.color.transfer, clip.color.transfer),
         "colorspace": clip.color.matrix,
         "color_range": "tv",
         "map_metadata": -1,
     }
+    if clip.timecode:
+        words["timecode"] = clip.timecode
     if clip.is_variable_rate:
         words["enc_time_base"] = str(clip.time_base)
         words["video_track_timescale"] = clip.time_base.denominator

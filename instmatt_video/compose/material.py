@@ -56,6 +56,8 @@ class Clip:
     is_retimed: bool
     """The run was asked for the rate: frames count in turn, whatever their times in the source."""
     pixel_aspect: Fraction
+    timecode: str | None
+    """Of the first frame."""
     source: Path | None
     """Its file, folder of frames, or pattern; `None` where it is not to be found."""
     lead_s: Fraction
@@ -216,6 +218,7 @@ def _clip(
         is_variable_rate=record.is_variable_rate,
         is_retimed=_is_retimed(manifest),
         pixel_aspect=info.pixel_aspect if info else Fraction(1),
+        timecode=record.timecode,
         source=path,
         lead_s=lead_s,
         audio_from=audio_from,

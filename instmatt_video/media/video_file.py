@@ -26,6 +26,7 @@ from .color import Image, RgbConverter, tags_of_stream
 from .color_noise import noise_of_codec
 from .frame import ClipInfo, Frame
 from .source import FrameSource, describe_av_error
+from .timecode import counts_frames_at
 from .timetable import Timetable, make_timetable, read_timetable, snap_to_broadcast_rate
 
 MAX_BAD_FRAMES_IN_A_ROW = 8
@@ -190,7 +191,7 @@ class VideoFileSource(FrameSource):
             color=tags_of_stream(stream),
             rotation_deg=rotation_deg,
             pixel_aspect=1 / aspect if is_turned else aspect,
-            timecode=stream.metadata.get("timecode") or container.metadata.get("timecode"),
+            timecode=self._timecode(container, stream),
             has_audio=self._has_audio(container, stream, frame_rate),
             is_variable_rate=timetable.is_variable_rate,
             is_interlaced=is_interlaced,
@@ -198,6 +199,17 @@ class VideoFileSource(FrameSource):
             origin_s=timetable.origin_s,
             color_noise=noise_of_codec(stream.codec_context.name),
         )
+
+    def _timecode(self, container: InputContainer, stream: VideoStream) -> str | None:
+        """Return the timecode of the first picture, if it can count the clip's frames."""
+        tags = (*stream.metadata.items(), *container.metadata.items())
+        # Matroska writes names in capitals.
+        timecode = next((value for key, value in tags if key.lower() == "timecode"), None)
+        rate = self._timetable.frame_rate
+        if timecode and not counts_frames_at(timecode, rate):
+            self._warn(f"timecode left out: {timecode} counts no frames at {rate} frames/s")
+            return None
+        return timecode
 
     def _has_audio(
         self, container: InputContainer, stream: VideoStream, frame_rate: Fraction | None

@@ -16,7 +16,7 @@ from instmatt_video.compose.composition import compose_streams
 from instmatt_video.compose.options import ComposeOptions, Placement, parse_background
 from instmatt_video.errors import AlphaWriteError, InstMattVideoError, OptionError, VideoOpenError
 from instmatt_video.manifest import load_manifest
-from instmatt_video.media import ClipInfo, Layer, open_alpha_stream, open_source
+from instmatt_video.media import ClipInfo, ColorTags, Layer, open_alpha_stream, open_source
 from instmatt_video.media.color import plane_view
 from tests.compose.conftest import FRAMES
 from tests.media.made_clips import write_video
@@ -284,6 +284,23 @@ def test_variable_frame_rate_keeps_each_frames_time(format: str, tmp_path: Path)
         assert abs(time - Fraction(tick, 90000)) <= tolerance
     for composed, true in zip(pictures(made.path), pictures(clip), strict=True):
         assert np.abs(composed - true).mean() < 4
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+def test_tags_and_timecode_are_the_clips(
+    suffix: str, make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    """System B/G, as PAL's MPEG-2 is tagged, under names of FFmpeg's own."""
+    clip, tags = tmp_path / "pal.mkv", ColorTags("bt470bg", "bt470bg", "bt470bg")
+    options = {"x264-params": "colorprim=bt470bg:transfer=bt470bg:colormatrix=bt470bg"}
+    write_video(clip, timecode="10:00:00:20", options=options)
+    made = compose_streams(
+        make_folder(source=clip),
+        tmp_path / f"out{suffix}",
+        ComposeOptions(parse_background("black")),
+    )
+    info = open_source(made.path).info
+    assert (info.color, info.timecode) == (tags, "10:00:00:20")
 
 
 @pytest.mark.parametrize("format", ["prores4444", "matte-ffv1"])

@@ -13,7 +13,7 @@ import pytest
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
 from instmatt_video.media import open_source
 from instmatt_video.media.video_file import MAX_BAD_FRAMES_IN_A_ROW
-from tests.media.made_clips import disc_picture
+from tests.media.made_clips import disc_picture, write_video
 
 Maker = Callable[..., Path]
 
@@ -141,6 +141,22 @@ def test_a_rate_that_is_asked_for_replaces_the_clips_times(make_video: Maker) ->
     assert [frame.index for frame in source.frames(5)] == [5, 6, 7]
     with pytest.raises(ValueError, match="frame_rate must be > 0, got 0"):
         open_source(make_video(), frame_rate=0)
+
+
+@pytest.mark.parametrize("suffix", ["mov", "mkv", "mxf"])
+def test_timecode_is_found_whatever_the_case_of_its_name(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"clip.{suffix}"
+    codec = {"mxf": "mpeg2video"}.get(suffix, "libx264")
+    write_video(path, codec=codec, timecode="01:02:03:04")
+    assert open_source(path).info.timecode == "01:02:03:04"
+
+
+def test_a_timecode_that_cannot_count_at_the_rate_is_left_out(make_video: Maker) -> None:
+    path = make_video("df.mov", rate=Fraction(30000, 1001), timecode="01:00:00;00")
+    assert open_source(path).info.timecode == "01:00:00;00"
+    source = open_source(path, frame_rate=24)
+    assert source.info.timecode is None
+    assert source.warnings == ["timecode left out: 01:00:00;00 counts no frames at 24 frames/s"]
 
 
 @pytest.mark.parametrize(("frame_rate", "has_audio"), [(25, True), (24, False)])
