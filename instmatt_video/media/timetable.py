@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import gcd
 
 import av
 from av.container import InputContainer
@@ -23,6 +24,9 @@ DEFAULT_FRAME_RATE = Fraction(24)
 FORMATS_WITHOUT_TIMES = frozenset(
     {"avi", "h264", "hevc", "m4v", "mpegvideo", "mjpeg", "av1", "obu"}
 )
+
+_FINEST_CLOCK = 2**31 - 1
+"""Ticks per second that a movie's header can name."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,25 @@ class Timetable:
     @property
     def duration_s(self) -> Fraction:
         """Seconds from the first picture to the end of the last, which lasts one nominal frame."""
-        if not self.ticks:
-            return Fraction(0)
+        if not self.is_variable_rate:
+            return len(self.ticks) / self.frame_rate
         return (self.ticks[-1] - self.ticks[0]) * self.time_base + 1 / self.frame_rate
 
+    @property
+    def clock(self) -> Fraction:
+        """Seconds per tick of a clock on which every `time_s` is a whole number."""
+        if self.is_variable_rate:
+            return self.time_base
+        return _common_tick(self.time_base, 1 / self.frame_rate)
+
     def time_s(self, index: int) -> Fraction:
-        """Return when picture `index` is shown, in seconds from `origin` on."""
-        return (self.ticks[index] - self.origin) * self.time_base
+        """Return when picture `index` is shown, in seconds from `origin` on.
+
+        At a constant rate that is exact, however coarse the file's clock is.
+        """
+        if self.is_variable_rate:
+            return (self.ticks[index] - self.origin) * self.time_base
+        return (self.ticks[0] - self.origin) * self.time_base + index / self.frame_rate
 
     def index_of(self, pts: int | None, position: int) -> int | None:
         """Return the index of the picture shown at `pts`, or that came as number `position`."""
@@ -116,7 +132,8 @@ def make_timetable(
     is_exact = container.format.name not in FORMATS_WITHOUT_TIMES and len(ticks) == len(times)
     candidates = [rate for exact in rates for rate in (snap_to_broadcast_rate(exact), exact)]
     for rate in candidates:
-        if not is_variable(ticks, time_base, rate):
+        is_countable = _common_tick(time_base, 1 / rate).denominator <= _FINEST_CLOCK
+        if is_countable and not is_variable(ticks, time_base, rate):
             return Timetable(ticks, time_base, rate, is_exact, False, *origins)
     # The mean rate of a clip with dropped frames is no rate that it was shot at: the guessed one.
     nominal = snap_to_broadcast_rate(rates[-1])
@@ -136,6 +153,12 @@ def _origin(ticks: Sequence[int], time_base: Fraction, start_us: int | None) -> 
         return ticks[0] if ticks else 0
     begins = Fraction(2 * start_us + 1, 2_000_000) // time_base
     return min(ticks[0], max(0, begins))
+
+
+def _common_tick(a: Fraction, b: Fraction) -> Fraction:
+    """Return the longest time of which both are multiples."""
+    numerator = gcd(a.numerator * b.denominator, b.numerator * a.denominator)
+    return Fraction(numerator, a.denominator * b.denominator)
 
 
 def is_variable(ticks: Sequence[int], time_base: Fraction, frame_rate: Fraction) -> bool:

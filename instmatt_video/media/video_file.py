@@ -184,7 +184,7 @@ class VideoFileSource(FrameSource):
             width=first.height if is_turned else first.width,
             height=first.width if is_turned else first.height,
             frame_rate=timetable.frame_rate,
-            time_base=timetable.time_base,
+            time_base=timetable.clock,
             frame_count=len(timetable.ticks),
             duration_s=timetable.duration_s,
             bit_depth=max(component.bits for component in first.format.components),

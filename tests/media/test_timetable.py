@@ -53,6 +53,20 @@ def test_duration_counts_the_last_picture() -> None:
     assert Timetable([], Fraction(1, 25), Fraction(25), True, False).duration_s == 0
 
 
+def test_a_constant_rate_is_exact_on_a_coarse_clock_and_behind_sound() -> None:
+    """Milliseconds of Matroska; the sound begins 7 ms before the first picture."""
+    rate = Fraction(24000, 1001)
+    ticks = [7 + round(1000 * k / rate) for k in range(100)]
+    table = Timetable(ticks, Fraction(1, 1000), rate, True, False)
+    assert [table.time_s(k) for k in range(100)] == [
+        Fraction(7, 1000) + k / rate for k in range(100)
+    ]
+    assert table.clock == Fraction(1, 24000)
+    assert table.duration_s == 100 / rate
+    exact = Timetable([0, 512], Fraction(1, 12800), Fraction(25), True, False)
+    assert exact.clock == Fraction(1, 12800)
+
+
 def test_pictures_are_found_by_time_or_by_place() -> None:
     exact = Timetable([10, 20, 30], Fraction(1, 10), Fraction(1), True, False)
     assert [exact.index_of(pts, 0) for pts in (10, 20, 30, 25, None)] == [0, 1, 2, None, None]

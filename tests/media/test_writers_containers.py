@@ -21,6 +21,7 @@ from instmatt_video.media import (
     open_alpha_stream,
     open_source,
 )
+from instmatt_video.media.alpha_reader import AlphaReader
 from tests.media.made_clips import forget_codec
 from tests.media.made_layers import (
     INFO,
@@ -89,6 +90,18 @@ def test_ffprobe_agrees(
     assert video["avg_frame_rate"] == "30000/1001"
     assert [other["codec_type"] for other in others] == ["audio", "data"]
     assert others[0]["codec_name"] == "aac"
+
+
+def test_a_constant_rate_stays_constant_from_a_clock_of_milliseconds(
+    tmp_path: Path, make_video: Maker
+) -> None:
+    source = open_source(make_video("clip.mkv", rate=RATE, count=20))
+    path = tmp_path / "person_01.mov"
+    with open_alpha_stream("prores4444", path, source.info) as stream:
+        for frame in source:
+            stream.write(frame.time, None)
+    with AlphaReader(path) as reader:
+        assert reader.packet_times() == [k / RATE for k in range(20)]
 
 
 def audio_packets(path: Path) -> list[tuple[Fraction, bytes]]:
