@@ -12,6 +12,7 @@ import pytest
 
 from instmatt_video.media import (
     FORMATS,
+    ColorTags,
     FormatSpec,
     Layer,
     open_alpha_stream,
@@ -161,6 +162,17 @@ def test_times_off_the_clock_are_refused(spec: FormatSpec, tmp_path: Path) -> No
             stream.write(Fraction(0), None)
     with pytest.raises(ValueError, match="closed"):
         stream.write(Fraction(1), None)
+
+
+def test_exr_names_its_primaries(tmp_path: Path) -> None:
+    openexr = pytest.importorskip("OpenEXR")
+    info = replace(INFO, color=ColorTags("bt2020", "bt2020-10", "bt2020nc"))
+    path = write_stream(FORMATS["exr"], tmp_path, [soft_layer()], info)
+    with openexr.File(str(path / "000001.exr")) as file:
+        found = file.header()["chromaticities"]
+    # ITU-R BT.2020, table 3.
+    wanted = (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290)
+    assert found == pytest.approx(wanted, abs=1e-6)
 
 
 def test_exr_is_linear_and_premultiplied(tmp_path: Path) -> None:
