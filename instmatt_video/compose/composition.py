@@ -25,6 +25,8 @@ from .options import CONTAINERS, ComposeOptions
 _log = logging.getLogger(__name__)
 
 _PRORES_QUALITY_UNIT = 118  # FFmpeg's FF_QP2LAMBDA
+_TRANSFER_OPTIONS = {"bt470m": "gamma22", "bt470bg": "gamma28"}
+"""FFmpeg's option has names of its own."""
 _COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 """Sound that both containers hold as it is; other sound is encoded."""
 
@@ -127,11 +129,13 @@ def _output(video: Node, path: Path, clip: Clip, container: str, quality: int) -
         "f": container[1:],
         "fps_mode": "passthrough",
         "color_primaries": clip.color.primaries,
-        "color_trc": clip.color.transfer,
+        "color_trc": _TRANSFER_OPTIONS.get(clip.color.transfer, clip.color.transfer),
         "colorspace": clip.color.matrix,
         "color_range": "tv",
         "map_metadata": -1,
     }
+    if clip.timecode:
+        words["timecode"] = clip.timecode
     if clip.is_variable_rate:
         words["enc_time_base"] = str(clip.time_base)
         words["video_track_timescale"] = clip.time_base.denominator
@@ -141,28 +145,39 @@ def _output(video: Node, path: Path, clip: Clip, container: str, quality: int) -
     else:
         words |= {"vcodec": "prores_ks", "profile:v": "hq", "vendor": "apl0"}
         words |= {"flags:v": "+qscale", "global_quality:v": quality * _PRORES_QUALITY_UNIT}
-    streams = [video]
+    sounds: list[Node] = []
     if clip.audio_from is not None:
-        streams.append(_sound(clip, clip.audio_from))
-        words |= _sound_words(clip, clip.audio_from, container)
-    return ffmpeg.output(*streams, f"file:{path}", **words)
+        sounds, sound_words = _sounds(clip, clip.audio_from, container)
+        words |= sound_words
+    return ffmpeg.output(video, *sounds, f"file:{path}", **words)
 
 
-def _sound(clip: Clip, path: Path) -> Node:
-    """Return the clip's sound, from the first picture on."""
-    words = {"itsoffset": f"{-float(clip.lead_s):.6f}"} if clip.lead_s else {}
-    return ffmpeg.input(f"file:{path}", **words).audio
-
-
-def _sound_words(clip: Clip, path: Path, container: str) -> dict[str, Any]:
+def _sounds(clip: Clip, path: Path, container: str) -> tuple[list[Node], dict[str, Any]]:
+    """Return the clip's sounds, from the first picture on, and how each is written."""
+    words: dict[str, Any] = {}
+    if clip.lead_s:
+        source = ffmpeg.input(f"file:{path}", itsoffset=f"{-float(clip.lead_s):.6f}")
+        words["copypriorss"] = 0  # sound from before the first picture is left out
+    else:
+        source = ffmpeg.input(f"file:{path}")
+    sounds: list[Node] = []
     with open_container(path) as opened:
-        codec = opened.streams.audio[0].codec_context.codec.canonical_name
+        for number, stream in enumerate(opened.streams.audio):
+            if stream.codec_context is None:
+                _log.warning("sound left out: unknown codec")
+                continue
+            encoder = _sound_encoder(stream.codec_context.codec.canonical_name, container)
+            words[f"c:a:{len(sounds)}"] = encoder
+            if encoder == "aac":
+                words[f"b:a:{len(sounds)}"] = "192k"
+            sounds.append(source[f"a:{number}"])
+    return sounds, words
+
+
+def _sound_encoder(codec: str, container: str) -> str:
     if codec in _COPIED_SOUND or (container == ".mov" and codec.startswith("pcm_")):
-        # Sound from before the first picture is left out.
-        return {"acodec": "copy"} | ({"copypriorss": 0} if clip.lead_s else {})
-    if container == ".mov":
-        return {"acodec": "pcm_s24le"}
-    return {"acodec": "aac", "audio_bitrate": "192k"}
+        return "copy"
+    return "pcm_s24le" if container == ".mov" else "aac"
 
 
 def _with_even_sides(size: tuple[int, int]) -> tuple[int, int]:

@@ -62,7 +62,7 @@ class LayerMaker:
         is_clock = clip.is_variable_rate  # no other input has such times
         if not copies and not is_clock:
             return []
-        layers = split(self._converted(self._source_frames(), clip.color), copies + is_clock)
+        layers = split(self._source(), copies + is_clock)
         if is_clock:
             self._clock = layers.pop()
         return layers
@@ -142,12 +142,16 @@ class LayerMaker:
         words = {"vcodec": "libvpx-vp9"} if self._material.format == "webm" else {}
         return ffmpeg.input(_url(person.path), **words).video
 
-    def _source_frames(self) -> Node:
+    def _source(self) -> Node:
         source = self._clip.source
         assert source is not None  # `gather` has seen to it
-        frames = list_frames(source)
-        frames = ffmpeg.input(_url(source)).video if frames is None else self._pictures(frames)
-        return self._on_clock(frames, 0)
+        paths = list_frames(source)
+        if paths is not None:
+            return self._converted(self._pictures(paths), None)  # JPEG has a matrix of its own
+        frames = ffmpeg.input(_url(source)).video
+        frames = self._in_turn(frames) if self._clip.is_retimed else self._on_clock(frames, 0)
+        # Chroma of interlaced frames stays in its field.
+        return self._converted(frames, self._clip.color, interl=-1)
 
     def _on_clock(self, frames: Node, first: int) -> Node:
         """Return frames whose first is the clip's frame `first`, at exactly the clip's times."""
@@ -182,8 +186,10 @@ class LayerMaker:
             quoted = str(path.resolve()).replace("'", r"'\''")
             lines += [f"file 'file:{quoted}'", f"duration {1 / 25}"]
         listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        frames = ffmpeg.input(str(listing), f="concat", safe=0).video
-        # Whatever time FFmpeg gives them: the n-th is the n-th.
+        return self._in_turn(ffmpeg.input(str(listing), f="concat", safe=0).video)
+
+    def _in_turn(self, frames: Node) -> Node:
+        """Return frames of which the n-th is the clip's n-th, whatever times FFmpeg gives them."""
         return frames.filter("settb", f"1/({self._clip.frame_rate})").filter("setpts", "N")
 
     def _converted(

@@ -54,7 +54,11 @@ class Clip:
     color: ColorTags
     """Of the source; compositions have its primaries, transfer and matrix, in video range."""
     is_variable_rate: bool
+    is_retimed: bool
+    """The run was asked for the rate: frames count in turn, whatever their times in the source."""
     pixel_aspect: Fraction
+    timecode: str | None
+    """Of the first frame."""
     source: Path | None
     """Its file, folder of frames, or pattern; `None` where it is not to be found."""
     lead_s: Fraction
@@ -132,7 +136,8 @@ def _open_clip(manifest: Manifest, options: ComposeOptions) -> tuple[FrameSource
             _log.warning("%s has changed since it was matted, and is not used", named)
             return None
         raise OptionError(f"source {named} is not the file that was matted: its checksum differs")
-    rate = Fraction(record.frame_rate) if record.sha256 is None else None
+    has_no_rate = record.sha256 is None or _is_retimed(manifest)
+    rate = Fraction(record.frame_rate) if has_no_rate else None
     try:
         return open_source(str(named), frame_rate=rate), named
     except VideoOpenError as error:
@@ -140,6 +145,10 @@ def _open_clip(manifest: Manifest, options: ComposeOptions) -> tuple[FrameSource
             raise
         _log.warning("the source is not used: %s", error)
         return None
+
+
+def _is_retimed(manifest: Manifest) -> bool:
+    return manifest.settings.get("frame_rate") is not None
 
 
 def _people(folder: Path, manifest: Manifest, options: ComposeOptions) -> tuple[PersonStream, ...]:
@@ -208,7 +217,9 @@ def _clip(
         frame_count=record.frame_count,
         color=color,
         is_variable_rate=record.is_variable_rate,
+        is_retimed=_is_retimed(manifest),
         pixel_aspect=info.pixel_aspect if info else Fraction(1),
+        timecode=record.timecode,
         source=path,
         lead_s=lead_s,
         audio_from=audio_from,

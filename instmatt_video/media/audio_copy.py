@@ -24,12 +24,17 @@ class AudioCopy:
 
     Args:
         path: The file to take the sound from.
-        start: Seconds; sound before it is left out, and what follows is moved to begin at 0.
+        origin: Where 0 of the clip's seconds lies on the file's clock, seconds.
+        start: Seconds of the clip; sound before it is left out, and what follows is moved to begin
+            at 0.
     """
 
-    def __init__(self, path: Path, start: Fraction = Fraction(0)) -> None:
+    def __init__(
+        self, path: Path, origin: Fraction = Fraction(0), start: Fraction = Fraction(0)
+    ) -> None:
         self._path = path
         self._start = start
+        self._shift = origin + start
         self._source: InputContainer | None = None
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._targets: dict[int, AudioStream] = {}
@@ -44,6 +49,9 @@ class AudioCopy:
         warnings = []
         taken = []
         for stream in self._source.streams.audio:
+            if stream.codec_context is None:
+                warnings.append("sound left out: unknown codec")
+                continue
             codec = stream.codec_context.codec.canonical_name
             if codec not in container.supported_codecs or not _takes(container.format.name, stream):
                 warnings.append(
@@ -64,13 +72,13 @@ class AudioCopy:
             if packet is None:
                 return
             assert packet.pts is not None
-            begins = packet.pts * packet.time_base - self._start
+            begins = packet.pts * packet.time_base - self._shift
             if begins >= time:
                 self._waiting = packet
                 return
             if begins < 0 < self._start:
                 continue
-            shift = round(self._start / packet.time_base)
+            shift = round(self._shift / packet.time_base)
             packet.pts -= shift
             if packet.dts is not None:
                 packet.dts -= shift

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import OptionError, VideoOpenError
+from .chromaticities import CHROMATICITIES
 from .folder_stream import FolderAlphaStream
 from .frame import ClipInfo
 from .layer import FloatImage, Layer
@@ -54,6 +55,7 @@ class ExrAlphaStream(FolderAlphaStream):
             "compression": OpenEXR.ZIP_COMPRESSION,
             "type": OpenEXR.scanlineimage,
             "pixelAspectRatio": float(self.info.pixel_aspect),
+            "chromaticities": CHROMATICITIES[self.info.color.primaries],
         }
         # OpenEXR writes to names only.
         with tempfile.TemporaryDirectory(dir=self.partial_path) as folder:

@@ -129,7 +129,7 @@ def open_alpha_stream(
         info: The source clip, whose size, clock, timecode and colour the stream takes. Pictures are
             numbered from its `first_frame_number`.
         audio_from: A file whose sound is copied into the stream, where the format holds sound.
-        audio_start: Seconds of the source at which a trimmed stream begins.
+        audio_start: Seconds of the clip at which a trimmed stream begins.
         quality: Within the format's `quality_range`, lower is better (for `png`, how hard to
             compress); its default unless given.
 
@@ -156,7 +156,9 @@ def open_alpha_stream(
     encoding, canvas_type = ENCODINGS[format](info, quality)
     color = replace(info.color, is_full_range=encoding.is_full_range)
     canvas = canvas_type(info.width, info.height, encoding.pixel_format, color)
-    audio = AudioCopy(Path(audio_from), audio_start) if audio_from and spec.has_audio else None
+    audio = None
+    if audio_from and spec.has_audio:
+        audio = AudioCopy(Path(audio_from), info.origin_s, audio_start)
     return VideoAlphaStream(path, info, encoding, canvas, color, audio)
 
 

@@ -58,12 +58,15 @@ class ClipInfo:
     pixel_aspect: Fraction = Fraction(1)
     timecode: str | None = None
     has_audio: bool = False
+    """The file holds sound, which keeps time with the pictures."""
     is_variable_rate: bool = False
     is_interlaced: bool = False
     first_frame_number: int = 1
     """Number in the file name of an image sequence's first frame; 1 for a video."""
     first_time: Fraction | None = None
     """Seconds at which that frame is shown, decodable or not; `None` where the clip comes live."""
+    origin_s: Fraction = Fraction(0)
+    """Where 0 of the clip's seconds lies on its file's clock, which sound is read by."""
     color_noise: float = CODED
     """Standard deviation of the errors that coding left in colours, of 0..1."""
 

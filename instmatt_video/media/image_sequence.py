@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 
 from ..errors import FrameDecodeError, VideoOpenError
-from .color import Image, tags_by_size
+from .color import Image
 from .color_noise import noise_of_picture
-from .frame import ClipInfo, Frame
+from .frame import ClipInfo, ColorTags, Frame
 from .image_size import read_image_size
 from .source import FrameSource
 from .timetable import DEFAULT_FRAME_RATE
@@ -59,7 +59,7 @@ class ImageSequenceSource(FrameSource):
             frame_count=len(self._paths),
             duration_s=len(self._paths) / frame_rate,
             bit_depth=8 * self._first_decodable().dtype.itemsize,
-            color=tags_by_size(height),
+            color=ColorTags(transfer="iec61966-2-1"),  # pictures are sRGB, whatever their size
             first_frame_number=int(number[1]) if number else 1,
             first_time=Fraction(0),
             color_noise=noise_of_picture(self._paths[0].suffix),

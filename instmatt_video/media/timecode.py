@@ -1,4 +1,4 @@
-"""SMPTE timecode: moving it by frames, drop-frame included.
+"""SMPTE timecode: where it fits, and moving it by frames, drop-frame included.
 
 Source: SMPTE ST 12-1, section 5.2.2 (drop frame).
 """
@@ -9,6 +9,18 @@ import re
 from fractions import Fraction
 
 _TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d+)")
+
+
+def counts_frames_at(timecode: str, frame_rate: Fraction) -> bool:
+    """Tell whether a timecode can be one of a clip's; drop frame is for 30000/1001 and multiples.
+
+    >>> counts_frames_at("01:00:00;00", Fraction(24))
+    False
+    """
+    match = _TIMECODE.fullmatch(timecode)
+    if match is None or int(match[5]) >= round(frame_rate):
+        return False
+    return match[4] == ":" or frame_rate % Fraction(30000, 1001) == 0
 
 
 def shift_timecode(timecode: str, frames: int, frame_rate: Fraction) -> str:

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import gcd
 
 import av
 from av.container import InputContainer
@@ -23,6 +24,9 @@ DEFAULT_FRAME_RATE = Fraction(24)
 FORMATS_WITHOUT_TIMES = frozenset(
     {"avi", "h264", "hevc", "m4v", "mpegvideo", "mjpeg", "av1", "obu"}
 )
+
+_FINEST_CLOCK = 2**31 - 1
+"""Ticks per second that a movie's header can name."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +42,35 @@ class Timetable:
     is_exact: bool
     """Each picture's own time is known; else pictures are placed in the order they come."""
     is_variable_rate: bool
+    origin: int = 0
+    """Tick at which the clip's own seconds begin."""
+    origin_s: Fraction = Fraction(0)
+    """The same moment on the file's clock, seconds: sound is moved by as much."""
     hidden_count: int = 0
     """Pictures in the file that its edit list does not show."""
 
     @property
     def duration_s(self) -> Fraction:
         """Seconds from the first picture to the end of the last, which lasts one nominal frame."""
-        if not self.ticks:
-            return Fraction(0)
+        if not self.is_variable_rate:
+            return len(self.ticks) / self.frame_rate
         return (self.ticks[-1] - self.ticks[0]) * self.time_base + 1 / self.frame_rate
 
+    @property
+    def clock(self) -> Fraction:
+        """Seconds per tick of a clock on which every `time_s` is a whole number."""
+        if self.is_variable_rate:
+            return self.time_base
+        return _common_tick(self.time_base, 1 / self.frame_rate)
+
     def time_s(self, index: int) -> Fraction:
-        """Return when picture `index` is shown; a clip that begins before 0 is moved there."""
-        origin = min(0, self.ticks[0])  # no container that we write holds times below 0
-        return (self.ticks[index] - origin) * self.time_base
+        """Return when picture `index` is shown, in seconds from `origin` on.
+
+        At a constant rate that is exact, however coarse the file's clock is.
+        """
+        if self.is_variable_rate:
+            return (self.ticks[index] - self.origin) * self.time_base
+        return (self.ticks[0] - self.origin) * self.time_base + index / self.frame_rate
 
     def index_of(self, pts: int | None, position: int) -> int | None:
         """Return the index of the picture shown at `pts`, or that came as number `position`."""
@@ -101,16 +120,45 @@ def make_timetable(
     if frame_rate is not None or len(known) < len(times) or not time_base:
         rate = frame_rate or snap_to_broadcast_rate(rates[0])
         ticks = list(range(len(times)))
-        return Timetable(ticks, 1 / rate, rate, is_exact=False, is_variable_rate=False)
+        began_s = Fraction(0)
+        if known and time_base:
+            # Matroska gives pictures before 0 no times.
+            untimed = next(k for k, pts in enumerate(times) if pts is not None)
+            began_s = min(known) * time_base - untimed / rate
+        return Timetable(ticks, 1 / rate, rate, False, is_variable_rate=False, origin_s=began_s)
     ticks = sorted(set(known))
+    origin = _origin(ticks, time_base, container.start_time)
+    origins = (origin, origin * time_base)
     is_exact = container.format.name not in FORMATS_WITHOUT_TIMES and len(ticks) == len(times)
     candidates = [rate for exact in rates for rate in (snap_to_broadcast_rate(exact), exact)]
     for rate in candidates:
-        if not is_variable(ticks, time_base, rate):
-            return Timetable(ticks, time_base, rate, is_exact, is_variable_rate=False)
+        is_countable = _common_tick(time_base, 1 / rate).denominator <= _FINEST_CLOCK
+        if is_countable and not is_variable(ticks, time_base, rate):
+            return Timetable(ticks, time_base, rate, is_exact, False, *origins)
     # The mean rate of a clip with dropped frames is no rate that it was shot at: the guessed one.
     nominal = snap_to_broadcast_rate(rates[-1])
-    return Timetable(ticks, time_base, nominal, is_exact, is_variable_rate=True)
+    return Timetable(ticks, time_base, nominal, is_exact, True, *origins)
+
+
+def _origin(ticks: Sequence[int], time_base: Fraction, start_us: int | None) -> int:
+    """Return the tick from which a clip counts: where its file begins, be it with sound.
+
+    Args:
+        ticks: Of the pictures, ascending.
+        time_base: Seconds per tick.
+        start_us: Where FFmpeg says that the file begins, rounded to microseconds.
+    """
+    if not ticks or ticks[0] < 0 or start_us is None:
+        # No container that we write holds pictures below 0.
+        return ticks[0] if ticks else 0
+    begins = Fraction(2 * start_us + 1, 2_000_000) // time_base
+    return min(ticks[0], max(0, begins))
+
+
+def _common_tick(a: Fraction, b: Fraction) -> Fraction:
+    """Return the longest time of which both are multiples."""
+    numerator = gcd(a.numerator * b.denominator, b.numerator * a.denominator)
+    return Fraction(numerator, a.denominator * b.denominator)
 
 
 def is_variable(ticks: Sequence[int], time_base: Fraction, frame_rate: Fraction) -> bool:

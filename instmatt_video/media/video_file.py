@@ -26,7 +26,8 @@ from .color import Image, RgbConverter, tags_of_stream
 from .color_noise import noise_of_codec
 from .frame import ClipInfo, Frame
 from .source import FrameSource, describe_av_error
-from .timetable import Timetable, make_timetable, read_timetable
+from .timecode import counts_frames_at
+from .timetable import Timetable, make_timetable, read_timetable, snap_to_broadcast_rate
 
 MAX_BAD_FRAMES_IN_A_ROW = 8
 """As PySceneDetect; a ninth ends the run, unless a recording began between two key frames."""
@@ -56,7 +57,7 @@ class VideoFileSource(FrameSource):
             first = self._first_decodable(container, stream)
             if first.interlaced_frame and stream.codec_context.name in _FIELD_CODECS:
                 self._timetable = self._timetable_by_decoding(frame_rate)
-            self.info = self._describe(container, stream, first)
+            self.info = self._describe(container, stream, first, frame_rate)
         self._converter = RgbConverter(self.info.color)
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
@@ -158,7 +159,11 @@ class VideoFileSource(FrameSource):
             return make_timetable(times, container, stream, frame_rate)
 
     def _describe(
-        self, container: InputContainer, stream: VideoStream, first: VideoFrame
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        first: VideoFrame,
+        frame_rate: Fraction | None,
     ) -> ClipInfo:
         timetable = self._timetable
         rotation_deg = upright_rotation(first)
@@ -179,20 +184,43 @@ class VideoFileSource(FrameSource):
             width=first.height if is_turned else first.width,
             height=first.width if is_turned else first.height,
             frame_rate=timetable.frame_rate,
-            time_base=timetable.time_base,
+            time_base=timetable.clock,
             frame_count=len(timetable.ticks),
             duration_s=timetable.duration_s,
             bit_depth=max(component.bits for component in first.format.components),
             color=tags_of_stream(stream),
             rotation_deg=rotation_deg,
             pixel_aspect=1 / aspect if is_turned else aspect,
-            timecode=stream.metadata.get("timecode") or container.metadata.get("timecode"),
-            has_audio=bool(container.streams.audio),
+            timecode=self._timecode(container, stream),
+            has_audio=self._has_audio(container, stream, frame_rate),
             is_variable_rate=timetable.is_variable_rate,
             is_interlaced=is_interlaced,
             first_time=timetable.time_s(0),
+            origin_s=timetable.origin_s,
             color_noise=noise_of_codec(stream.codec_context.name),
         )
+
+    def _timecode(self, container: InputContainer, stream: VideoStream) -> str | None:
+        """Return the timecode of the first picture, if it can count the clip's frames."""
+        tags = (*stream.metadata.items(), *container.metadata.items())
+        # Matroska writes names in capitals.
+        timecode = next((value for key, value in tags if key.lower() == "timecode"), None)
+        rate = self._timetable.frame_rate
+        if timecode and not counts_frames_at(timecode, rate):
+            self._warn(f"timecode left out: {timecode} counts no frames at {rate} frames/s")
+            return None
+        return timecode
+
+    def _has_audio(
+        self, container: InputContainer, stream: VideoStream, frame_rate: Fraction | None
+    ) -> bool:
+        """Tell whether there is sound that keeps time with the pictures."""
+        if not container.streams.audio or frame_rate is None:
+            return bool(container.streams.audio)
+        own_rate = stream.average_rate and snap_to_broadcast_rate(stream.average_rate)
+        if own_rate != frame_rate:
+            self._warn(f"sound left out: it would not keep time at {frame_rate} frames/s")
+        return own_rate == frame_rate
 
     def _ends_early(self, container: InputContainer, stream: VideoStream) -> bool:
         """Tell whether the header promises more pictures, or more time, than the file holds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,13 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Callabl
     """Return a maker of output folders; the same words give the same folder, not to be changed."""
     made: dict[tuple[object, ...], Path] = {}
 
-    def make(format: str = "prores4444", is_trimmed: bool = False, source: Path = clip) -> Path:
-        key = (format, is_trimmed, source)
+    def make(
+        format: str = "prores4444",
+        is_trimmed: bool = False,
+        source: Path = clip,
+        frame_rate: Fraction | None = None,
+    ) -> Path:
+        key = (format, is_trimmed, source, frame_rate)
         if key not in made:
             output = OutputConfig(
                 format=format, is_trimmed=is_trimmed, has_preview=False, has_report=False
@@ -43,7 +49,7 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Callabl
             manifest = matte_video(
                 source,
                 root,
-                MatteConfig(output=output),
+                MatteConfig(output=output, frame_rate=frame_rate),
                 detector=ColorDetector(),
                 matter=BoxMatter(),
             )

@@ -16,11 +16,11 @@ from instmatt_video.compose.composition import compose_streams
 from instmatt_video.compose.options import ComposeOptions, Placement, parse_background
 from instmatt_video.errors import AlphaWriteError, InstMattVideoError, OptionError, VideoOpenError
 from instmatt_video.manifest import load_manifest
-from instmatt_video.media import ClipInfo, Layer, open_alpha_stream, open_source
+from instmatt_video.media import ClipInfo, ColorTags, Layer, open_alpha_stream, open_source
 from instmatt_video.media.color import plane_view
 from tests.compose.conftest import FRAMES
 from tests.media.made_clips import write_video
-from tests.synthetic_clip import SIZE, boxes_at, write_clip
+from tests.synthetic_clip import SIZE, boxes_at, write_clip, write_frames
 
 pytestmark = pytest.mark.usefixtures("ffmpeg_program")
 
@@ -284,6 +284,68 @@ def test_variable_frame_rate_keeps_each_frames_time(format: str, tmp_path: Path)
         assert abs(time - Fraction(tick, 90000)) <= tolerance
     for composed, true in zip(pictures(made.path), pictures(clip), strict=True):
         assert np.abs(composed - true).mean() < 4
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+def test_tags_and_timecode_are_the_clips(
+    suffix: str, make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    """System B/G, as PAL's MPEG-2 is tagged, under names of FFmpeg's own."""
+    clip, tags = tmp_path / "pal.mkv", ColorTags("bt470bg", "bt470bg", "bt470bg")
+    options = {"x264-params": "colorprim=bt470bg:transfer=bt470bg:colormatrix=bt470bg"}
+    write_video(clip, timecode="10:00:00:20", options=options)
+    made = compose_streams(
+        make_folder(source=clip),
+        tmp_path / f"out{suffix}",
+        ComposeOptions(parse_background("black")),
+    )
+    info = open_source(made.path).info
+    assert (info.color, info.timecode) == (tags, "10:00:00:20")
+
+
+@pytest.mark.parametrize("format", ["prores4444", "matte-ffv1"])
+def test_at_a_rate_that_was_asked_for_frames_of_the_source_count_in_turn(
+    format: str, make_folder: Callable[..., Path], clip: Path, tmp_path: Path
+) -> None:
+    rate = Fraction(12)
+    folder = make_folder(format, frame_rate=rate)
+    made = compose_streams(folder, tmp_path / "out.mp4", ComposeOptions(quality=1))
+    assert times(made.path) == [index / rate for index in range(FRAMES)]
+    for index, (composed, true) in enumerate(zip(lumas(made.path), lumas(clip), strict=True)):
+        assert np.abs(composed - true)[away_from_edges(index)].max() < 4, f"frame {index}"
+
+
+def test_jpegs_keep_their_colours(make_folder: Callable[..., Path], tmp_path: Path) -> None:
+    """JPEG is BT.601 whatever its size."""
+    shot = write_frames(tmp_path / "shot", 3, "%d.jpg")
+    folder = make_folder("matte-ffv1", source=shot, frame_rate=Fraction(25))
+    made = compose_streams(folder, tmp_path / "out.mov", ComposeOptions(quality=1))
+    truth = [frame.image.astype(float) for frame in open_source(shot)]
+    for index, composed in enumerate(pictures(made.path)):
+        inner = is_person(index) & away_from_edges(index, 8)
+        assert np.abs(composed - truth[index])[inner].max() < 4
+
+
+def test_chroma_of_interlaced_frames_stays_in_its_field(
+    make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = tmp_path / "fields.mov"
+    with av.open(clip, "w") as container:
+        options = {"qp": "1", "flags": "+ildct+ilme", "x264-params": "tff=1"}
+        stream = container.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = (64, 64, "yuv420p")
+        frame = av.VideoFrame(64, 64, "yuv420p")
+        plane_view(frame, 0)[:], plane_view(frame, 2)[:] = 120, 128
+        plane_view(frame, 1)[0::2], plane_view(frame, 1)[1::2] = 110, 150
+        for index in range(3):
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    made = compose_streams(make_folder(source=clip), tmp_path / "out.mov", ComposeOptions())
+    with av.open(made.path) as container:
+        blue = plane_view(next(container.decode(video=0)), 1)
+        assert np.abs(blue[8:56:2] / 4.0 - 110).max() < 3
+        assert np.abs(blue[9:56:2] / 4.0 - 150).max() < 3
 
 
 def test_a_source_that_is_gone_is_needed_only_by_some(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
-from instmatt_video.media import open_source
+from instmatt_video.media import ColorTags, open_source
 from tests.media.made_clips import disc_picture
 
 Maker = Callable[..., Path]
@@ -131,6 +131,11 @@ def test_pictures_without_numbers_are_a_clip_too(tmp_path: Path) -> None:
     source = open_source(tmp_path)
     assert [int(frame.image[0, 0, 0]) for frame in source] == [ord("a"), ord("b")]
     assert source.info.first_frame_number == 1
+
+
+def test_pictures_are_srgb_whatever_their_size(make_folder: Maker) -> None:
+    info = open_source(make_folder(width=72, height=480, numbers=range(1))).info
+    assert info.color == ColorTags("bt709", "iec61966-2-1", "bt709")
 
 
 def test_exif_orientation_counts(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 
 from instmatt_video.media import shift_timecode
+from instmatt_video.media.timecode import counts_frames_at
 
 NTSC = Fraction(30000, 1001)
 
@@ -29,6 +30,23 @@ NTSC = Fraction(30000, 1001)
 )
 def test_shift(start: str, frames: int, rate: Fraction, expected: str) -> None:
     assert shift_timecode(start, frames, rate) == expected
+
+
+@pytest.mark.parametrize(
+    ("timecode", "rate", "counts"),
+    [
+        ("01:00:00;00", NTSC, True),
+        ("01:00:00;00", 2 * NTSC, True),
+        ("01:00:00;00", Fraction(24), False),
+        ("01:00:00;00", Fraction(30), False),
+        ("01:00:00;00", Fraction(24000, 1001), False),
+        ("01:00:00:24", Fraction(25), True),
+        ("01:00:00:25", Fraction(25), False),
+        ("noon", Fraction(25), False),
+    ],
+)
+def test_which_frames_a_timecode_counts(timecode: str, rate: Fraction, counts: bool) -> None:
+    assert counts_frames_at(timecode, rate) is counts
 
 
 def test_going_and_coming_back() -> None:

@@ -13,7 +13,7 @@ import pytest
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
 from instmatt_video.media import open_source
 from instmatt_video.media.video_file import MAX_BAD_FRAMES_IN_A_ROW
-from tests.media.made_clips import disc_picture
+from tests.media.made_clips import disc_picture, write_video
 
 Maker = Callable[..., Path]
 
@@ -36,10 +36,7 @@ def test_broadcast_rates_are_exact(make_video: Maker, rate: Fraction, suffix: st
     source = open_source(make_video(f"clip.{suffix}", rate=rate, count=30))
     assert source.info.frame_rate == rate
     assert not source.info.is_variable_rate  # Matroska's whole milliseconds are no variable rate
-    # Matroska rounds to milliseconds; the others are exact.
-    tolerance = Fraction(1, 2000) if suffix == "mkv" else 0
-    for frame in source:
-        assert abs(frame.time - frame.index / rate) <= tolerance
+    assert [frame.time for frame in source] == [index / rate for index in range(30)]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +122,9 @@ def test_what_an_edit_list_hides_is_not_shown_nor_missed(make_video: Maker) -> N
 
 
 def test_sound_timecode_and_aspect_are_found(make_video: Maker) -> None:
-    path = make_video("tc.mov", has_audio=True, timecode="01:02:03:04", pixel_aspect=Fraction(8, 9))
+    path = make_video(
+        "tc.mov", sounds=("aac",), timecode="01:02:03:04", pixel_aspect=Fraction(8, 9)
+    )
     info = open_source(path).info
     assert info.has_audio
     assert info.timecode == "01:02:03:04"
@@ -139,6 +138,32 @@ def test_a_rate_that_is_asked_for_replaces_the_clips_times(make_video: Maker) ->
     assert [frame.index for frame in source.frames(5)] == [5, 6, 7]
     with pytest.raises(ValueError, match="frame_rate must be > 0, got 0"):
         open_source(make_video(), frame_rate=0)
+
+
+@pytest.mark.parametrize("suffix", ["mov", "mkv", "mxf"])
+def test_timecode_is_found_whatever_the_case_of_its_name(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"clip.{suffix}"
+    codec = {"mxf": "mpeg2video"}.get(suffix, "libx264")
+    write_video(path, codec=codec, timecode="01:02:03:04")
+    assert open_source(path).info.timecode == "01:02:03:04"
+
+
+def test_a_timecode_that_cannot_count_at_the_rate_is_left_out(make_video: Maker) -> None:
+    path = make_video("df.mov", rate=Fraction(30000, 1001), timecode="01:00:00;00")
+    assert open_source(path).info.timecode == "01:00:00;00"
+    source = open_source(path, frame_rate=24)
+    assert source.info.timecode is None
+    assert source.warnings == ["timecode left out: 01:00:00;00 counts no frames at 24 frames/s"]
+
+
+@pytest.mark.parametrize(("frame_rate", "has_audio"), [(25, True), (24, False)])
+def test_sound_is_left_out_where_another_rate_would_part_it_from_the_pictures(
+    frame_rate: int, has_audio: bool, make_video: Maker
+) -> None:
+    source = open_source(make_video(sounds=("aac",)), frame_rate=frame_rate)
+    assert source.info.has_audio is has_audio
+    warning = "sound left out: it would not keep time at 24 frames/s"
+    assert source.warnings == ([] if has_audio else [warning])
 
 
 def damage(path: Path, broken: range) -> Path:

@@ -21,6 +21,8 @@ from instmatt_video.media import (
     open_alpha_stream,
     open_source,
 )
+from instmatt_video.media.alpha_reader import AlphaReader
+from tests.media.made_clips import forget_codec
 from tests.media.made_layers import (
     INFO,
     RATE,
@@ -73,7 +75,7 @@ def ffprobe() -> Iterator[Callable[[Path], list[dict[str, object]]]]:
 def test_ffprobe_agrees(
     tmp_path: Path, ffprobe: Callable[[Path], list[dict[str, object]]], make_video: Maker
 ) -> None:
-    sound = make_video("sound.mp4", has_audio=True)
+    sound = make_video("sound.mp4", sounds=("aac",))
     path = write_stream(
         FORMATS["prores4444"], tmp_path, coming_and_going(), carried_info(), audio_from=sound
     )
@@ -90,6 +92,18 @@ def test_ffprobe_agrees(
     assert others[0]["codec_name"] == "aac"
 
 
+def test_a_constant_rate_stays_constant_from_a_clock_of_milliseconds(
+    tmp_path: Path, make_video: Maker
+) -> None:
+    source = open_source(make_video("clip.mkv", rate=RATE, count=20))
+    path = tmp_path / "person_01.mov"
+    with open_alpha_stream("prores4444", path, source.info) as stream:
+        for frame in source:
+            stream.write(frame.time, None)
+    with AlphaReader(path) as reader:
+        assert reader.packet_times() == [k / RATE for k in range(20)]
+
+
 def audio_packets(path: Path) -> list[tuple[Fraction, bytes]]:
     with av.open(path) as container:
         return [
@@ -100,7 +114,7 @@ def audio_packets(path: Path) -> list[tuple[Fraction, bytes]]:
 
 
 def test_sound_is_copied_bit_by_bit(tmp_path: Path, make_video: Maker) -> None:
-    source = make_video("sound.mp4", has_audio=True, count=25)
+    source = make_video("sound.mp4", sounds=("aac",), count=25)
     info = open_source(source).info
     path = tmp_path / "person_01.mov"
     with open_alpha_stream("prores4444", path, info, audio_from=source) as stream:
@@ -111,7 +125,7 @@ def test_sound_is_copied_bit_by_bit(tmp_path: Path, make_video: Maker) -> None:
 
 
 def test_sound_of_a_trimmed_stream_begins_with_it(tmp_path: Path, make_video: Maker) -> None:
-    source = make_video("sound.mp4", has_audio=True, count=25)
+    source = make_video("sound.mp4", sounds=("aac",), count=25)
     info = open_source(source).info
     start = Fraction(10, 25)
     path = tmp_path / "person_01.mov"
@@ -128,15 +142,55 @@ def test_sound_of_a_trimmed_stream_begins_with_it(tmp_path: Path, make_video: Ma
     )
 
 
+@pytest.mark.parametrize("lead", [-12, 0, 900_000], ids=["early", "at zero", "ten hours late"])
+def test_sound_moves_with_the_pictures(lead: int, tmp_path: Path, make_video: Maker) -> None:
+    """Wherever on its file's clock a clip begins, in frames of 1/25 s."""
+    plain, moved = make_video("plain.mov", sounds=("aac",), count=25), tmp_path / "moved.mkv"
+    with (
+        av.open(plain) as container,
+        av.open(moved, "w", options={"avoid_negative_ts": "disabled"}) as out,
+    ):
+        streams = [out.add_stream_from_template(stream) for stream in container.streams]
+        for packet in container.demux():
+            if packet.size and packet.pts is not None and packet.dts is not None:
+                shift = round(Fraction(lead, 25) / packet.time_base)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = streams[packet.stream_index]
+                out.mux(packet)
+    path = tmp_path / "person_01.mov"
+    source = open_source(moved)
+    with open_alpha_stream("prores4444", path, source.info, audio_from=moved) as stream:
+        for frame in source:
+            stream.write(frame.time, None)
+    for (time, data), (wanted, same) in zip(audio_packets(path), audio_packets(plain), strict=True):
+        assert data == same
+        assert abs(time - stream.info.first_time - wanted) < Fraction(
+            1, 1000
+        )  # Matroska counts milliseconds
+
+
 def test_sound_that_does_not_fit_is_left_out_with_a_warning(
     tmp_path: Path, make_video: Maker
 ) -> None:
-    source = make_video("sound.mp4", has_audio=True)
+    source = make_video("sound.mp4", sounds=("aac",))
     path = tmp_path / "person_01.webm"
     with open_alpha_stream("webm", path, INFO, audio_from=source) as stream:
         stream.write(Fraction(0), soft_layer())
     assert stream.warnings == ["sound left out: aac does not go into a webm file"]
     assert not open_source(path).info.has_audio
+
+
+def test_sound_of_an_unknown_codec_is_left_out_and_the_other_copied(
+    tmp_path: Path, make_video: Maker
+) -> None:
+    """Telephones record a spatial track that FFmpeg cannot decode beside the plain one."""
+    source = forget_codec(make_video("phone.mov", sounds=("aac", "pcm_s16le")))
+    path = tmp_path / "person_01.mov"
+    with open_alpha_stream("prores4444", path, INFO, audio_from=source) as stream:
+        for k in range(10):
+            stream.write(1001 * k * INFO.time_base, None)
+    assert stream.warnings == ["sound left out: unknown codec"]
+    assert audio_packets(path) == audio_packets(source)
 
 
 @pytest.mark.parametrize("codec", ["opus", "flac"])

@@ -12,12 +12,14 @@ import pytest
 
 from instmatt_video.media import (
     FORMATS,
+    ColorTags,
     FormatSpec,
     Layer,
     open_alpha_stream,
     open_source,
     read_alpha,
 )
+from instmatt_video.media.alpha_reader import AlphaReader
 from tests.media.made_layers import (
     INFO,
     FloatImage,
@@ -96,8 +98,8 @@ def test_a_clip_that_starts_late_stays_late(
         pytest.skip("pictures have no clock, Matroska's is tested above")
     ticks = [first_tick + 1001 * k for k in range(3)]
     path = write_stream(spec, tmp_path, [None, soft_layer(), None], ticks=ticks)
-    times = [frame.time for frame in open_source(path)]
-    assert times == [Fraction(tick, 30000) for tick in ticks]
+    with AlphaReader(path) as reader:
+        assert reader.packet_times() == [Fraction(tick, 30000) for tick in ticks]
 
 
 @pytest.mark.parametrize(("width", "height"), [(37, 23), (16, 16), (65, 48)], ids=str)
@@ -160,6 +162,17 @@ def test_times_off_the_clock_are_refused(spec: FormatSpec, tmp_path: Path) -> No
             stream.write(Fraction(0), None)
     with pytest.raises(ValueError, match="closed"):
         stream.write(Fraction(1), None)
+
+
+def test_exr_names_its_primaries(tmp_path: Path) -> None:
+    openexr = pytest.importorskip("OpenEXR")
+    info = replace(INFO, color=ColorTags("bt2020", "bt2020-10", "bt2020nc"))
+    path = write_stream(FORMATS["exr"], tmp_path, [soft_layer()], info)
+    with openexr.File(str(path / "000001.exr")) as file:
+        found = file.header()["chromaticities"]
+    # ITU-R BT.2020, table 3.
+    wanted = (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290)
+    assert found == pytest.approx(wanted, abs=1e-6)
 
 
 def test_exr_is_linear_and_premultiplied(tmp_path: Path) -> None:
