@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from instmatt_video.eval.alpha import Protocol
 from instmatt_video.evaluation.errors import EvaluationError
 from instmatt_video.evaluation.images import evaluate_images
 from instmatt_video.evaluation.matte_file import read_matte
@@ -88,6 +89,56 @@ def test_a_missing_folder_is_missed_or_left_out(folders: tuple[Path, Path]) -> N
     official = evaluate_images(*folders, "official", jobs=1).total
     assert (strict.tp, strict.fn) == (3, 3)
     assert (official.tp, official.fn) == (3, 0)
+
+
+@pytest.mark.parametrize("protocol", ["strict", "official"])
+def test_people_invented_in_an_image_of_nobody_are_wrong(
+    folders: tuple[Path, Path], images: Images, protocol: Protocol
+) -> None:
+    write_images(folders[1], {"beach": [], "sky": []})
+    write_images(folders[0], {"beach": images["street"], "sky": []})
+    total = evaluate_images(*folders, protocol, jobs=1).total
+    assert (total.tp, total.fp, total.fn) == (6, 2, 0)
+    assert total.rq == pytest.approx(6 / 7)
+
+
+def test_subsets_may_have_images_of_nobody(tmp_path: Path, images: Images) -> None:
+    targets = write_images(tmp_path / "gt", {"comp/a": images["room"], "comp/b": []})
+    predictions = write_images(tmp_path / "pred", {"comp/a": [], "comp/b": images["room"]})
+    subset = evaluate_images(predictions, targets, jobs=1).subsets["comp"]
+    assert (subset.tp, subset.fp, subset.fn) == (0, 1, 1)
+
+
+def test_single_mattes_may_be_of_any_kind_on_either_side(tmp_path: Path, images: Images) -> None:
+    for side, suffixes in (("gt", (".png", ".TIF", ".bmp")), ("pred", (".tiff", ".PNG", ".png"))):
+        for (name, alphas), suffix in zip(images.items(), suffixes, strict=True):
+            write_matte(tmp_path / side / f"{name}{suffix}", alphas[0])
+    total = evaluate_images(tmp_path / "pred", tmp_path / "gt", jobs=1).total
+    assert (total.tp, total.fp, total.fn) == (3, 0, 0)
+
+
+@pytest.mark.parametrize("side", ["pred", "gt"])
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("overview.png", r"holds both folders of mattes and overview\.png"),
+        ("room/inner/00.png", r"room holds both folders of mattes and 00\.png"),
+        ("room/00.tif", r"room/00\.tif and 00\.png share one name"),
+        ("room/01.jpg", r"room/01\.jpg cannot be taken for a matte"),
+        ("lost.jpg", r"lost\.jpg cannot be taken for a matte"),
+    ],
+)
+def test_no_file_is_passed_over(
+    folders: tuple[Path, Path], tmp_path: Path, side: str, name: str, complaint: str
+) -> None:
+    write_matte(tmp_path / side / name, disc(20, 18))
+    with pytest.raises(EvaluationError, match=complaint):
+        evaluate_images(*folders, jobs=1)
+
+
+def test_photographs_may_lie_beside_mattes(folders: tuple[Path, Path]) -> None:
+    write_matte(folders[1] / "room.jpg", disc(20, 18))
+    assert evaluate_images(*folders, jobs=1).total.tp == 6
 
 
 def test_names_the_file_of_another_size(folders: tuple[Path, Path]) -> None:
