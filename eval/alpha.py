@@ -5,6 +5,7 @@ Knows single arrays; knows nothing of pairs, metrics or files.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -67,7 +68,7 @@ def find_support(alpha: Alpha, protocol: Protocol) -> Mask:
     if protocol == "official" or alpha.dtype in (np.uint8, np.bool_):
         return alpha > 0
     if alpha.dtype == np.uint16:
-        return alpha >= round(_EIGHT_BIT_ZERO * 65535)
+        return alpha >= math.ceil(_EIGHT_BIT_ZERO * 65535)
     return alpha >= _EIGHT_BIT_ZERO
 
 

@@ -42,6 +42,12 @@ class ClipPairs:
     frame_area: int
     """Pixels of a frame."""
 
+    @classmethod
+    def empty(cls) -> ClipPairs:
+        """Return the sums of a clip of nobody, in no frames."""
+        pairs, side = np.zeros((0, 0, 0)), np.zeros((0, 0))
+        return cls(pairs, pairs, pairs, pairs, pairs, side, side, frame_area=0)
+
     @property
     def num_frames(self) -> int:
         """Frames of the clip."""

@@ -7,6 +7,7 @@ Two protocols. `official` is what the release of VIM (video instance matting) co
 |-------------------------------|----------------------------------|--------------------------|
 | a frame where both are absent | does not count                   | its IoU is 0             |
 | an instance that never shows  | is no instance                   | counts                   |
+| a frame with several optima   | goes to the clip's pairs         | goes to one of them      |
 | VMQ of a set                  | mean of the clips' products      | product of the set means |
 | nothing at all in a clip      | not a number, left out of means  | 0                        |
 
@@ -31,6 +32,8 @@ from .matching import assign_min_cost
 VideoError: TypeAlias = Literal["mse", "mad", "dtssd"]
 WEIGHT = 50.0
 """w of 1 - min(1, w E), the release's default."""
+_TIE = 1e-4
+"""Totals of |p - g| this close are equal: 8 bits differ at a pixel by 1/255 or not at all."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,20 @@ class VideoQuality:
 
 
 def _match_single_frames(
-    absolute: npt.NDArray[np.float64], hits: list[MatchedClipPair]
+    absolute: npt.NDArray[np.float64], hits: list[MatchedClipPair], favour: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.bool_]:
-    """Return `(T, hits)`: whether the frame on its own would match the pair too."""
+    """Return `(T, hits)`: whether the frame on its own would match the pair too.
+
+    Args:
+        absolute: Total |p - g| of every frame, target and prediction.
+        hits: The clip's pairs.
+        favour: How much less each pair costs in each frame, `(T, hits)`.
+    """
+    rows, columns = [pair.target for pair in hits], [pair.prediction for pair in hits]
+    costs = absolute.copy()
+    costs[:, rows, columns] -= favour
     agrees = np.zeros((len(absolute), len(hits)), dtype=np.bool_)
-    for frame, cost in enumerate(absolute):
+    for frame, cost in enumerate(costs):
         assigned = dict(assign_min_cost(cost))
         agrees[frame] = [assigned.get(pair.target) == pair.prediction for pair in hits]
     return agrees
@@ -133,8 +145,10 @@ def measure_clip(
     rq = tq = mq = 0.0
     if hits:
         rq = tp / (tp + fp / 2 + fn / 2) * float(np.mean([pair.iou for pair in hits]))
-        agrees = _match_single_frames(clip.absolute, hits)
         shown = np.stack([is_shown[:, pair.target, pair.prediction] for pair in hits], axis=1)
+        # Who is absent on both sides cannot agree, so only the others are favoured.
+        favour = np.where(shown, _TIE / tp if protocol == "strict" else 0.0, 0.0)
+        agrees = _match_single_frames(clip.absolute, hits, favour)
         per_frame = [
             row[seen].mean() for row, seen in zip(agrees, shown, strict=True) if seen.any()
         ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +12,12 @@ import numpy.typing as npt
 from ..errors import MaskReadError
 from .detections import Detections
 from .detector import ImageArray
+from .mask_file import VOID_LABEL, read_labels, read_mask
 from .paste import resize_mask
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
 
 BoolArray = npt.NDArray[np.bool_]
 MASK_SIZE = 256
 """Cells along a mask's side: fine enough for a box of 512 px at two pixels a cell."""
-VOID_LABEL = 255
-"""DAVIS and YouTube-VOS mark pixels that belong to nobody for sure with this."""
 
 
 class MasksFromDisk:
@@ -107,7 +102,7 @@ class MasksFromDisk:
     def _read(self, index: int, shape: tuple[int, int]) -> Detections:
         masks: list[BoolArray] = []
         for path in self._files.get(index, []):
-            image = _read_labels(path) if self._is_labelled else _read_grey(path)
+            image = read_labels(path) if self._is_labelled else read_mask(path)
             if image.shape != shape:
                 raise MaskReadError(
                     f"{path}: is {image.shape[1]}×{image.shape[0]}, "
@@ -118,7 +113,7 @@ class MasksFromDisk:
                 labels = [label for label in np.unique(image).tolist() if label not in nobody]
                 masks += [image == label for label in labels]
             else:
-                masks.append(image > image.max() // 2)
+                masks.append(image > 127)
         return detections_from_masks(masks)
 
     def _is_black_and_white(self) -> bool:
@@ -128,7 +123,7 @@ class MasksFromDisk:
         """
         if self._has_white_person is None:
             for _, paths in sorted(self._files.items()):
-                labels = [label for label in np.unique(_read_labels(paths[0])).tolist() if label]
+                labels = [label for label in np.unique(read_labels(paths[0])).tolist() if label]
                 if labels:
                     self._has_white_person = labels == [VOID_LABEL]
                     break
@@ -173,42 +168,3 @@ def _number(name: str, path: Path) -> int:
     if not digits:
         raise MaskReadError(f"{path}: its name holds no frame number")
     return int(digits[-1])
-
-
-def _read_labels(path: Path) -> npt.NDArray[np.int32]:
-    """Return a PNG's labels, `(H, W)`: palette indices (not their colours), grey values, colours.
-
-    What is void in eight bits of grey is so in a palette, too; of 16 bits every value is a label.
-    """
-    frame = _decode(path)
-    if frame.format.name == "pal8":
-        indices, _ = frame.to_ndarray()
-        return np.asarray(indices, np.int32)
-    is_grey = len(frame.format.components) < 3
-    if is_grey and frame.format.components[0].bits > 8:
-        deep = np.asarray(frame.to_ndarray(format="gray16le"), np.int32)
-        return np.asarray(np.where(deep == VOID_LABEL, VOID_LABEL << 16, deep), np.int32)
-    if is_grey:
-        return np.asarray(frame.to_ndarray(format="gray"), np.int32)
-    red, green, blue = np.moveaxis(frame.to_ndarray(format="rgb24").astype(np.int32), 2, 0)
-    is_colourless = (red == green) & (green == blue)
-    colour = 1 << 24 | red << 16 | green << 8 | blue  # blue alone would be void
-    return np.asarray(np.where(is_colourless, red, colour), np.int32)
-
-
-def _read_grey(path: Path) -> npt.NDArray[np.uint8]:
-    """Return a PNG's lightness, `(H, W)`; a palette's indices are taken for it."""
-    frame = _decode(path)
-    if frame.format.name == "pal8":
-        return np.asarray(frame.to_ndarray()[0], np.uint8)
-    return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
-
-
-def _decode(path: Path) -> VideoFrame:
-    import av  # PyAV shows a palette's indices; OpenCV shows its colours
-
-    try:
-        with av.open(str(path)) as container:
-            return next(container.decode(video=0))
-    except (OSError, StopIteration, ValueError) as error:
-        raise MaskReadError(f"{path}: is no PNG that can be read ({error})") from error

@@ -10,7 +10,8 @@ Layouts of a clip's folder:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -21,6 +22,7 @@ from instmatt_video.eval.alpha import Alpha
 
 from ..errors import VideoOpenError
 from ..manifest import FILE_NAME, load_manifest
+from ..settings import config_of
 from .errors import EvaluationError
 from .matte_file import list_folders, list_mattes, read_mattes, require_folder
 
@@ -77,9 +79,13 @@ class ClipStreams:
     def read_frames(self) -> Iterator[Alpha]:
         """Yield each frame's alphas, `(N, H, W)` float32; a trimmed person is 0 where not streamed.
 
+        Without streams nothing tells the frames, and there are none.
+
         Raises:
             EvaluationError: A stream cannot be read, or two differ in size or length.
         """
+        if not self.streams:
+            return
         readers = [_StreamReader(stream) for stream in self.streams]
         for reader in readers:
             if reader.size != readers[0].size:
@@ -144,11 +150,11 @@ def open_clip(folder: Path, layout: Layout = "auto") -> Clip:
 
     Args:
         folder: The clip's own.
-        layout: One of `LAYOUTS`; `auto` looks.
+        layout: One of `LAYOUTS`; `auto` looks. An empty folder is a clip of nobody.
 
     Raises:
-        EvaluationError: The folder is missing or holds no alphas, the layout cannot be told, or
-            an instance lacks a frame; what is missing is named.
+        EvaluationError: The folder is missing or holds other files alone, the layout cannot be
+            told, or an instance lacks a frame; what is missing is named.
     """
     require_folder(folder, "a clip")
     inner = folder / "pha" if (folder / "pha").is_dir() else folder
@@ -174,16 +180,34 @@ def _guess_layout(folder: Path, inner: Path) -> Layout:
         return "streams"
     if inner != folder:
         return "vim"
-    counts = [len(list_mattes(path)) for path in list_folders(folder)]
-    if not counts:
-        raise EvaluationError(f"{folder}: no alphas, neither image files in folders nor streams")
-    # There are fewer people than frames.
-    if max(counts) != len(counts):
-        return "vim" if max(counts) > len(counts) else "maggie"
+    folders = list_folders(folder)
+    files = [path.stem for part in folders for path in list_mattes(part)]
+    if not files:
+        if _holds_files(folder):
+            raise EvaluationError(f"{folder}: no alphas, neither images in folders nor streams")
+        return "maggie"  # frames, if any, without people
+    outer_width, inner_width = _number_width(part.name for part in folders), _number_width(files)
+    if outer_width != inner_width:
+        return "vim" if outer_width < inner_width else "maggie"
     raise EvaluationError(
-        f"{folder}: {len(counts)} folders of {len(counts)} files: say which are the frames "
-        "(--layout vim or maggie)"
+        f"{folder}: the names do not tell people from frames, as {folders[0].name}/{files[0]}: say "
+        "which are which (--layout, --gt-layout: vim is <person>/<frame>, maggie <frame>/<person>)"
     )
+
+
+def _number_width(names: Iterable[str]) -> int:
+    """Return how many digits the numbers in names have at least; 0 where one has none.
+
+    Frames are numbered with more of them than people, who may have names. The least is taken, as
+    without leading zeros the most would tell how many there are.
+    """
+    numbers = (re.findall(r"\d+", name) for name in names)
+    return min(len(found[-1]) if found else 0 for found in numbers)
+
+
+def _holds_files(folder: Path) -> bool:
+    """Return whether there are files in a folder, however deep; hidden ones do not count."""
+    return any(path.is_file() and path.name[0] != "." for path in folder.rglob("*"))
 
 
 def _align(outer: list[tuple[Path, list[Path]]]) -> list[list[Path]]:
@@ -219,8 +243,7 @@ def _find_streams(folder: Path) -> ClipStreams:
         manifest = load_manifest(folder)
     except VideoOpenError as error:
         raise EvaluationError(str(error)) from error
-    stages = (stage for stage in manifest.settings.values() if isinstance(stage, dict))
-    is_trimmed = any(stage.get("is_trimmed", False) for stage in stages)
+    is_trimmed = config_of(manifest.settings).output.is_trimmed
     streams = []
     for track in manifest.tracks:
         if track.file is None:

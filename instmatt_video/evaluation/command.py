@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,6 +21,7 @@ from instmatt_video.eval.video_quality import WEIGHT as VMQ_WEIGHT
 
 from ..console import make_console
 from ..counting_bar import counting_bar
+from ..errors import OptionError
 from .clip_layouts import LAYOUTS
 from .images import evaluate_images
 from .records import (
@@ -39,6 +41,9 @@ from .videos import evaluate_video
 
 EvaluationT = TypeVar("EvaluationT")
 
+_WIDE = 10_000
+"""Columns of the console. Tables take what they need; in less, digits and names would be cut."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `eval` its three commands."""
@@ -49,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_common(images, "<image>/<nn>.png for each person, or <image>.png")
     images.add_argument("--protocol", choices=("strict", "official"), default="strict")
     images.add_argument(
-        "--weight", type=float, default=IMQ_WEIGHT, help="w of Eq. 17 (%(default)s)"
+        "--weight", type=_weight, default=IMQ_WEIGHT, help="w of Eq. 17 (%(default)s)"
     )
     images.add_argument("--images", type=Path, help="photographs, shown in the HTML report")
     images.add_argument(
@@ -61,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_common(video, "a folder for each clip, in any of the layouts")
     video.add_argument("--protocol", choices=("strict", "official", "maggie"), default="strict")
     video.add_argument("--error", choices=("mse", "mad", "dtssd"), default="mse", help="E of MQ")
-    video.add_argument("--weight", type=float, default=VMQ_WEIGHT, help="w of MQ (%(default)s)")
+    video.add_argument("--weight", type=_weight, default=VMQ_WEIGHT, help="w of MQ (%(default)s)")
     video.add_argument("--layout", choices=LAYOUTS, default="auto", help="of PRED (%(default)s)")
     video.add_argument("--gt-layout", choices=LAYOUTS, default="auto", help="of GT (%(default)s)")
     tracks = commands.add_parser(
@@ -106,6 +111,13 @@ def _fraction(text: str) -> float:
     return value
 
 
+def _weight(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
 def _count(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -137,17 +149,26 @@ def _finish(
     evaluation: EvaluationT,
     outputs: _Outputs[EvaluationT],
 ) -> None:
-    """Write and print what was asked for."""
+    """Print and write what was asked for; what is printed does not hang on what is written."""
+    if args.json:
+        document = outputs.document(evaluation)
+        sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    else:
+        for table in outputs.tables(evaluation):
+            console.print(table)
     if args.html is not None:
         outputs.write_report(args.html, evaluation)
     if args.csv is not None:
         write_csv(args.csv, outputs.rows(evaluation))
-    if args.json:
-        document = outputs.document(evaluation)
-        sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
-        return
-    for table in outputs.tables(evaluation):
-        console.print(table)
+
+
+def _check_targets(paths: Iterable[Path | None]) -> None:
+    """Refuse files that cannot be written, before an evaluation that may take hours."""
+    for path in paths:
+        if path is not None and path.is_dir():
+            raise OptionError(f"cannot write {path}: it is a folder")
+        if path is not None and not path.parent.is_dir():
+            raise OptionError(f"cannot write {path}: there is no folder {path.parent}")
 
 
 def _run_images(args: argparse.Namespace, console: Console) -> None:
@@ -199,5 +220,6 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         InstMattVideoError: Folders, files or options do not fit; `cli.py` says so in one line.
     """
-    _COMMANDS[args.eval_command](args, Console())
+    _check_targets((args.html, args.csv))
+    _COMMANDS[args.eval_command](args, Console(width=_WIDE))
     return 0

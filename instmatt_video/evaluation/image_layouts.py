@@ -1,16 +1,24 @@
 """Which files make an image of a benchmark: truth, prediction and picture by the same name.
 
 Layouts: HIM2K's `<image>/<nn>.png`, the same in one folder for each subset (`natural/<image>/…`),
-and single mattes `<image>.png` (RWP636), one person each.
+and single mattes `<image>.png` (RWP636), one person each. An empty folder is an image of nobody.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import EvaluationError
-from .matte_file import PICTURE_SUFFIXES, list_folders, list_mattes, require_folder
+from .matte_file import (
+    PICTURE_SUFFIXES,
+    SUFFIXES,
+    list_folders,
+    list_mattes,
+    list_pictures,
+    require_folder,
+)
 
 
 @dataclass(frozen=True)
@@ -31,30 +39,49 @@ class ImageCase:
         return self.name.rpartition("/")[0]
 
 
-def _find_targets(root: Path) -> dict[str, list[Path]]:
-    """Return the truth's files by image name, in natural order."""
-    flat = list_mattes(root)
-    if flat:
-        return {path.stem: [path] for path in flat}
-    found: dict[str, list[Path]] = {}
-    for folder in list_folders(root):
-        mattes = list_mattes(folder)
-        if mattes:
+def _find_mattes(root: Path) -> dict[str, tuple[Path, ...]]:
+    """Return a side's files by image name, in natural order.
+
+    Raises:
+        EvaluationError: Files could be meant in two ways, or would be passed over; one is named.
+    """
+    singles, folders = _split(root)
+    found: dict[str, tuple[Path, ...]] = {path.stem: (path,) for path in singles}
+    for folder in folders:
+        mattes, inner = _split(folder)
+        if mattes or not inner:
             found[folder.name] = mattes
             continue
-        for inner in list_folders(folder):
-            mattes = list_mattes(inner)
-            if mattes:
-                found[f"{folder.name}/{inner.name}"] = mattes
+        found |= {f"{folder.name}/{image.name}": _list_people(image) for image in inner}
     return found
 
 
-def _find_predictions(root: Path, name: str) -> tuple[Path, ...] | None:
-    folder = root / name
-    if folder.is_dir():
-        return tuple(list_mattes(folder))
-    single = folder.with_name(folder.name + ".png")
-    return (single,) if single.is_file() else None
+def _split(folder: Path) -> tuple[tuple[Path, ...], list[Path]]:
+    """Return a folder's own mattes and its folders; only one kind may hold mattes."""
+    inner = list_folders(folder)
+    mattes = _list_people(folder, {part.name for part in inner})
+    if mattes and any(list_mattes(part) for part in inner):
+        raise EvaluationError(f"{folder} holds both folders of mattes and {mattes[0].name}")
+    return mattes, inner
+
+
+def _list_people(folder: Path, others: Collection[str] = ()) -> tuple[Path, ...]:
+    """Return a folder's mattes, each of another name.
+
+    Args:
+        folder: Where they lie.
+        others: Names of images whose photographs may lie beside them.
+    """
+    mattes: dict[str, Path] = {}
+    for path in list_mattes(folder):
+        if path.stem in mattes:
+            raise EvaluationError(f"{path} and {mattes[path.stem].name} share one name")
+        mattes[path.stem] = path
+    for path in list_pictures(folder):
+        if path.stem not in mattes and path.stem not in others:
+            known = ", ".join(sorted(SUFFIXES))
+            raise EvaluationError(f"{path} cannot be taken for a matte: mattes are {known}")
+    return tuple(mattes.values())
 
 
 def _find_picture(root: Path, name: str) -> Path | None:
@@ -76,20 +103,21 @@ def find_images(predictions: Path, targets: Path, pictures: Path | None = None) 
         pictures: Folder of the photographs, `<image>.jpg` or the like.
 
     Raises:
-        EvaluationError: A folder is missing, holds no mattes, or the two have no image in common.
+        EvaluationError: A folder is missing, holds no mattes or such as could be meant in two ways,
+            or the two have no image in common.
     """
     require_folder(predictions, "predictions")
     require_folder(targets, "true mattes")
     if pictures is not None:
         require_folder(pictures, "pictures")
-    truth = _find_targets(targets)
-    if not truth:
+    truth, found = _find_mattes(targets), _find_mattes(predictions)
+    if not any(truth.values()):
         raise EvaluationError(f"{targets}: no mattes, neither <image>/<nn>.png nor <image>.png")
     cases = [
         ImageCase(
             name,
-            tuple(paths),
-            _find_predictions(predictions, name),
+            paths,
+            found.get(name),
             None if pictures is None else _find_picture(pictures, name),
         )
         for name, paths in truth.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from instmatt_video.eval.imq import (
     summarise,
 )
 
+from ..cores import usable_cores
 from .image_layouts import ImageCase, find_images
 from .matte_file import read_mattes
 
@@ -102,7 +102,7 @@ def match_case(case: ImageCase, protocol: Protocol, iou_threshold: float) -> Ima
     targets = read_mattes(list(case.targets))
     if case.predictions is None:
         return match_image(None, targets, protocol, iou_threshold)
-    size = (targets.shape[1], targets.shape[2])
+    size = (targets.shape[1], targets.shape[2]) if len(targets) else None
     predictions = read_mattes(list(case.predictions), size)
     return match_image(predictions, targets, protocol, iou_threshold)
 
@@ -114,7 +114,7 @@ def map_parallel(
 
     Memory is bounded: each process holds one item, and what comes back is what the caller keeps.
     """
-    jobs = jobs or os.cpu_count() or 1
+    jobs = jobs or usable_cores()
     if jobs == 1:
         yield from map(function, items)
         return

@@ -56,8 +56,8 @@ def require_folder(path: Path, what: str) -> Path:
 def read_matte(path: Path) -> Alpha:
     """Return the `(H, W)` alpha of an image file, uint8 or uint16.
 
-    Grey files are the matte; of files with an alpha channel that channel is; colour files must be
-    grey in truth.
+    Grey files are the matte; of files with an alpha channel that channel is, unless it is opaque
+    everywhere and so says nothing: then, as without one, the colours must be grey.
 
     Raises:
         EvaluationError: The file is missing, broken, or no matte.
@@ -70,13 +70,37 @@ def read_matte(path: Path) -> Alpha:
         raise EvaluationError(f"cannot read the matte {path}: {reason}")
     if image.dtype not in (np.uint8, np.uint16):
         raise EvaluationError(f"{path} is {image.dtype}: mattes have 8 or 16 bits")
+    if image.ndim == 2 and path.suffix.lower() in (".tif", ".tiff"):
+        image = _read_grey_tiff(path, image)
     if image.ndim == 2:
         return np.asarray(image)
     if image.shape[2] in (2, 4):
-        return np.ascontiguousarray(image[..., -1])
+        alpha = image[..., -1]
+        if alpha.min() < np.iinfo(image.dtype).max:
+            return np.ascontiguousarray(alpha)
+        image = image[..., :-1]
     if not (image == image[..., :1]).all():
-        raise EvaluationError(f"{path} is a colour picture without alpha, no matte")
+        raise EvaluationError(f"{path} is a colour picture without transparency, no matte")
     return np.ascontiguousarray(image[..., 0])
+
+
+def _read_grey_tiff(path: Path, grey: Alpha) -> Alpha:
+    """Return `(H, W, 2)` grey and alpha, or the grey alone where there is no alpha.
+
+    OpenCV leaves out the alpha of grey TIFF; what FFmpeg cannot read stays as OpenCV sees it.
+    """
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0))
+    except (av.FFmpegError, StopIteration):
+        return grey
+    if not frame.format.name.startswith("ya"):
+        return grey
+    frame = frame.reformat(format="ya8" if grey.dtype == np.uint8 else "ya16le")
+    rows = np.frombuffer(memoryview(frame.planes[0]), grey.dtype).reshape(frame.height, -1)
+    return rows[:, : 2 * frame.width].reshape(frame.height, frame.width, 2)
 
 
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:

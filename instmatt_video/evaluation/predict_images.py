@@ -18,18 +18,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ..config import MattingConfig
+from ..detection.mask_file import read_mask
 from ..errors import AlphaWriteError, MaskReadError, VideoOpenError
 from ..matting.matter import Matter
 from ..matting.options import add_matting_options
 from ..media.color_noise import noise_of_picture
 from ..media.frame import as_eight_bit
-from ..media.image_sequence import natural_key, read_image
+from ..media.image_sequence import read_image
+from .matte_file import list_folders, list_mattes, list_pictures
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 Mattes = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
 """Image `(h, w, 3)` and masks `(n, h, w)` to alphas `(n, h, w)`, all 0..255."""
+FindMasks = Callable[[str, npt.NDArray[np.uint8]], dict[str, npt.NDArray[np.uint8]]]
+"""Image's name and pixels to the masks `(h, w)`, 0..255, by the names of their alphas' files."""
 
 
 def predict_images(
@@ -44,9 +47,10 @@ def predict_images(
     """Write `out/<image>/<nn>.png` for every person; return how many images were matted now.
 
     Args:
-        images: Folder of pictures.
+        images: Folder of pictures, or of subsets; the other folders are then laid out likewise.
         out: Folder for the alphas, 8-bit grey.
-        masks: Folder of `<image>/<nn>.png`, whose names the alphas take; `None` detects people.
+        masks: Folder of `<image>/<nn>.png`, whose names the alphas take; an empty folder says that
+            nobody is there. `None` detects people.
         config: Network, device, resolution.
         detector: Which detector, where there are no masks.
         is_release: Do exactly what the authors' release does: its resizing, windows and truncation.
@@ -54,10 +58,10 @@ def predict_images(
 
     Raises:
         VideoOpenError: There are no pictures, or one cannot be read.
-        MaskReadError: An image has no masks, or one cannot be read.
+        MaskReadError: An image has no folder of masks, or one cannot be read.
         AlphaWriteError: An alpha cannot be written.
     """
-    paths = _list_images(images)
+    named_paths = _list_images(images)
     config = config or MattingConfig()
     matter = Matter.from_config(config)
     mattes = _release_mattes(matter) if is_release else _own_mattes(matter)
@@ -67,14 +71,14 @@ def predict_images(
         else _detected_masks(detector, matter, config.runtime)
     )
     made = 0
-    for done, path in enumerate(paths, 1):
-        folder = out / path.stem
+    for done, (image, path) in enumerate(named_paths.items(), 1):
+        folder = out / image
         if not folder.is_dir():
             picture = read_image(path)
             if picture is None:
                 raise VideoOpenError(f"{path} cannot be read as a picture")
             pixels = as_eight_bit(picture)
-            named = find_masks(path, pixels)
+            named = find_masks(image, pixels)
             if named:
                 matter.color_noise = config.color_noise or noise_of_picture(path.suffix)
                 alphas = mattes(pixels, np.stack(list(named.values())))
@@ -82,22 +86,24 @@ def predict_images(
                 alphas = np.zeros((0, *pixels.shape[:2]), np.uint8)
             _write_folder(folder, dict(zip(named, alphas, strict=True)))
             made += 1
-        report(done, len(paths))
+        report(done, len(named_paths))
     return made
 
 
-def _list_images(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise VideoOpenError(f"no folder of pictures at {folder}")
-    paths = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES]
-    if not paths:
-        raise VideoOpenError(f"no pictures in {folder}")
-    stems: dict[str, Path] = {}
-    for path in sorted(paths, key=natural_key):
-        if path.stem in stems:
-            raise VideoOpenError(f"{stems[path.stem].name} and {path.name} share one output name")
-        stems[path.stem] = path
-    return list(stems.values())
+def _list_images(root: Path) -> dict[str, Path]:
+    """Return the pictures of a folder and of the folders in it, by `[<subset>/]<image>`."""
+    if not root.is_dir():
+        raise VideoOpenError(f"no folder of pictures at {root}")
+    named: dict[str, Path] = {}
+    for folder in (root, *list_folders(root)):
+        for path in list_pictures(folder):
+            name = path.relative_to(root).with_suffix("").as_posix()
+            if name in named:
+                raise VideoOpenError(f"{named[name].name} and {path.name} share one output name")
+            named[name] = path
+    if not named:
+        raise VideoOpenError(f"no pictures in {root}")
+    return named
 
 
 def _own_mattes(matter: Matter) -> Mattes:
@@ -116,31 +122,28 @@ def _release_mattes(matter: Matter) -> Mattes:
     return mattes
 
 
-def _masks_from(
-    root: Path,
-) -> Callable[[Path, npt.NDArray[np.uint8]], dict[str, npt.NDArray[np.uint8]]]:
-    def find(path: Path, image: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:
-        folder = root / path.stem
-        names = sorted(folder.glob("*.png"), key=natural_key)
-        if not names:
-            raise MaskReadError(f"{path.name} has no masks at {folder}")
-        masks = {}
-        for name in names:
-            mask = cv2.imread(str(name), cv2.IMREAD_GRAYSCALE)
-            if mask is None:
-                raise MaskReadError(f"{name} cannot be read as a mask")
-            if mask.shape != image.shape[:2]:
-                size = (image.shape[1], image.shape[0])
-                mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
-            masks[name.name] = np.asarray(mask, np.uint8)
+def _masks_from(root: Path) -> FindMasks:
+    def find(image: str, pixels: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:
+        folder = root / image
+        if not folder.is_dir():
+            raise MaskReadError(f"{image} has no masks at {folder}")
+        masks: dict[str, npt.NDArray[np.uint8]] = {}
+        for path in list_mattes(folder):
+            name = f"{path.stem}.png"
+            if name in masks:
+                raise MaskReadError(f"{path} shares its name with another mask")
+            mask = read_mask(path)
+            if mask.shape != pixels.shape[:2]:
+                size = (pixels.shape[1], pixels.shape[0])
+                resized = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+                mask = np.asarray(resized, np.uint8)
+            masks[name] = mask
         return masks
 
     return find
 
 
-def _detected_masks(
-    spec: str, matter: Matter, runtime: str
-) -> Callable[[Path, npt.NDArray[np.uint8]], dict[str, npt.NDArray[np.uint8]]]:
+def _detected_masks(spec: str, matter: Matter, runtime: str) -> FindMasks:
     from ..detection.detector import create_detector
     from ..detection.paste import paste_masks
     from ..networks import compact_networks
@@ -148,10 +151,10 @@ def _detected_masks(
     choice = create_detector(spec, matter.device, compact=compact_networks(runtime, spec))
     logger.info("%s", choice.reason)
 
-    def find(path: Path, image: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:
-        people = choice.detector.detect([image], [0])[0]
+    def find(image: str, pixels: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:
+        people = choice.detector.detect([pixels], [0])[0]
         people = people.select(people.scores >= choice.detector.confident_score)
-        pasted = paste_masks(people, *image.shape[:2])
+        pasted = paste_masks(people, *pixels.shape[:2])
         return {
             f"{number:02d}.png": np.asarray(mask * 255 + 0.5, np.uint8)
             for number, mask in enumerate(pasted)
@@ -176,7 +179,9 @@ def _write_folder(folder: Path, alphas: dict[str, npt.NDArray[np.uint8]]) -> Non
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `predict-images` its options."""
-    parser.add_argument("images", type=Path, metavar="IMAGES", help="folder of pictures")
+    parser.add_argument(
+        "images", type=Path, metavar="IMAGES", help="folder of pictures or of subsets"
+    )
     parser.add_argument("--masks", type=Path, help="folder of <image>/<nn>.png; else detected")
     parser.add_argument("--out", type=Path, required=True, metavar="PRED")
     parser.add_argument("--detector", default="auto", help="auto, compact or maskrcnn")

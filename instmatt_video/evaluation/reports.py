@@ -97,8 +97,10 @@ def write_image_report(path: Path, evaluation: ImageEvaluation) -> None:
     ]
     shown = [
         _draw_image_case(image, prediction, target, f"{row[0]}: {row[1]} {row[2]}{row[3]}")
-        for (image, prediction, target, _), row in zip(failures, listed, strict=True)
-    ][:MAX_CASES]
+        for (image, prediction, target, _), row in islice(
+            zip(failures, listed, strict=True), MAX_CASES
+        )
+    ]
     skipped = [image.case.name for image in evaluation.images if image.matches.is_skipped]
     sections = [
         ("Scores", _draw_rich(image_table(evaluation))),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from instmatt_video.eval.imq import COLUMNS, ImqResult
 from instmatt_video.eval.matte_errors import ERRORS
@@ -33,7 +34,7 @@ def _table(title: str, columns: Iterable[str], rows: Iterable[Sequence[str]]) ->
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # names in brackets are no markup
     return table
 
 

@@ -59,6 +59,7 @@ class EvaluatedClip:
     prediction: Clip
     target: Clip
     num_frames: int
+    """0 where there is nobody on either side."""
     quality: ClipQuality
     identity: AlphaIdentity
     people: tuple[EvaluatedPerson, ...]
@@ -90,11 +91,13 @@ class VideoEvaluation:
 
 
 def iterate_both(prediction: Clip, target: Clip) -> Iterator[tuple[Alpha, Alpha]]:
-    """Yield each frame's predictions `(P, H, W)` and targets `(G, H, W)`.
+    """Yield each frame's predictions `(P, H, W)` and targets `(G, H, W)`; no frames of nobody.
 
     Raises:
         EvaluationError: The two differ in length or size.
     """
+    if not prediction.instances and not target.instances:
+        return
     if not prediction.instances or not target.instances:
         # A side without people fits every clip.
         shown = target if target.instances else prediction
@@ -113,6 +116,19 @@ def iterate_both(prediction: Clip, target: Clip) -> Iterator[tuple[Alpha, Alpha]
                 f"{target.folder} is {g.shape[2]}x{g.shape[1]}"
             )
         yield p, g
+
+
+def _add_up(prediction: Clip, target: Clip) -> ClipPairs:
+    """Return the sums of a clip, in a first pass over it."""
+    if not prediction.instances and not target.instances:
+        return ClipPairs.empty()
+    accumulator = ClipPairAccumulator()
+    try:
+        for predictions, targets in iterate_both(prediction, target):
+            accumulator.add(predictions, targets)
+        return accumulator.result()
+    except ValueError as fault:
+        raise EvaluationError(f"{prediction.folder} against {target.folder}: {fault}") from fault
 
 
 def _measure_in_time(
@@ -158,13 +174,7 @@ def evaluate_clip(
         EvaluationError: Files do not fit.
     """
     name, prediction, target = item
-    accumulator = ClipPairAccumulator()
-    try:
-        for predictions, targets in iterate_both(prediction, target):
-            accumulator.add(predictions, targets)
-        sums = accumulator.result()
-    except ValueError as fault:
-        raise EvaluationError(f"{prediction.folder} against {target.folder}: {fault}") from fault
+    sums = _add_up(prediction, target)
     quality_protocol: Protocol = "official" if protocol == "official" else "strict"
     quality = measure_clip(sums, quality_protocol, error, weight, iou_threshold)
     errors = _measure_in_time(prediction, target, quality.pairs)
@@ -184,7 +194,7 @@ def evaluate_clip(
         target=target,
         num_frames=sums.num_frames,
         quality=quality,
-        identity=measure_identity(sums),
+        identity=measure_identity(sums, iou_threshold),
         people=people,
         missed=_others(target, sums.target_mass, {pair.target for pair in hits}),
         invented=_others(prediction, sums.prediction_mass, {pair.prediction for pair in hits}),
@@ -230,7 +240,8 @@ def evaluate_video(
         protocol: `strict`, `official` (VIM's release), or `maggie`, which adds MaGGIe's metrics.
         error: E of the matting quality.
         weight: w of the matting quality.
-        iou_threshold: Mean IoU above which a person is recognised.
+        iou_threshold: Mean IoU above which a person is recognised; in a single frame, the soft IoU
+            from which a matte follows a person.
         layout: Of the predictions.
         target_layout: Of the truth.
         jobs: Processes, a clip each; by default one for each core.

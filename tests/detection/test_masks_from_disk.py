@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from instmatt_video.detection.detector import create_detector
+from instmatt_video.detection.mask_file import read_mask
 from instmatt_video.detection.masks_from_disk import MasksFromDisk, detections_from_masks
 from instmatt_video.detection.paste import paste_masks
 from instmatt_video.errors import MaskReadError
@@ -153,6 +154,36 @@ def test_edges_of_black_and_white_masks_are_no_labels(edge, depth, tmp_path):
     np.testing.assert_array_equal(found[0][1:], white[1:])
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("opaque", ["white", "alpha"])
+def test_masks_with_an_alpha_channel(opaque, depth, tmp_path):
+    white = two_people() == 1
+    most = (1 << depth) - 1
+    mask = np.where(white, most, 0)
+    full = np.full_like(mask, most)
+    layers = [full, full, full, mask] if opaque == "white" else [mask, mask, mask, full]
+    (tmp_path / "0").mkdir()
+    dtype = np.uint8 if depth == 8 else np.uint16
+    cv2.imwrite(str(tmp_path / "0" / "1.png"), np.dstack(layers).astype(dtype))
+    np.testing.assert_array_equal(masks_of(MasksFromDisk(tmp_path).detect([frame()])[0])[0], white)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("value", [1, 7])
+def test_masks_of_one_label(value, dtype, tmp_path):
+    white = two_people() == 1
+    cv2.imwrite(str(tmp_path / "1.png"), (white * value).astype(dtype))
+    np.testing.assert_array_equal(read_mask(tmp_path / "1.png"), white * 255)
+
+
+def test_soft_masks_stay_soft(tmp_path):
+    soft = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    cv2.imwrite(str(tmp_path / "1.png"), soft)
+    np.testing.assert_array_equal(read_mask(tmp_path / "1.png"), soft)
+    cv2.imwrite(str(tmp_path / "1.png"), 0 * soft)
+    assert not read_mask(tmp_path / "1.png").any()
+
+
 def test_void_alone_is_nobody_where_others_are_labelled(tmp_path):
     cv2.imwrite(str(tmp_path / "0.png"), np.zeros(SHAPE, np.uint8))
     cv2.imwrite(str(tmp_path / "1.png"), two_people())
@@ -212,7 +243,7 @@ class TestErrors:
 
     def test_no_picture(self, tmp_path):
         (tmp_path / "0.png").write_bytes(b"nothing")
-        with pytest.raises(MaskReadError, match=r"0\.png: is no PNG"):
+        with pytest.raises(MaskReadError, match=r"0\.png: is no mask"):
             MasksFromDisk(tmp_path).detect([frame()])
 
     def test_name_without_number(self, tmp_path):

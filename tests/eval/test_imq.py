@@ -12,6 +12,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from instmatt_video.eval import imq
+from instmatt_video.eval.alpha import find_support
 from instmatt_video.eval.matte_errors import measure_errors
 
 Bytes = npt.NDArray[np.uint8]
@@ -168,6 +169,14 @@ def test_dust_below_an_eight_bit_level_is_no_support(people: Bytes) -> None:
     accumulator = imq.ImqAccumulator("official")
     accumulator.add(dusty, people)
     assert accumulator.result().imq.iou < 1
+
+
+def test_support_begins_where_eight_bits_round_up() -> None:
+    # 128 / 257 is below half a level of 255, 129 / 257 above.
+    words = np.array([[128, 129]], np.uint16)
+    assert find_support(words, "strict").tolist() == [[False, True]]
+    assert find_support(words / np.float32(65535), "strict").tolist() == [[False, True]]
+    assert find_support(words, "official").all()
 
 
 def test_imq_is_mq_times_rq(people: Bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -77,6 +78,26 @@ def test_swapped_identities_cost_tracking(clip: Clip) -> None:
     identity = measure_identity(add_up(swapped, clip))
     assert identity.switches == 2
     assert identity.idf1 == pytest.approx(5 / 6, abs=0.01)
+
+
+def test_people_missed_together_are_no_swap_when_strict(clip: Clip) -> None:
+    predictions = clip.copy()
+    predictions[:, 1] = 0  # whose empty matte is whose cannot be told
+    for order in ([0, 1], [1, 0]):
+        quality = measure_clip(add_up(predictions[order], clip))
+        assert (quality.tp, quality.tq) == (2, 1)
+
+
+def test_tracking_does_not_depend_on_the_order_of_predictions() -> None:
+    stays, enters, leaves = targets = np.zeros((3, 20, 12, 32), np.float32)
+    stays[:, 2:10, 1:7] = 1
+    enters[10:, 2:10, 11:17] = 1
+    leaves[:10, 2:10, 21:27] = 1
+    predictions = targets.copy()
+    predictions[0, 4:10] = 0  # while the second has not come yet
+    for order in itertools.permutations(range(3)):
+        quality = measure_clip(add_up(predictions[list(order)], targets))
+        assert (quality.tp, quality.tq) == (3, 1)
 
 
 def test_a_person_who_leaves_is_no_failure_when_strict(clip: Clip) -> None:

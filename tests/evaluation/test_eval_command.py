@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from instmatt_video.errors import OptionError
+from instmatt_video.evaluation import reports
 from instmatt_video.evaluation.command import add_arguments, run
 from instmatt_video.evaluation.errors import EvaluationError
 from instmatt_video.evaluation.histogram import draw_histogram
@@ -135,7 +136,9 @@ def test_video(
     assert call("video", predictions, targets, *options) == 0
     out = capsys.readouterr().out
     assert "VMQ" in out and "moving edge" in out
-    assert ("MESSDdt" in out.split("MaGGIe")[-1]) == (protocol == "maggie") or "MaGGIe" not in out
+    _, title, metrics = out.partition("MaGGIe's metrics")
+    assert bool(title) == (protocol == "maggie")
+    assert all(name in metrics for name in ("MAD", "dtSSD", "MESSDdt") if title)
     assert_self_contained(page.read_text())
     assert "walk, frame" in page.read_text()
     assert len(table.read_text().splitlines()) == 3
@@ -161,11 +164,75 @@ def test_errors_and_their_exit_status(folders: tuple[Path, Path], tmp_path: Path
     with pytest.raises(EvaluationError, match="nowhere") as caught:
         call("images", tmp_path / "nowhere", folders[1])
     assert caught.value.exit_status == 3
-    with pytest.raises(OptionError, match=r"cannot write .*a\.csv"):
-        call("images", *folders, "--jobs", 1, "--csv", tmp_path / "nowhere" / "a.csv")
     for words in (["--iou", "50"], ["--jobs", "0"], ["--protocol", "paper"]):
         with pytest.raises(SystemExit):
             call("images", *folders, *words)
+
+
+@pytest.mark.parametrize("weight", ["-10", "0", "nan", "inf"])
+@pytest.mark.parametrize("kind", ["images", "video"])
+def test_weights_that_make_no_quality_are_refused(
+    kind: str, weight: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        call(kind, "pred", "gt", f"--weight={weight}")
+    assert f"{weight} is not above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--html", "--csv"])
+@pytest.mark.parametrize("name", ["nowhere/report", "."])
+def test_files_that_cannot_be_written_are_refused_before_anything_is_read(
+    tmp_path: Path, option: str, name: str
+) -> None:
+    with pytest.raises(OptionError, match="cannot write"):
+        call("images", tmp_path / "no", tmp_path / "no", option, tmp_path / name)
+
+
+def test_what_was_measured_is_printed_before_it_is_written(
+    folders: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_text", fail)
+    with pytest.raises(OptionError, match="disk full"):
+        call("images", *folders, "--jobs", 1, "--html", tmp_path / "report.html")
+    assert "IMQ" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [20, 80])
+def test_tables_are_whole_on_narrow_consoles(
+    tmp_path: Path,
+    clip: Clip,
+    width: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    name = "take[red] of the dancers in the studio, the whole ensemble from the left"
+    for side in ("pred", "gt"):
+        (write_clips(tmp_path / side, clip) / "walk").rename(tmp_path / side / name)
+    call("video", tmp_path / "pred", tmp_path / "gt", "--jobs", 1)
+    out = capsys.readouterr().out
+    row = next(line for line in out.splitlines() if name in line)
+    assert row.count("100.00") == 5
+    assert "…" not in out
+
+
+def test_only_failures_that_are_shown_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_images(tmp_path / "gt", {"crowd": [disc(3 * k, 18, 4) for k in range(20)]})
+    write_images(tmp_path / "pred", {"crowd": []})
+    drawn: list[object] = []
+    monkeypatch.setattr(reports, "make_panels", lambda *args: drawn.append(args) or [])
+    page = tmp_path / "report.html"
+    call("images", tmp_path / "pred", tmp_path / "gt", "--jobs", 1, "--html", page)
+    assert "Recognition failures (20)" in page.read_text()
+    assert len(drawn) == reports.MAX_CASES
 
 
 # What the page is made of.

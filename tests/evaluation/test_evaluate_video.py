@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import av
@@ -11,7 +12,7 @@ import pytest
 
 from instmatt_video.evaluation.clip_layouts import ClipFiles, ClipStreams, open_clip
 from instmatt_video.evaluation.errors import EvaluationError
-from instmatt_video.evaluation.videos import evaluate_video
+from instmatt_video.evaluation.videos import VideoProtocol, evaluate_video
 from instmatt_video.manifest import Manifest, SourceRecord, TrackRecord
 from tests.evaluation.made_benchmarks import NUM_FRAMES, Clip, write_matte
 
@@ -79,11 +80,28 @@ def test_layouts_are_told_apart(tmp_path: Path, clip: Clip) -> None:
     assert isinstance(open_clip(tmp_path / "streams" / "a"), ClipStreams)
 
 
-def test_as_many_people_as_frames_must_be_told(tmp_path: Path, clip: Clip) -> None:
-    write_vim(tmp_path, clip[:, :2], pha=False)
+def test_more_people_than_frames_are_told_by_their_names(tmp_path: Path, clip: Clip) -> None:
+    few = np.concatenate([clip, clip[:1] // 2])[:, :2]
+    for write in (write_vim, write_maggie):
+        write(tmp_path / write.__name__, few)
+        found = open_clip(tmp_path / write.__name__ / "a")
+        assert found.instances == ("00", "01", "02")
+    for name in ("anna", "ben", "carl"):
+        write_matte(tmp_path / "named" / name / "7.png", clip[0, 0])
+    assert open_clip(tmp_path / "named").instances == ("anna", "ben", "carl")
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 2), (2, 12)], ids=str)
+def test_names_that_do_not_tell_people_from_frames(
+    tmp_path: Path, clip: Clip, shape: tuple[int, int]
+) -> None:
+    for n in range(shape[0]):
+        for t in range(shape[1]):
+            write_matte(tmp_path / f"{n}" / f"{t}.png", clip[0, 0])
     with pytest.raises(EvaluationError, match="--layout"):
-        open_clip(tmp_path / "a")
-    assert len(open_clip(tmp_path / "a", "vim").instances) == 2
+        open_clip(tmp_path)
+    assert len(open_clip(tmp_path, "vim").instances) == shape[0]
+    assert len(open_clip(tmp_path, "maggie").instances) == shape[1]
 
 
 def test_a_single_clip_needs_no_folder_around_it(tmp_path: Path, clip: Clip) -> None:
@@ -114,6 +132,57 @@ def test_nobody_predicted(tmp_path: Path, clip: Clip) -> None:
     (tmp_path / "pred" / "a" / "pha").mkdir(parents=True)
     found = evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1).clips[0]
     assert (found.quality.vmq, found.quality.fn) == (0, 2)
+
+
+@pytest.mark.parametrize("protocol", ["strict", "maggie"])
+def test_a_clip_of_nobody_is_left_out_of_means(
+    tmp_path: Path, clip: Clip, protocol: VideoProtocol
+) -> None:
+    for side in ("pred", "gt"):
+        write_vim(tmp_path / side, clip)
+        (tmp_path / side / "b").mkdir()
+        (tmp_path / side / "c" / "pha").mkdir(parents=True)
+        (tmp_path / side / "d" / "0001").mkdir(parents=True)
+    write_manifest(tmp_path / "pred" / "b", [], [], trim=True)
+    evaluation = evaluate_video(tmp_path / "pred", tmp_path / "gt", protocol, jobs=1)
+    assert (evaluation.total.vmq, evaluation.total.num_clips) == (1, 1)
+    for nobody in evaluation.clips[1:]:
+        assert math.isnan(nobody.quality.vmq) and math.isnan(nobody.identity.idf1)
+        assert (nobody.quality.tp, nobody.quality.fp, nobody.quality.fn) == (0, 0, 0)
+    official = evaluate_video(tmp_path / "pred", tmp_path / "gt", "official", jobs=1).total
+    assert official.rq == pytest.approx(1 / 4)
+
+
+@pytest.mark.parametrize("trim", [False, True])
+def test_all_missed_and_all_invented(tmp_path: Path, clip: Clip, trim: bool) -> None:
+    write_vim(tmp_path / "gt", clip)
+    (tmp_path / "empty" / "a").mkdir(parents=True)
+    (tmp_path / "ours" / "a").mkdir(parents=True)
+    write_manifest(tmp_path / "ours" / "a", [], [], trim)
+    for nobody in ("empty", "ours"):
+        missed = evaluate_video(tmp_path / nobody, tmp_path / "gt", jobs=1).clips[0]
+        assert (missed.quality.vmq, missed.missed, missed.num_frames) == (0, ("00", "01"), 5)
+        invented = evaluate_video(tmp_path / "gt", tmp_path / nobody, jobs=1).clips[0]
+        assert (invented.quality.vmq, invented.invented) == (0, ("00", "01"))
+
+
+def test_a_folder_of_other_files_is_no_clip_of_nobody(tmp_path: Path) -> None:
+    write_matte(tmp_path / "frames" / "0001.jpg", np.zeros((9, 9), np.uint8))
+    with pytest.raises(EvaluationError, match="no alphas"):
+        open_clip(tmp_path)
+
+
+def test_the_threshold_counts_for_switches_too(tmp_path: Path, clip: Clip) -> None:
+    whole, half = clip[:1].copy(), clip[:1].copy()
+    whole[:, 3:], half[:, :3] = 0, 0
+    half[half > 0] = 100  # soft IoU of about 0.4 with the person
+    write_vim(tmp_path / "gt", clip[:1])
+    write_vim(tmp_path / "pred", np.concatenate([whole, half]))
+    for threshold, switches in ((0.5, 0), (0.3, 1)):
+        evaluation = evaluate_video(
+            tmp_path / "pred", tmp_path / "gt", iou_threshold=threshold, jobs=1
+        )
+        assert evaluation.clips[0].identity.switches == switches
 
 
 def test_maggie_adds_its_metrics(tmp_path: Path, clip: Clip) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,8 @@ from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.weights.loading import load_matting_network
 from tests.tiny_network import TINY
 from tests.training.made_people import write_packs
+
+QUICK = ("--no-solved-edges", "--no-refinement", "--no-second-look", "--matte-size", "96")
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +55,15 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def predict(benchmark: Path, weights: Path, out: Path, *more: str) -> int:
+def predict(
+    benchmark: Path, weights: Path, out: Path, *more: str, masks: Path | None = None
+) -> int:
     return main(
         [
             "predict-images",
             str(benchmark / "images"),
             "--masks",
-            str(benchmark / "alphas"),
+            str(masks or benchmark / "alphas"),
             "--out",
             str(out),
             "--model",
@@ -118,27 +123,13 @@ def test_bad_input_is_named(
     assert "no folder of pictures" in capsys.readouterr().err
     masks = tmp_path / "masks"
     masks.mkdir()
-    status = main(
-        [
-            "predict-images",
-            str(benchmark / "images"),
-            "--masks",
-            str(masks),
-            "--out",
-            str(tmp_path / "out"),
-            "--model",
-            str(weights),
-            "--quiet",
-        ]
-    )
-    assert status == 3
+    assert predict(benchmark, weights, tmp_path / "out", masks=masks) == 3
     assert "has no masks" in capsys.readouterr().err
     assert not list((tmp_path / "out").glob("*"))
 
 
 def test_matting_options_are_heeded(benchmark: Path, weights: Path, tmp_path: Path) -> None:
-    options = ("--no-solved-edges", "--no-refinement", "--no-second-look", "--matte-size", "96")
-    assert predict(benchmark, weights, tmp_path, *options) == 0
+    assert predict(benchmark, weights, tmp_path, *QUICK) == 0
     image = sorted((benchmark / "images").iterdir())[0]
     truth = sorted((benchmark / "alphas" / image.stem).iterdir())
     matter = Matter(
@@ -160,3 +151,61 @@ def test_a_size_out_of_range_is_named(
 ) -> None:
     assert predict(benchmark, weights, tmp_path / "out", "--matte-size", "8") == 2
     assert "matte_size must be in 64..4096" in capsys.readouterr().err
+
+
+def test_subsets_are_walked_and_hidden_files_are_not(
+    benchmark: Path, weights: Path, tmp_path: Path
+) -> None:
+    first, second, _ = sorted((benchmark / "images").iterdir())
+    for subset, image in (("comp", first), ("natural", second)):
+        (tmp_path / "images" / subset).mkdir(parents=True)
+        shutil.copy(image, tmp_path / "images" / subset)
+        (tmp_path / "images" / subset / f"._{image.name}").write_bytes(b"a Mac's notes")
+        masks = tmp_path / "alphas" / subset / image.stem
+        shutil.copytree(benchmark / "alphas" / image.stem, masks)
+        (masks / "._00.png").write_bytes(b"a Mac's notes")
+    assert predict(tmp_path, weights, tmp_path / "pred", *QUICK) == 0
+    made = {path.relative_to(tmp_path / "pred") for path in (tmp_path / "pred").rglob("*.png")}
+    masks = (tmp_path / "alphas").rglob("[!.]*.png")
+    assert made == {path.relative_to(tmp_path / "alphas") for path in masks}
+
+
+def test_what_was_predicted_may_be_the_masks(
+    benchmark: Path, weights: Path, tmp_path: Path
+) -> None:
+    nobody = sorted((benchmark / "images").iterdir())[0].stem
+    shutil.copytree(benchmark / "alphas", tmp_path / "masks")
+    for path in (tmp_path / "masks" / nobody).iterdir():
+        path.unlink()
+    once, again = tmp_path / "once", tmp_path / "again"
+    assert predict(benchmark, weights, once, *QUICK, masks=tmp_path / "masks") == 0
+    assert not list((once / nobody).iterdir())
+    assert predict(benchmark, weights, again, *QUICK, masks=once) == 0
+    names = [sorted(path.relative_to(root) for path in root.rglob("*")) for root in (once, again)]
+    assert names[0] == names[1]
+
+
+def test_masks_of_any_kind_give_the_same_alphas(
+    benchmark: Path, weights: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "images").mkdir()
+    image = sorted((benchmark / "images").iterdir())[0]
+    shutil.copy(image, tmp_path / "images")
+    truth = cv2.imread(str(benchmark / "alphas" / image.stem / "00.png"), cv2.IMREAD_GRAYSCALE)
+    white = np.where(truth > 127, np.uint8(255), np.uint8(0))
+    full = np.full_like(white, 255)
+    kinds = {
+        "white": white,
+        "ones": white // 255,
+        "label": white // 255 * np.uint16(7),
+        "deep": white * np.uint16(257),
+        "alpha": np.dstack([full, full, full, white]),
+    }
+    for kind, mask in kinds.items():
+        folder = tmp_path / "masks" / kind / image.stem
+        folder.mkdir(parents=True)
+        assert cv2.imwrite(str(folder / "00.png"), mask)
+        masks, out = tmp_path / "masks" / kind, tmp_path / "pred" / kind
+        assert predict(tmp_path, weights, out, *QUICK, masks=masks) == 0
+    made = {kind: (tmp_path / "pred" / kind / image.stem / "00.png").read_bytes() for kind in kinds}
+    assert len(set(made.values())) == 1
