@@ -43,7 +43,7 @@ class AudioCopy:
     def add_streams(self, container: OutputContainer) -> list[str]:
         """Add what `container` can hold to it; return a warning for each stream that it cannot."""
         try:
-            self._source = av.open(self._path, "r")
+            self._source = av.open(self._path.absolute(), "r")
         except (av.FFmpegError, OSError) as error:
             return [f"no sound: {self._path} cannot be opened: {describe_av_error(error)}"]
         warnings = []

@@ -247,7 +247,8 @@ def open_container(path: Path) -> InputContainer:
     if not path.stat().st_size:
         raise VideoOpenError(f"{path}: the file is empty")
     try:
-        return av.open(path, "r")
+        # A relative `x:y` would name a protocol.
+        return av.open(path.absolute(), "r")
     except (av.FFmpegError, OSError) as error:
         words = _demuxer_complaint(path) or describe_av_error(error)
         raise VideoOpenError(f"{path}: cannot be opened: {words}") from error
@@ -263,7 +264,7 @@ def _demuxer_complaint(path: Path) -> str | None:
     av.logging.set_skip_repeated(False)  # two files may be broken in the same way
     try:
         with av.logging.Capture() as entries, contextlib.suppress(av.FFmpegError, OSError):
-            av.open(path, "r").close()
+            av.open(path.absolute(), "r").close()
     finally:
         av.logging.set_level(level)
         av.logging.set_skip_repeated(skips_repeated)

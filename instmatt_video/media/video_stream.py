@@ -65,7 +65,7 @@ class VideoAlphaStream(AlphaStream):
             options["movie_timescale"] = str(_mov_timescale(self.info.time_base))
         self.partial_path.touch()  # PyAV opens late: a place that cannot be written shows here
         container = av.open(
-            self.partial_path, "w", format=self._encoding.container, options=options
+            self.partial_path.absolute(), "w", format=self._encoding.container, options=options
         )
         if self.info.timecode:
             container.metadata["timecode"] = self.info.timecode

@@ -62,7 +62,7 @@ class VideoWriter(WholeOutput):
         tag_frame(self._frame, self._color)
         try:
             self._partial_path.touch()
-            self._container = av.open(self._partial_path, "w", format="mp4")
+            self._container = av.open(self._partial_path.absolute(), "w", format="mp4")
             self._stream: VideoStream = self._container.add_stream(
                 "libx264",
                 rate=frame_rate,

@@ -22,6 +22,7 @@ from instmatt_video.media import (
     open_source,
 )
 from instmatt_video.media.alpha_reader import AlphaReader
+from instmatt_video.media.video_writer import VideoWriter
 from tests.media.made_clips import forget_codec
 from tests.media.made_layers import (
     INFO,
@@ -102,6 +103,20 @@ def test_a_constant_rate_stays_constant_from_a_clock_of_milliseconds(
             stream.write(frame.time, None)
     with AlphaReader(path) as reader:
         assert reader.packet_times() == [k / RATE for k in range(20)]
+
+
+def test_a_colon_in_a_folders_name_is_no_protocol(
+    tmp_path: Path, make_video: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path("take:01")
+    monkeypatch.chdir(tmp_path)
+    folder.mkdir()
+    sound = make_video("sound.mov", sounds=("aac",)).rename(folder / "sound.mov")
+    path = write_stream(FORMATS["prores4444"], folder, coming_and_going(), audio_from=sound)
+    assert open_source(path).info.has_audio
+    with VideoWriter(folder / "preview.mp4", 16, 16, Fraction(25)) as preview:
+        preview.write(Fraction(0), np.zeros((16, 16, 3), np.uint8))
+    assert open_source(folder / "preview.mp4").info.frame_count == 1
 
 
 def audio_packets(path: Path) -> list[tuple[Fraction, bytes]]:
