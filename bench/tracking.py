@@ -23,12 +23,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from trackeval.metrics import CLEAR, HOTA, Identity
-
+from instmatt_video.evaluation.tracks import TrackScores, evaluate_tracks
 from instmatt_video.link import link
-from instmatt_video.mot_text import read_mot
-from instmatt_video.trackers.boxes import pairwise_iou
 
 TUNED_ON = ("ADL-Rundle-6", "ETH-Sunnyday", "PETS09-S2L1", "TUD-Campus")
 
@@ -48,12 +44,10 @@ HEADER = "HOTA | AssA | MOTA | IDF1 | switches"
 
 @dataclass(frozen=True)
 class Sequence:
-    """One sequence's truth."""
+    """One sequence's detections and truth."""
 
     folder: Path
     num_frames: int
-    truth: np.ndarray
-    """`(n, 7)`: frame, identity, box xyxy, flag."""
 
 
 def read_sequences(data: Path) -> list[Sequence]:
@@ -61,57 +55,20 @@ def read_sequences(data: Path) -> list[Sequence]:
     for folder in sorted(path.parent for path in data.glob("*/gt.txt")):
         info = configparser.ConfigParser()
         info.read(folder / "seqinfo.ini", encoding="utf-8")
-        truth = read_mot(folder / "gt.txt")
-        # The seventh field of a truth line says whether it counts.
-        sequences.append(
-            Sequence(folder, info.getint("Sequence", "seqLength"), truth[truth[:, 6] != 0])
-        )
+        sequences.append(Sequence(folder, info.getint("Sequence", "seqLength")))
     return sequences
 
 
-def score(sequences: list[Sequence], results: Path) -> dict[str, tuple[float, ...]]:
+def score(data: Path, results: Path) -> dict[str, tuple[float, ...]]:
     """Return HOTA, AssA, MOTA, IDF1 (percent) and switches of each sequence and of all together."""
-    metrics = [metric({"PRINT_CONFIG": False}) for metric in (HOTA, CLEAR, Identity)]
-    parts: list[dict[str, dict]] = [{} for _ in metrics]
-    for sequence in sequences:
-        name = sequence.folder.name
-        data = _for_trackeval(sequence, read_mot(results / f"{name}.txt"))
-        for part, metric in zip(parts, metrics, strict=True):
-            part[name] = metric.eval_sequence(data)
-    rows = {
-        sequence.folder.name: _figures(*(part[sequence.folder.name] for part in parts))
-        for sequence in sequences
-    }
-    combined = [m.combine_sequences(part) for m, part in zip(metrics, parts, strict=True)]
-    return rows | {"all": _figures(*combined)}
+    evaluation = evaluate_tracks(results, data)
+    rows = {sequence.name: _figures(sequence) for sequence in evaluation.sequences}
+    return rows | {"all": _figures(evaluation.total)}
 
 
-def _for_trackeval(sequence: Sequence, tracks: np.ndarray) -> dict:
-    """Return one sequence in the form that TrackEval's metrics take."""
-    data: dict = {"gt_ids": [], "tracker_ids": [], "similarity_scores": []}
-    known, found = np.unique(sequence.truth[:, 1]), np.unique(tracks[:, 1])
-    for frame in range(1, sequence.num_frames + 1):
-        truth, track = (rows[rows[:, 0] == frame] for rows in (sequence.truth, tracks))
-        data["gt_ids"].append(np.searchsorted(known, truth[:, 1]))
-        data["tracker_ids"].append(np.searchsorted(found, track[:, 1]))
-        data["similarity_scores"].append(pairwise_iou(truth[:, 2:6], track[:, 2:6]))
-    return data | {
-        "num_timesteps": sequence.num_frames,
-        "num_gt_ids": len(known),
-        "num_tracker_ids": len(found),
-        "num_gt_dets": len(sequence.truth),
-        "num_tracker_dets": len(tracks),
-    }
-
-
-def _figures(hota: dict, clear: dict, identity: dict) -> tuple[float, ...]:
-    return (
-        100.0 * float(np.mean(hota["HOTA"])),
-        100.0 * float(np.mean(hota["AssA"])),
-        100.0 * float(clear["MOTA"]),
-        100.0 * float(identity["IDF1"]),
-        int(clear["IDSW"]),
-    )
+def _figures(scores: TrackScores) -> tuple[float, ...]:
+    fractions = (scores.hota, scores.ass_a, scores.mota, scores.idf1)
+    return (*(100.0 * fraction for fraction in fractions), scores.switches)
 
 
 def run(sequences: list[Sequence], out: Path, *, online: bool) -> float:
@@ -144,7 +101,7 @@ def main() -> None:
         rates, scores = {}, {}
         for mode in ("online", "offline"):
             rates[mode] = run(sequences, folder / mode, online=mode == "online")
-            scores[mode] = score(sequences, folder / mode)
+            scores[mode] = score(args.data, folder / mode)
 
     print(f"| all {len(sequences)} sequences | {HEADER} |\n|---|---|---|---|---|---|")
     for mode, figures in scores.items():

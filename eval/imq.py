@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -91,22 +91,6 @@ class ImqResult:
             f"  (IoU {self.iou_threshold:g})"
         )
         return "\n".join(lines)
-
-    def to_dict(self) -> dict[str, object]:
-        """Return plain values for JSON; undefined ones (not a number) become `None`."""
-        return {
-            "imq": _without_nan(self.imq),
-            "mq": _without_nan(self.mq),
-            "rq": None if math.isnan(self.rq) else self.rq,
-            "tp": self.tp,
-            "fp": self.fp,
-            "fn": self.fn,
-            "iou_threshold": self.iou_threshold,
-        }
-
-
-def _without_nan(scores: Scores) -> dict[str, float | None]:
-    return {name: None if math.isnan(x) else x for name, x in asdict(scores).items()}
 
 
 def similarity(error: float, weight: float = WEIGHT) -> float:

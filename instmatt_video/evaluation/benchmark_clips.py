@@ -11,12 +11,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import numpy.typing as npt
 from av.video.frame import VideoFrame
 
 from ..errors import AlphaWriteError
+from ..media.color import paint_frame, tag_codec, tag_frame
+from ..media.frame import ColorTags
 from ..media.made_sound import SAMPLE_RATE_HZ, add_sound_stream, encode_sound
 from ..training.composites import Layer, composite
 from ..training.cutouts import Cutout
@@ -30,6 +31,8 @@ _PATHS = ((0.25, 0.75), (1.35, 0.3), (0.5, 0.55), (0.8, 0.2), (-0.35, 0.6))
 """Where people go in the first shot, as shares of the width: 0 and 1 cross, 1 and 4 enter."""
 _PATHS_AFTER = ((0.7, -0.4), (0.3, 0.6))
 """In the second shot the first person is back and leaves, another crosses."""
+_COLOR = ColorTags()
+"""BT.709, whatever the size; without tags some sizes would be read as BT.601."""
 _SCENE = SceneConfig(height_range=(0.6, 1.1), has_augmentation=False)
 
 
@@ -172,7 +175,7 @@ def make_sound(num_frames: int, frame_rate: Fraction, cut_frame: int) -> FloatAr
 def write_clip(
     path: Path, images: Iterable[npt.NDArray[np.uint8]], plan: ClipPlan, frame_rate: Fraction
 ) -> None:
-    """Write frames as H.264 with sound, the same bytes on every machine.
+    """Write frames as H.264, BT.709, with sound; the same bytes on every machine.
 
     Args:
         path: An `.mp4` file.
@@ -190,6 +193,7 @@ def write_clip(
             video = container.add_stream("libx264", rate=frame_rate, options=options)
             video.width, video.height = plan.size
             video.pix_fmt = "yuv420p"
+            tag_codec(video.codec_context, _COLOR)
             audio = add_sound_stream(container)
             for image in images:
                 container.mux(video.encode(_to_video_frame(image)))
@@ -201,5 +205,7 @@ def write_clip(
 
 
 def _to_video_frame(image: npt.NDArray[np.uint8]) -> VideoFrame:
-    planar = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
-    return VideoFrame.from_ndarray(np.asarray(planar, np.uint8), format="yuv420p")
+    frame = VideoFrame(image.shape[1], image.shape[0], "yuv420p")
+    tag_frame(frame, _COLOR)
+    paint_frame(frame, image, _COLOR)
+    return frame

@@ -103,8 +103,8 @@ def image_document(evaluation: ImageEvaluation) -> dict[str, Any]:
             "iou_threshold": evaluation.iou_threshold,
             "weight": evaluation.weight,
             "num_images": len(evaluation.images),
-            "total": evaluation.total.to_dict(),
-            "subsets": {name: result.to_dict() for name, result in evaluation.subsets.items()},
+            "total": asdict(evaluation.total),
+            "subsets": {name: asdict(result) for name, result in evaluation.subsets.items()},
             "people": image_rows(evaluation),
         }
     )

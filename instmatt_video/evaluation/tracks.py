@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from instmatt_video.trackers.boxes import pairwise_iou
 
 from ..errors import OptionError
 from ..mot_text import BOX, FRAME, IDENTITY, SCORE, FloatArray, read_mot
@@ -24,6 +26,7 @@ class TrackScores:
     det_a: float
     ass_a: float
     mota: float
+    """Not a number where the truth has nobody."""
     idf1: float
     switches: int
     fragmentations: int
@@ -72,45 +75,28 @@ def _find_sequences(predictions: Path, targets: Path) -> list[tuple[str, Path, P
     return sequences
 
 
-def _box_ious(
-    first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Return the IoU of every pair of xyxy boxes, `(A, B)`."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    intersection = (high - low).clip(min=0).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
-    iou: npt.NDArray[np.float64] = intersection / (
-        areas[0][:, None] + areas[1][None] - intersection
-    )
-    return iou
-
-
 def _arrange(tracks: FloatArray, truth: FloatArray) -> dict[str, Any]:
-    """Return what TrackEval's metrics take: ids from 0 and overlaps, frame by frame."""
-    sides = []
+    """Return what TrackEval's metrics take: ids from 0 and overlaps, frame by frame.
+
+    Frames in which nobody is on either side are left out; they count for none of the metrics.
+    """
+    frames = np.union1d(truth[:, FRAME], tracks[:, FRAME])
+    ids, boxes, num_ids = [], [], []
     for rows in (truth, tracks):
-        names, ids = np.unique(rows[:, IDENTITY], return_inverse=True)
-        sides.append((rows, ids, len(names)))
-    last = int(max((rows[:, FRAME].max(initial=0) for rows, _, _ in sides)))
-    ids_by_frame: list[list[npt.NDArray[np.intp]]] = [[], []]
-    overlaps = []
-    for frame in range(1, last + 1):
-        boxes = []
-        for side, (rows, ids, _) in enumerate(sides):
-            is_here = rows[:, FRAME] == frame
-            ids_by_frame[side].append(ids[is_here])
-            boxes.append(rows[is_here][:, BOX])
-        overlaps.append(_box_ious(boxes[0], boxes[1]))
+        names, identities = np.unique(rows[:, IDENTITY], return_inverse=True)
+        starts = np.searchsorted(rows[:, FRAME], frames[1:])
+        ids.append(np.split(identities, starts))
+        boxes.append(np.split(rows[:, BOX], starts))
+        num_ids.append(len(names))
     return {
-        "gt_ids": ids_by_frame[0],
-        "tracker_ids": ids_by_frame[1],
-        "similarity_scores": overlaps,
-        "num_gt_ids": sides[0][2],
-        "num_tracker_ids": sides[1][2],
+        "gt_ids": ids[0],
+        "tracker_ids": ids[1],
+        "similarity_scores": [pairwise_iou(*pair) for pair in zip(*boxes, strict=True)],
+        "num_gt_ids": num_ids[0],
+        "num_tracker_ids": num_ids[1],
         "num_gt_dets": len(truth),
         "num_tracker_dets": len(tracks),
-        "num_timesteps": last,
+        "num_timesteps": len(frames),
     }
 
 
@@ -126,12 +112,13 @@ def _read_unique(path: Path) -> FloatArray:
 
 def _scores(name: str, results: dict[str, dict[str, Any]]) -> TrackScores:
     hota, clear, identity = (results[key] for key in ("HOTA", "CLEAR", "Identity"))
+    num_true = int(clear["CLR_TP"] + clear["CLR_FN"])
     return TrackScores(
         name=name,
         hota=float(np.mean(hota["HOTA"])),
         det_a=float(np.mean(hota["DetA"])),
         ass_a=float(np.mean(hota["AssA"])),
-        mota=float(clear["MOTA"]),
+        mota=float(clear["MOTA"]) if num_true else math.nan,
         idf1=float(identity["IDF1"]),
         switches=int(clear["IDSW"]),
         fragmentations=int(clear["Frag"]),

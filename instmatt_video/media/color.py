@@ -200,6 +200,17 @@ def plane_view(frame: VideoFrame, index: int) -> Image:
     return cast(Image, rows[:, : plane.width])
 
 
+def paint_frame(frame: VideoFrame, image: npt.NDArray[np.uint8], color: ColorTags) -> None:
+    """Fill a yuv420p frame with RGB, `(h, w, 3)` of even sides; each chroma is a mean of four."""
+    codes = rgb_to_yuv(image, color, 8)
+    half = cv2.resize(
+        codes, (codes.shape[1] // 2, codes.shape[0] // 2), interpolation=cv2.INTER_AREA
+    )
+    plane_view(frame, 0)[:] = codes[..., 0]
+    plane_view(frame, 1)[:] = half[..., 1]
+    plane_view(frame, 2)[:] = half[..., 2]
+
+
 # Without full chroma interpolation swscale's accurate rounding is two levels too dark.
 _TO_RGB = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 

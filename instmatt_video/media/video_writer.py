@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import AlphaWriteError
-from .color import plane_view, rgb_to_yuv, tag_codec, tag_frame
+from .color import paint_frame, tag_codec, tag_frame
 from .frame import ColorTags
 from .source import describe_av_error
 from .whole_output import WholeOutput
@@ -86,13 +86,7 @@ class VideoWriter(WholeOutput):
             image = np.asarray(resized, np.uint8)
         height, width = image.shape[:2]
         padded = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        codes = rgb_to_yuv(padded, self._color, 8)
-        half = cv2.resize(
-            codes, (codes.shape[1] // 2, codes.shape[0] // 2), interpolation=cv2.INTER_AREA
-        )
-        plane_view(self._frame, 0)[:] = codes[..., 0]
-        plane_view(self._frame, 1)[:] = half[..., 1]
-        plane_view(self._frame, 2)[:] = half[..., 2]
+        paint_frame(self._frame, padded, self._color)
         self._frame.pts = round(time / self._time_base)
         self._frame.time_base = self._time_base
         try:

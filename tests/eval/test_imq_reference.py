@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +61,13 @@ def test_every_case_is_listed(expected: dict[str, Any]) -> None:
 def test_aggregate(case: str, iou_threshold: float, expected: dict[str, Any], arrays: Any) -> None:
     accumulator = imq.ImqAccumulator("official", iou_threshold)
     _add_all(accumulator, arrays, case, len(expected[case]["per_image"]))
-    result = accumulator.result().to_dict()
+    result = asdict(accumulator.result())
     reference = expected[case]["aggregate"][f"thr{iou_threshold}"]
     for column in imq.COLUMNS:
         assert result["imq"][column] == pytest.approx(reference[column]["IMQ"], abs=1e-6)
         assert result["rq"] == pytest.approx(reference[column]["RQ"], abs=1e-6)
         if reference[column]["MQ"] is None:
-            assert result["mq"][column] is None
+            assert math.isnan(result["mq"][column])
         else:
             assert result["mq"][column] == pytest.approx(reference[column]["MQ"], abs=1e-6)
 

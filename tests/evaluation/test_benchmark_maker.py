@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from instmatt_video.errors import OptionError
+from instmatt_video.evaluation.benchmark_clips import ClipPlan, write_clip
 from instmatt_video.evaluation.benchmark_maker import (
     BenchmarkConfig,
     add_arguments,
@@ -24,6 +26,8 @@ from instmatt_video.evaluation.images import evaluate_images
 from instmatt_video.evaluation.matte_file import list_folders, list_mattes, read_mattes
 from instmatt_video.evaluation.tracks import evaluate_tracks
 from instmatt_video.evaluation.videos import evaluate_video
+from instmatt_video.media import open_source
+from instmatt_video.media.frame import ColorTags
 
 CONFIG = BenchmarkConfig(
     num_images=2, num_clips=1, seed=5, image_size=(160, 96), clip_size=(128, 72), num_frames=16
@@ -97,6 +101,21 @@ def test_visible_alphas_share_each_pixel(made: Path) -> None:
         assert alphas.max(axis=(1, 2)).min() > 127
     video = read_video(made)
     assert video.sum(axis=0, dtype=np.int64).max() <= 255 + len(video)
+
+
+@pytest.mark.parametrize("size", [(128, 72), (640, 480), (720, 576)], ids=str)
+def test_clips_have_the_colours_that_were_drawn(tmp_path: Path, size: tuple[int, int]) -> None:
+    colours = np.array([[200, 30, 40], [20, 180, 60], [40, 50, 210], [128, 128, 128]], np.uint8)
+    image = np.repeat(np.tile(colours[None], (size[1], 1, 1)), size[0] // 4, axis=1)
+    plan = ClipPlan(size, num_frames=2, num_people=0, shots=())
+    write_clip(tmp_path / "clip.mp4", [image] * 2, plan, Fraction(25))
+    with open_source(tmp_path / "clip.mp4") as source:
+        frames = [frame.image for frame in source]
+        assert source.info.color == ColorTags()
+    middle = size[0] // 8 + np.arange(4) * size[0] // 4
+    # Coding costs a level or two; the matrix of BT.601 in place of BT.709 costs twenty.
+    for frame in frames:
+        np.testing.assert_allclose(frame[size[1] // 2, middle].astype(int), colours, atol=3)
 
 
 def test_people_move_enter_leave_and_there_is_a_cut(made: Path) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from instmatt_video.evaluation import tracks as track_evaluation
 from instmatt_video.evaluation.errors import EvaluationError
 from instmatt_video.evaluation.tracks import evaluate_tracks
 from instmatt_video.link import link
+from instmatt_video.mot_text import FloatArray
+from instmatt_video.trackers.boxes import pairwise_iou
 
 pytest.importorskip("trackeval")
 
@@ -59,6 +64,37 @@ def test_no_tracks_at_all(tmp_path: Path) -> None:
     truth = write_tracks(tmp_path / "gt.txt", TRUTH)
     (tmp_path / "tracks.txt").write_text("")
     assert evaluate_tracks(tmp_path / "tracks.txt", truth).total.idf1 == 0
+
+
+def test_inventions_where_nobody_is_have_no_mota(tmp_path: Path) -> None:
+    nobody = tmp_path / "gt.txt"
+    nobody.write_text("")
+    tracks = write_tracks(tmp_path / "tracks.txt", walk(1, 0))
+    scores = evaluate_tracks(tracks, nobody).total
+    assert math.isnan(scores.mota)
+    assert (scores.hota, scores.false_positives) == (0, 10)
+
+
+def test_frames_of_nobody_count_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switched = walk(1, 0, range(1, 6)) + walk(3, 0, range(6, 11)) + walk(2, 100)
+    looks = []
+
+    def look(*boxes: FloatArray) -> FloatArray:
+        looks.append(boxes)
+        return pairwise_iou(*boxes)
+
+    monkeypatch.setattr(track_evaluation, "pairwise_iou", look)
+    scores = []
+    for stride in (1, 100_000):
+        truth, found = (
+            write_tracks(tmp_path / f"{name}{stride}.txt", [(stride * t, *r) for t, *r in rows])
+            for name, rows in (("gt", TRUTH), ("tracks", switched))
+        )
+        scores.append(replace(evaluate_tracks(found, truth).total, name=""))
+    assert scores[0] == scores[1]
+    assert len(looks) == 20
 
 
 def test_folders_of_sequences(tmp_path: Path) -> None:
