@@ -11,14 +11,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .errors import InstMattVideoError
+from .errors import InstMattVideoError, OptionError
 from .job_options import add_job_options, add_talk_options
 
 INTERRUPTED = 130
@@ -38,7 +39,11 @@ class Command:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; errors become one line on stderr."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    parser, run = _build(words)
+    try:
+        parser, run = _build(words)
+    except OptionError as error:
+        _complain(error, argparse.Namespace())
+        return error.exit_status
     try:
         args = parser.parse_args(words)
     except SystemExit as stop:  # argparse has printed its line
@@ -101,6 +106,8 @@ def _complain(error: Exception, args: argparse.Namespace) -> None:
 def _build(words: Sequence[str]) -> tuple[argparse.ArgumentParser, Callable[..., int]]:
     commands = _commands()
     word = next((w for w in words if not w.startswith("-")), None)
+    if word is not None and word == words[0] and word not in commands:
+        _refuse_misspelt(word, commands)
     if word in commands and words and words[0] == word:
         command = commands[word]
         parser = argparse.ArgumentParser(
@@ -119,6 +126,13 @@ def _build(words: Sequence[str]) -> tuple[argparse.ArgumentParser, Callable[...,
     )
     _add_matte_arguments(parser)
     return parser, _run_matte
+
+
+def _refuse_misspelt(word: str, commands: Iterable[str]) -> None:
+    """Raise where a word in place of a clip is no path and much like a command."""
+    similar = get_close_matches(word, commands, 1, cutoff=0.8)
+    if similar and word.replace("-", "").isalpha() and not Path(word).exists():
+        raise OptionError(f"{word} is neither a clip nor a command: is {similar[0]} meant?")
 
 
 def _add_matte_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from .alpha_store import FOLDER_NAME, AlphaStore
+from .alpha_store import FOLDER_NAME, JOURNAL_FILE, AlphaStore
 from .config import MatteConfig
 from .errors import AlphaWriteError, OptionError
 from .manifest import FILE_NAME as MANIFEST_FILE
@@ -39,9 +39,20 @@ def refuse_source_inside(folder: Path, source: str | Path) -> None:
 
 
 def refuse_earlier(folder: Path, config: MatteConfig) -> None:
-    """Raise where an earlier output of the clip is neither to be gone on with nor replaced."""
+    """Raise where an earlier output of the clip is neither to be gone on with nor replaced.
+
+    Files that no run told of are not gone on with either: they may be anybody's.
+    """
     is_wanted = config.run.is_resumed or config.run.is_overwriting
-    if not is_wanted and folder.is_dir() and any(folder.iterdir()):
+    if not folder.is_dir():
+        return
+    is_told_of = any(
+        (folder / name).is_file() for name in (MANIFEST_FILE, f"{FOLDER_NAME}/{JOURNAL_FILE}")
+    )
+    is_visible = any(not path.name.startswith(".") for path in folder.iterdir())
+    if config.run.is_resumed and is_visible and not is_told_of:
+        raise OptionError(f"{folder} holds files, but no run to go on with: give another --out-dir")
+    if not is_wanted and any(folder.iterdir()):
         going_on = "" if config.run.is_online else "--resume goes on with it, "
         raise OptionError(f"{folder} is there already: {going_on}--overwrite replaces it")
 

@@ -131,7 +131,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         if self.is_resumed and self.is_overwriting:
-            raise ValueError("is_resumed and is_overwriting contradict each other")
+            raise ValueError("--resume and --overwrite contradict each other")
         if self.is_resumed and self.is_online:
             raise ValueError(
                 "an online run keeps nothing to resume from: leave out --resume, or --online"

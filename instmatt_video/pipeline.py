@@ -22,13 +22,13 @@ from .checksums import sha256_of
 from .clip_folder import make_room, refuse_earlier, refuse_source_inside
 from .config import MatteConfig
 from .detection.detector import Detector
-from .errors import AlphaWriteError
+from .errors import AlphaWriteError, OptionError
 from .folder_lock import changing_alone, rendering_alone
 from .manifest import FILE_NAME as MANIFEST_FILE
 from .manifest import Manifest, load_manifest
 from .matting.matter import Matter
 from .media.formats import check_format
-from .media.source import FrameSource, open_source
+from .media.source import FrameSource, is_stream, open_source
 from .networks import NetworkProvider, Networks, load_networks
 from .online import stream_online
 from .people.entrances import fill_entrances
@@ -88,6 +88,8 @@ def matte_video(
     config, report = config or MatteConfig(), progress or ignore
     started, clock = time.monotonic(), StageClock()
     check_format(config.output.format, quality=config.output.quality)
+    if is_stream(str(source)) and not config.run.is_online:
+        raise OptionError(f"{source} can be read only once: add --online")
     with open_source(source, frame_rate=config.frame_rate) as clip, ExitStack() as held:
         folder = Path(out_dir) / clip.info.name
         refuse_source_inside(folder, source)

@@ -230,6 +230,9 @@ class TestStatus:
             pytest.param(["walk.mp4", "--out-dir", "o", "--fps", "fast"], "--fps", id="rate"),
             pytest.param(["walk.mp4", "--out-dir", "o", "--fps", "25/0"], "--fps", id="no rate"),
             pytest.param(
+                ["compos", "o/walk", "--out", "x.mp4"], "is compose meant?", id="misspelt command"
+            ),
+            pytest.param(
                 ["walk.mp4", "--out-dir", "o", "--resume", "--overwrite"], "contradict", id="both"
             ),
             pytest.param(

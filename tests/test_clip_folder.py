@@ -133,3 +133,27 @@ def test_streams_are_not_called_what_else_is_there(filename: str, tmp_path: Path
     with pytest.raises(OptionError, match="which another output of the clip is called"):
         run(clip, tmp_path / "out", config)
     assert not (tmp_path / "out").exists(), "refused before anything is done"
+
+
+def test_foreign_files_are_nothing_to_go_on_with(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 8)
+    folder = tmp_path / "out" / "walk"
+    folder.mkdir(parents=True)
+    (folder / ".DS_Store").touch()
+    (folder / "person_01.mkv").write_text("mine")
+    resumed = replace(LIGHT, run=RunConfig(is_resumed=True))
+    with pytest.raises(OptionError, match="no run to go on with"):
+        run(clip, tmp_path / "out", resumed)
+    assert (folder / "person_01.mkv").read_text() == "mine"
+    (folder / "person_01.mkv").unlink()
+    assert run(clip, tmp_path / "out", resumed).tracks  # what is hidden is no file of anybody's
+
+
+def test_what_can_be_known_before_is_refused_before(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 8)
+    wrong = replace(LIGHT, output=replace(LIGHT.output, filename="{name}_{track}"))
+    with pytest.raises(OptionError, match=r"matte-ffv1 is written to \.mkv files"):
+        run(clip, tmp_path / "out", wrong)
+    with pytest.raises(OptionError, match="- can be read only once: add --online"):
+        run("-", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

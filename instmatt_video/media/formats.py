@@ -146,8 +146,7 @@ def open_alpha_stream(
 
     path = Path(path)
     spec = check_format(format, info, quality=quality)
-    if path.suffix != spec.extension and not spec.is_folder:
-        raise OptionError(f"{path}: format {format} is written to {spec.extension} files")
+    check_extension(path, spec)
     quality = spec.default_quality if quality is None else quality
     if format == "png":
         return PngAlphaStream(path, info, quality)
@@ -160,6 +159,16 @@ def open_alpha_stream(
     if audio_from and spec.has_audio:
         audio = AudioCopy(Path(audio_from), info.origin_s, audio_start)
     return VideoAlphaStream(path, info, encoding, canvas, color, audio)
+
+
+def check_extension(path: Path, spec: FormatSpec) -> None:
+    """Refuse a file name that does not fit a format.
+
+    Raises:
+        OptionError: It ends otherwise.
+    """
+    if path.suffix != spec.extension and not spec.is_folder:
+        raise OptionError(f"{path}: format {spec.name} is written to {spec.extension} files")
 
 
 def check_format(

@@ -21,7 +21,7 @@ from ..manifest import FILE_NAME as MANIFEST_FILE
 from ..matting.foreground import require_pymatting
 from ..media.alpha_stream import AlphaStream
 from ..media.file_name import render_filename, render_filenames
-from ..media.formats import check_format, open_alpha_stream
+from ..media.formats import check_extension, check_format, open_alpha_stream
 from ..media.frame import ClipInfo, Frame
 from ..media.source import FrameSource
 from ..media.timecode import shift_timecode
@@ -62,6 +62,7 @@ def check_output(config: OutputConfig, info: ClipInfo) -> None:
     spec = check_format(config.format, info, quality=config.quality)
     file = render_filename(config.filename, clip=info.name, track=1, name=REST, ext=spec.extension)
     _refuse_taken_names([file], config)
+    check_extension(Path(file), spec)
     if config.foreground == "pymatting" and spec.has_color:
         require_pymatting()
 
