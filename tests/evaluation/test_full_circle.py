@@ -22,8 +22,9 @@ from instmatt_video.evaluation.matte_file import list_folders, list_mattes, read
 from instmatt_video.media import open_source
 from tests.training.made_people import person, place, write_rgb
 
+# People's light changes at the cut: with this seed by enough that nobody is recognised across it.
 CONFIG = BenchmarkConfig(
-    num_images=2, num_clips=1, seed=3, image_size=(160, 96), clip_size=(160, 96), num_frames=48
+    num_images=2, num_clips=1, seed=0, image_size=(160, 96), clip_size=(160, 96), num_frames=48
 )
 
 
