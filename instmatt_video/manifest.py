@@ -135,6 +135,11 @@ class Manifest(_Model):
     rendered_corrections: tuple[Correction, ...] = ()
     """Those that the tracks show."""
 
+    @property
+    def is_rendered(self) -> bool:
+        """Whether the streams show all corrections."""
+        return self.corrections == self.rendered_corrections
+
     def save(self, folder: Path) -> None:
         """Write `manifest.json`, whole or not at all."""
         text = json.dumps(self.model_dump(mode="json"), indent=2) + "\n"

@@ -98,6 +98,10 @@ def gather(folder: Path, options: ComposeOptions) -> Material:
             "compose reads no exr streams: run the clip again with --resume --format prores4444, "
             "which takes the alphas that are there"
         )
+    if not manifest.is_rendered:
+        _log.warning(
+            "corrections are not rendered: run `instmatt-video tracks %s render` first", folder
+        )
     source = _open_clip(manifest, options)
     people = _people(folder, manifest, options)
     clip = _clip(manifest, source, people, options)

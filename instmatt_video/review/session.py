@@ -98,8 +98,7 @@ class Review:
     @property
     def is_rendered(self) -> bool:
         """Whether the streams show all corrections."""
-        manifest = self.manifest
-        return manifest.corrections == manifest.rendered_corrections
+        return self.manifest.is_rendered
 
     def cast(self) -> Cast:
         """Return everybody after all corrections."""

@@ -13,6 +13,8 @@ from instmatt_video.compose.options import ComposeOptions, parse_background
 from instmatt_video.config import OutputConfig
 from instmatt_video.errors import VideoOpenError
 from instmatt_video.evaluation.clip_layouts import open_clip
+from instmatt_video.review.correction import Drop
+from instmatt_video.review.session import Review
 from tests.synthetic_clip import BoxMatter, ColorDetector, boxes_at, write_frames
 
 FRAMES = 16
@@ -41,6 +43,22 @@ def test_trimmed_streams_of_a_numbered_sequence_begin_where_their_people_do(
     seen = np.stack(list(open_clip(folder).read_frames()))
     for index in range(FRAMES):
         assert [bool(alpha.any()) for alpha in seen[index]] == [True, 1 in boxes_at(index)], index
+
+
+def test_corrections_that_wait_are_told_of(
+    shot: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = matted(shot, tmp_path / "out")
+    gather(folder, BLACK)
+    assert "corrections" not in caplog.text
+    review = Review(folder)
+    review.correct(Drop(track=1))
+    gather(folder, BLACK)
+    words = f"corrections are not rendered: run `instmatt-video tracks {folder} render` first"
+    assert caplog.messages.count(words) == 1
+    review.render()
+    gather(folder, BLACK)
+    assert caplog.messages.count(words) == 1
 
 
 @pytest.mark.parametrize("name", ["shot", "shot/shot.%04d.png", "shot/*.png"])
