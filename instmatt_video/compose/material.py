@@ -162,12 +162,14 @@ def _people(folder: Path, manifest: Manifest, options: ComposeOptions) -> tuple[
     first_number = manifest.source.first_frame_number
     output = config_of(manifest.settings).output
     last_frame = manifest.source.frame_count - 1
+    shows_rest = output.has_rest and 0 not in options.without
     found = []
     if output.has_rest:
         found.append(PersonStream(0, REST, _rest_path(folder, manifest), 0, last_frame))
     for track in manifest.tracks:
         if track.file is None:
-            _log.warning("person %d has no stream and is left out", track.id)
+            if not shows_rest:
+                _log.warning("person %d has no stream and is left out", track.id)
             continue
         span = (0, last_frame)
         if output.is_trimmed:
