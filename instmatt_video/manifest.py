@@ -155,7 +155,7 @@ def load_manifest(folder: Path) -> Manifest:
     path = folder / FILE_NAME
     try:
         return Manifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise VideoOpenError(
             f"no {FILE_NAME} in {folder}: it is no output of this program"
         ) from error

@@ -26,6 +26,25 @@ def test_list_and_show(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["tracks", str(folder), "list"]) == 0
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["tracks", "in.mp4", "list"], ["compose", "in.mp4", "--out", "x.mp4"]],
+    ids=lambda w: w[0],
+)
+def test_a_clip_is_no_output(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("shutil.which", lambda name: name)  # compose asks for ffmpeg first
+    Path("in.mp4").write_bytes(b"a clip")
+    assert main(words) == 3
+    words_said = "no manifest.json in in.mp4: it is no output of this program"
+    assert capsys.readouterr().err == f"instmatt-video: error: {words_said}\n"
+
+
 def test_corrections_one_after_the_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (
         ["split", "1@10"],
