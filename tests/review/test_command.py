@@ -124,6 +124,12 @@ def test_a_folder_of_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "it is no output of this program" in capsys.readouterr().err
 
 
+def test_a_run_that_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "manifest.json").unlink()
+    assert main(["tracks", str(folder), "list"]) == 3
+    assert "the run is not finished; once it has stopped, --resume" in capsys.readouterr().err
+
+
 def test_no_network_library_is_waited_for(folder: Path) -> None:
     words = [["drop", "2"], ["list"], ["undo"]]
     loaded = modules_after(
