@@ -83,6 +83,7 @@ def test_corrections_one_after_the_other(folder: Path, capsys: pytest.CaptureFix
         (["split", "1"], 2, "'1' is no person at a frame, as 2@120"),
         (["drop", "anna"], 2, "'anna' is no number of a person"),
         (["rename", "1", ""], 2, "name"),
+        (["rename", "1", "../../Bob"], 2, "gives no visible name"),
         (["undo"], 2, "there is no correction to undo"),
         (["render", "--source", "nowhere.mp4"], 3, "nowhere.mp4 is not there any more"),
         (["explode"], 2, "invalid choice"),
