@@ -23,6 +23,7 @@ from instmatt_video.trackers import (
     stitch,
 )
 
+from .errors import OptionError
 from .mot_text import BOX, FRAME, IDENTITY, SCORE, FloatArray, read_mot, write_mot
 
 
@@ -56,10 +57,12 @@ def link(
 
     Raises:
         VideoOpenError: The file is missing, or a line is no detection.
-        OptionError: The folder of `out_path` does not exist.
+        OptionError: The folder of `out_path` does not exist, or it is the detection file itself.
     """
     tracker_config = tracker_config or TrackerConfig()
     detections = read_mot(detections_path)
+    if out_path.exists() and out_path.samefile(detections_path):
+        raise OptionError(f"{out_path} holds the detections: give another --out")
     rows = link_rows(detections, online, tracker_config, stitch_config or StitchConfig())
     write_mot(out_path, rows)
     num_frames = int(detections[-1, FRAME]) if len(detections) else 0

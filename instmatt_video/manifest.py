@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from .alpha_store import FOLDER_NAME as STORE_FOLDER
+from .alpha_store import JOURNAL_FILE
 from .errors import VideoOpenError, first_complaint
 from .review.correction import Correction
 from .whole_file import write_whole
@@ -135,6 +137,11 @@ class Manifest(_Model):
     rendered_corrections: tuple[Correction, ...] = ()
     """Those that the tracks show."""
 
+    @property
+    def is_rendered(self) -> bool:
+        """Whether the streams show all corrections."""
+        return self.corrections == self.rendered_corrections
+
     def save(self, folder: Path) -> None:
         """Write `manifest.json`, whole or not at all."""
         text = json.dumps(self.model_dump(mode="json"), indent=2) + "\n"
@@ -145,14 +152,18 @@ def load_manifest(folder: Path) -> Manifest:
     """Return the manifest of an output folder.
 
     Raises:
-        VideoOpenError: There is none, or it is not ours.
+        VideoOpenError: There is none, or not yet, or it is not ours.
     """
     path = folder / FILE_NAME
     try:
         return Manifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise VideoOpenError(
-            f"no {FILE_NAME} in {folder}: it is no output of this program"
-        ) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        is_begun = (folder / STORE_FOLDER / JOURNAL_FILE).is_file()
+        what = (
+            "the run is not finished; once it has stopped, --resume goes on with it"
+            if is_begun
+            else "it is no output of this program"
+        )
+        raise VideoOpenError(f"no {FILE_NAME} in {folder}: {what}") from error
     except ValidationError as error:
         raise VideoOpenError(f"{path}: {first_complaint(error)}") from error

@@ -55,6 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quality", type=int, metavar="N", help=f"lower is better (default: {defaults})"
     )
+    parser.add_argument(
+        "--overwrite",
+        dest="is_overwriting",
+        action="store_true",
+        help="replace FILE if it is there already",
+    )
     parser.add_argument("--no-audio", dest="has_audio", action="store_false")
     parser.add_argument("--json", dest="is_json", action="store_true", help="result on stdout")
     parser.add_argument("--quiet", dest="is_quiet", action="store_true")
@@ -78,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
         is_sheet=args.sheet,
         quality=args.quality,
         has_audio=args.has_audio,
+        is_overwriting=args.is_overwriting,
     )
     console = make_console()
     set_up_logging(console, args.is_verbose, args.is_quiet)

@@ -53,13 +53,14 @@ def compose_streams(
 
     Args:
         folder: With a `manifest.json`.
-        out: `.mp4` is H.264, `.mov` ProRes 422 HQ. A file of that name is replaced.
+        out: `.mp4` is H.264, `.mov` ProRes 422 HQ. Never a file of the
+            run or of what is composed.
         options: Every choice; everybody over the source unless given.
         progress: Told of every few frames.
 
     Raises:
         VideoOpenError: The folder, a stream or the background cannot be read.
-        OptionError: There is no ffmpeg program, or choices that cannot be.
+        OptionError: There is no ffmpeg program, choices that cannot be, or `out` is there already.
         AlphaWriteError: The video could not be written, or failed its verification.
     """
     options, report, out = options or ComposeOptions(), progress or ignore, Path(out)
@@ -68,8 +69,7 @@ def compose_streams(
     material = gather(Path(folder), options)
     clip = material.clip
     _warn(material, options)
-    if out.exists() and any(out.samefile(path) for path in _inputs(material)):
-        raise OptionError(f"{out} is one of the files that it would be made from")
+    _refuse_taken(out, material, options)
     partial = out.with_name(f".{out.name}.partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -118,10 +118,17 @@ def _warn(material: Material, options: ComposeOptions) -> None:
         )
 
 
-def _inputs(material: Material) -> list[Path]:
+def _refuse_taken(out: Path, material: Material, options: ComposeOptions) -> None:
+    """Raise where a file would be lost that is not to be replaced."""
+    if not out.exists():
+        return
     clip = material.clip
-    paths = [clip.source, clip.audio_from, material.background.path]
-    return [path for path in paths if path is not None] + [p.path for p in material.people]
+    inputs = (clip.source, clip.audio_from, material.background.path)
+    kept = [*material.run_files, *(path for path in inputs if path is not None)]
+    if any(path.exists() and out.samefile(path) for path in kept):
+        raise OptionError(f"{out} is a file of the run, or one that it would be made from")
+    if not options.is_overwriting:
+        raise OptionError(f"{out} is there already: --overwrite replaces it")
 
 
 def _output(video: Node, path: Path, clip: Clip, container: str, quality: int) -> Node:

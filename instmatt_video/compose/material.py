@@ -19,7 +19,7 @@ from ..media.frame import ColorTags
 from ..media.image_sequence import IMAGE_SUFFIXES
 from ..media.source import FrameSource, open_source
 from ..media.video_file import first_video_stream, open_container
-from ..rendering.render import REST
+from ..rendering.render import PREVIEW_FILE, REST
 from ..review.source import find_source
 from ..settings import config_of
 from .options import Background, ComposeOptions
@@ -76,6 +76,8 @@ class Material:
     """Of the streams, a name in `FORMATS`."""
     people: tuple[PersonStream, ...]
     """Back to front."""
+    run_files: tuple[Path, ...]
+    """Films that the run may have made, also of people who are left out."""
     background: Background
     background_color: ColorTags | None = None
     """Tags of a background video; `None`: a picture's own, or no file."""
@@ -96,17 +98,22 @@ def gather(folder: Path, options: ComposeOptions) -> Material:
             "compose reads no exr streams: run the clip again with --resume --format prores4444, "
             "which takes the alphas that are there"
         )
+    if not manifest.is_rendered:
+        _log.warning(
+            "corrections are not rendered: run `instmatt-video tracks %s render` first", folder
+        )
     source = _open_clip(manifest, options)
     people = _people(folder, manifest, options)
     clip = _clip(manifest, source, people, options)
     _refuse_impossible(manifest, clip, options)
+    run_files = _run_files(folder, manifest)
     background = options.background
     if background.path is None:
-        return Material(clip, manifest.format, people, background)
+        return Material(clip, manifest.format, people, run_files, background)
     is_moving = background.path.suffix.lower() not in IMAGE_SUFFIXES
     info = _open_file(background.path).info
     color = info.color if is_moving else None
-    return Material(clip, manifest.format, people, background, color, is_moving)
+    return Material(clip, manifest.format, people, run_files, background, color, is_moving)
 
 
 def _open_file(path: Path) -> FrameSource:
@@ -155,13 +162,14 @@ def _people(folder: Path, manifest: Manifest, options: ComposeOptions) -> tuple[
     first_number = manifest.source.first_frame_number
     output = config_of(manifest.settings).output
     last_frame = manifest.source.frame_count - 1
+    shows_rest = output.has_rest and 0 not in options.without
     found = []
     if output.has_rest:
-        file = f"{REST}{FORMATS[manifest.format].extension}"
-        found.append(PersonStream(0, REST, folder / file, 0, last_frame))
+        found.append(PersonStream(0, REST, _rest_path(folder, manifest), 0, last_frame))
     for track in manifest.tracks:
         if track.file is None:
-            _log.warning("person %d has no stream and is left out", track.id)
+            if not shows_rest:
+                _log.warning("person %d has no stream and is left out", track.id)
             continue
         span = (0, last_frame)
         if output.is_trimmed:
@@ -185,6 +193,15 @@ def _people(folder: Path, manifest: Manifest, options: ComposeOptions) -> tuple[
             raise VideoOpenError(f"{person.path}: the manifest names this stream, but it is gone")
     ranks = {track: rank for rank, track in enumerate(options.order)}
     return tuple(sorted(chosen, key=lambda p: (ranks.get(p.track_id, -1), p.track_id)))
+
+
+def _rest_path(folder: Path, manifest: Manifest) -> Path:
+    return folder / f"{REST}{FORMATS[manifest.format].extension}"
+
+
+def _run_files(folder: Path, manifest: Manifest) -> tuple[Path, ...]:
+    streams = [folder / track.file for track in manifest.tracks if track.file is not None]
+    return (*streams, _rest_path(folder, manifest), folder / PREVIEW_FILE)
 
 
 def _clip(

@@ -80,6 +80,8 @@ class ComposeOptions:
     quality: int | None = None
     """Lower is better; the container's default unless given."""
     has_audio: bool = True
+    is_overwriting: bool = False
+    """Replace a file that is there already."""
 
     def __post_init__(self) -> None:
         if len(set(self.order)) < len(self.order):

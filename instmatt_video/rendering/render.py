@@ -21,7 +21,7 @@ from ..manifest import FILE_NAME as MANIFEST_FILE
 from ..matting.foreground import require_pymatting
 from ..media.alpha_stream import AlphaStream
 from ..media.file_name import render_filename, render_filenames
-from ..media.formats import check_extension, check_format, open_alpha_stream
+from ..media.formats import FORMATS, check_extension, check_format, open_alpha_stream
 from ..media.frame import ClipInfo, Frame
 from ..media.source import FrameSource
 from ..media.timecode import shift_timecode
@@ -75,7 +75,21 @@ def plan_streams(
     Raises:
         OptionError: A track number that nobody has, names that collide, or a format that cannot be.
     """
-    spec = check_format(config.format, info, quality=config.quality)
+    check_format(config.format, info, quality=config.quality)
+    files = stream_files(cast, info.name, config)
+    chosen = [i for i in cast.identities if i.track_id in files]
+    plans = [_plan(i, files[i.track_id], frame_count, config.is_trimmed) for i in chosen]
+    if config.has_rest:
+        plans.append(StreamPlan(0, REST, cast.rest(files), files[0], 0, frame_count - 1))
+    return plans
+
+
+def stream_files(cast: Cast, clip: str, config: OutputConfig) -> dict[int, str]:
+    """Return the file of each stream that a config asks for, by track number; 0 is the rest.
+
+    Raises:
+        OptionError: A track number that nobody has, or names that collide or cannot be.
+    """
     known = {identity.track_id for identity in cast.identities}
     unknown = sorted(set(config.only) - known)
     if unknown and known:
@@ -84,19 +98,17 @@ def plan_streams(
             f"the clip has {', '.join(map(str, sorted(known)))}"
         )
     chosen = [i for i in cast.identities if not config.only or i.track_id in config.only]
-    names = render_filenames(
+    extension = FORMATS[config.format].extension
+    files = render_filenames(
         config.filename,
-        clip=info.name,
+        clip=clip,
         tracks=[(i.track_id, i.name) for i in chosen],
-        ext=spec.extension,
+        ext=extension,
     )
-    plans = [_plan(i, names[i.track_id], frame_count, config.is_trimmed) for i in chosen]
     if config.has_rest:
-        tracklets = cast.rest(i.track_id for i in chosen)
-        file = f"{REST}{spec.extension}"
-        plans.append(StreamPlan(0, REST, tracklets, file, 0, frame_count - 1))
-    _refuse_taken_names([plan.file for plan in plans], config)
-    return plans
+        files[0] = f"{REST}{extension}"
+    _refuse_taken_names(list(files.values()), config)
+    return files
 
 
 def render(

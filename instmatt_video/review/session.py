@@ -21,12 +21,19 @@ from ..manifest import Manifest, TrackRecord, load_manifest
 from ..people.identities import Cast
 from ..progress import Report, ignore
 from ..rendering.publication import people_records, publish, write_people
-from ..rendering.render import PREVIEW_FILE, RenderResult, plan_streams, stream_keys, stream_ledger
+from ..rendering.render import (
+    PREVIEW_FILE,
+    RenderResult,
+    plan_streams,
+    stream_files,
+    stream_keys,
+    stream_ledger,
+)
 from ..rendering.stream_ledger import StreamLedger
 from ..settings import config_of, plain_settings
 from ..stages import StageClock
 from .analysed import Analysed
-from .correction import Correction
+from .correction import Correction, Rename
 from .corrections import corrected_cast, output_after
 from .source import reopen_source
 
@@ -98,8 +105,7 @@ class Review:
     @property
     def is_rendered(self) -> bool:
         """Whether the streams show all corrections."""
-        manifest = self.manifest
-        return manifest.corrections == manifest.rendered_corrections
+        return self.manifest.is_rendered
 
     def cast(self) -> Cast:
         """Return everybody after all corrections."""
@@ -137,13 +143,18 @@ class Review:
                 in one go needs none.
 
         Raises:
-            OptionError: It cannot be, or the people are not those that were seen.
+            OptionError: It cannot be, no stream can be called so, or the people are not those that
+                were seen.
             AlphaStoreError: The alphas that it needs are gone.
         """
 
         def add(manifest: Manifest) -> Corrections:
             corrections = (*manifest.corrections, correction)
-            corrected_cast(self.found, corrections, manifest.source.frames)
+            cast = corrected_cast(self.found, corrections, manifest.source.frames)
+            if isinstance(correction, Rename):
+                output = config_of(manifest.settings).output
+                output = output_after(output, self.found, corrections)
+                stream_files(cast, manifest.source.name, output)
             return corrections
 
         self._change(add, seen)

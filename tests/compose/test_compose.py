@@ -396,10 +396,36 @@ def test_an_output_is_never_one_of_its_inputs(
     make_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
     folder = make_folder()
-    with pytest.raises(OptionError, match="one of the files"):
-        compose_streams(folder, folder / "person_01.mov")
+    for left_out in ((), (1,)):
+        options = ComposeOptions(without=left_out, is_overwriting=True)
+        with pytest.raises(OptionError, match="a file of the run, or one that it would be made"):
+            compose_streams(folder, folder / "person_01.mov", options)
     with pytest.raises(OptionError, match=r"\.mp4 or \.mov"):
         compose_streams(folder, tmp_path / "out.avi")
+
+
+def test_a_preview_is_never_replaced(make_folder: Callable[..., Path], tmp_path: Path) -> None:
+    folder = soft_neighbours(tmp_path, make_folder())
+    (folder / "preview.mp4").write_bytes(b"a preview")
+    options = ComposeOptions(parse_background("blue"), is_overwriting=True)
+    with pytest.raises(OptionError, match="a file of the run"):
+        compose_streams(folder, folder / "preview.mp4", options)
+    assert (folder / "preview.mp4").read_bytes() == b"a preview"
+
+
+def test_a_file_that_is_there_is_replaced_only_as_asked(
+    make_folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from instmatt_video.cli import main
+
+    out = tmp_path / "film.mp4"
+    out.write_bytes(b"dear to somebody")
+    words = ["compose", str(make_folder()), "--out", str(out), "--background", "white", "--quiet"]
+    assert main(words) == 2
+    assert "is there already: --overwrite replaces it" in capsys.readouterr().err
+    assert out.read_bytes() == b"dear to somebody"
+    assert main([*words, "--overwrite"]) == 0
+    assert len(times(out)) == FRAMES
 
 
 def test_a_stream_that_breaks_off_leaves_nothing(

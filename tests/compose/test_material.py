@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,16 @@ from instmatt_video.compose.options import ComposeOptions, parse_background
 from instmatt_video.config import OutputConfig
 from instmatt_video.errors import VideoOpenError
 from instmatt_video.evaluation.clip_layouts import open_clip
+from instmatt_video.review.correction import Drop
+from instmatt_video.review.session import Review
 from tests.synthetic_clip import BoxMatter, ColorDetector, boxes_at, write_frames
 
 FRAMES = 16
 BLACK = ComposeOptions(background=parse_background("black"))
 
 
-def matted(source: Path, out: Path) -> Path:
-    output = OutputConfig(is_trimmed=True, has_preview=False)
+def matted(source: Path, out: Path, only: tuple[int, ...] = (), has_rest: bool = False) -> Path:
+    output = OutputConfig(is_trimmed=True, has_preview=False, only=only, has_rest=has_rest)
     config = MatteConfig(output=output, frame_rate=25)
     matte_video(source, out, config, detector=ColorDetector(), matter=BoxMatter())
     return out / "shot"
@@ -41,6 +44,40 @@ def test_trimmed_streams_of_a_numbered_sequence_begin_where_their_people_do(
     seen = np.stack(list(open_clip(folder).read_frames()))
     for index in range(FRAMES):
         assert [bool(alpha.any()) for alpha in seen[index]] == [True, 1 in boxes_at(index)], index
+
+
+@pytest.mark.parametrize(
+    ("has_rest", "without", "is_left_out"),
+    [(False, (), True), (True, (), False), (True, (0,), True)],
+    ids=["no rest", "in the rest", "rest left out"],
+)
+def test_only_who_is_in_no_stream_is_told_of(
+    has_rest: bool,
+    without: tuple[int, ...],
+    is_left_out: bool,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shot = write_frames(tmp_path / "in" / "shot", FRAMES)
+    folder = matted(shot, tmp_path / "out", only=(1,), has_rest=has_rest)
+    gather(folder, replace(BLACK, without=without))
+    assert ("person 2 has no stream and is left out" in caplog.messages) is is_left_out
+
+
+def test_corrections_that_wait_are_told_of(
+    shot: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = matted(shot, tmp_path / "out")
+    gather(folder, BLACK)
+    assert "corrections" not in caplog.text
+    review = Review(folder)
+    review.correct(Drop(track=1))
+    gather(folder, BLACK)
+    words = f"corrections are not rendered: run `instmatt-video tracks {folder} render` first"
+    assert caplog.messages.count(words) == 1
+    review.render()
+    gather(folder, BLACK)
+    assert caplog.messages.count(words) == 1
 
 
 @pytest.mark.parametrize("name", ["shot", "shot/shot.%04d.png", "shot/*.png"])

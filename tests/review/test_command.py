@@ -26,6 +26,25 @@ def test_list_and_show(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["tracks", str(folder), "list"]) == 0
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["tracks", "in.mp4", "list"], ["compose", "in.mp4", "--out", "x.mp4"]],
+    ids=lambda w: w[0],
+)
+def test_a_clip_is_no_output(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("shutil.which", lambda name: name)  # compose asks for ffmpeg first
+    Path("in.mp4").write_bytes(b"a clip")
+    assert main(words) == 3
+    words_said = "no manifest.json in in.mp4: it is no output of this program"
+    assert capsys.readouterr().err == f"instmatt-video: error: {words_said}\n"
+
+
 def test_corrections_one_after_the_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (
         ["split", "1@10"],
@@ -64,6 +83,7 @@ def test_corrections_one_after_the_other(folder: Path, capsys: pytest.CaptureFix
         (["split", "1"], 2, "'1' is no person at a frame, as 2@120"),
         (["drop", "anna"], 2, "'anna' is no number of a person"),
         (["rename", "1", ""], 2, "name"),
+        (["rename", "1", "../../Bob"], 2, "gives no visible name"),
         (["undo"], 2, "there is no correction to undo"),
         (["render", "--source", "nowhere.mp4"], 3, "nowhere.mp4 is not there any more"),
         (["explode"], 2, "invalid choice"),
@@ -103,6 +123,12 @@ def test_ctrl_c_leaves_everything_as_it_was(
 def test_a_folder_of_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tracks", str(tmp_path), "list"]) == 3
     assert "it is no output of this program" in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "manifest.json").unlink()
+    assert main(["tracks", str(folder), "list"]) == 3
+    assert "the run is not finished; once it has stopped, --resume" in capsys.readouterr().err
 
 
 def test_no_network_library_is_waited_for(folder: Path) -> None:

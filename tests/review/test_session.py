@@ -137,6 +137,19 @@ def test_a_tracklet_is_divided_at_the_frame(folder: Path) -> None:
     assert close(alphas(late), truth((0, range(10, 15)), (1, range(15, FRAMES))))
 
 
+def test_two_people_share_a_name_only_where_their_files_differ(folder: Path) -> None:
+    rename = Rename(track=2, name="person_01")
+    Review(folder).correct(rename)
+    Review(folder).undo()
+    manifest = load_manifest(folder)
+    output = {**manifest.settings["output"], "filename": "{name}.{ext}"}
+    settings = {**manifest.settings, "output": output}
+    manifest.model_copy(update={"settings": settings}).save(folder)
+    with pytest.raises(OptionError, match="gives tracks 1 and 2 the same name"):
+        Review(folder).correct(rename)
+    assert load_manifest(folder).corrections == ()
+
+
 def test_a_renamed_stream_is_not_encoded_again(folder: Path) -> None:
     content = (folder / TWO).read_bytes()
     review = Review(folder)

@@ -85,3 +85,11 @@ def test_a_missing_file_and_a_missing_folder_are_named(tmp_path, detections):
     path = save(tmp_path / "det.txt", detections)
     with pytest.raises(OptionError, match="nowhere"):
         link(path, tmp_path / "nowhere" / "out.txt")
+
+
+def test_detections_are_never_replaced(tmp_path, detections):
+    path = save(tmp_path / "det.txt", detections)
+    text = path.read_text()
+    with pytest.raises(OptionError, match="holds the detections"):
+        link(path, path)
+    assert path.read_text() == text
