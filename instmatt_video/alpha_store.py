@@ -154,9 +154,11 @@ class AlphaStore:
         is_ours = lines[0].get("version") == _VERSION
         if not is_ours or lines[0].get("fingerprint") != self.fingerprint:
             changed = _first_difference(lines[0].get("fingerprint"), self.fingerprint)
+            advice = "resume with the settings of the earlier run"
+            if changed.startswith("source"):
+                advice = "give another --out-dir"
             raise OptionError(
-                f"{self.folder} was made with another {changed}: "
-                "resume with the settings of the earlier run, or use --overwrite"
+                f"{self.folder} was made with another {changed}: {advice}, or use --overwrite"
             )
         self._take_up(lines[1:])
         # A torn last line goes: what is noted next must begin on a line of its own.

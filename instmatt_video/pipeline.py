@@ -188,7 +188,7 @@ def fingerprint_of(
         "detector": networks.detector.name,
         **({} if tracker is None else {"tracker": type(tracker).__qualname__}),
         **{f"set of weights ({w.name})": w.sha256 for w in networks.weights},
-        "interval of detection": config.detection.detect_every,
-        "reach of steadied masks": config.detection.steady_frames,
+        "interval of detection (--detect-every)": config.detection.detect_every,
+        "reach of steadied masks (--steady-frames)": config.detection.steady_frames,
         **{f"setting of matting ({key})": value for key, value in matting.items()},
     }

@@ -45,7 +45,9 @@ def resolve_config(
             _set(values, section, name, value)
     unknown = _unknown_field(values)
     if unknown:
-        raise OptionError(f"{config_file}: there is no setting {unknown}")
+        meant = unknown.replace("-", "_")
+        hint = f": is {meant} meant?" if tuple(meant.split(".")) in setting_defaults() else ""
+        raise OptionError(f"{config_file}: there is no setting {unknown}{hint}")
     return config_of(values)
 
 

@@ -201,8 +201,8 @@ class TestResume:
     @pytest.mark.parametrize(
         ("change", "named"),
         [
-            ({"source": "another"}, "another source"),
-            ({"interval of detection": 2}, "another interval of detection"),
+            ({"source": "another"}, "another source: give another --out-dir"),
+            ({"interval of detection": 2}, "another interval of detection: resume with"),
             ({"size": [4, 4]}, "another size"),
         ],
     )

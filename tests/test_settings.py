@@ -76,6 +76,7 @@ def test_other_variables_are_none_of_our_business() -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
+        ("[matting]\nmatte-size = 128\n", "matting.matte-size: is matting.matte_size meant"),
         pytest.param("[matting]\nmatte_sise = 3\n", r"no setting matting\.matte_sise", id="field"),
         pytest.param("[mating]\nmatte_size = 3\n", r"no setting mating\.matte_size", id="table"),
         pytest.param("speed = 3\n", "no setting speed", id="top"),
