@@ -145,7 +145,7 @@ class StitchConfig:
     """Cosine that speaks neither for nor against one person, 0..1."""
     max_absence_frames: int = 150
     """Longest absence that strong appearance may bridge, cuts included."""
-    strong_similarity: float = 0.98
+    strong_similarity: float = 0.99
     """Cosine from which appearance alone joins, 0..1."""
     strong_margin: float = 0.02
     """By this much a pair joined by appearance alone must be more alike than the next best."""
