@@ -7,8 +7,9 @@ import json
 import sys
 from pathlib import Path
 
+from ..color_names import COLORS
 from ..errors import OptionError
-from .options import COLORS, CONTAINERS, ComposeOptions, parse_background, parse_place
+from .options import CONTAINERS, ComposeOptions, parse_background, parse_place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

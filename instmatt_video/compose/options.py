@@ -5,23 +5,14 @@ Knows words and numbers; opens no files.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..color_names import parse_color
+
 CONTAINERS = {".mp4": (0, 51, 16), ".mov": (1, 64, 2)}
 """Suffix of the output: smallest, largest and default quality (x264's crf, ProRes's quantiser)."""
-
-COLORS = {
-    "black": (0, 0, 0),
-    "white": (255, 255, 255),
-    "grey": (128, 128, 128),
-    "gray": (128, 128, 128),
-    "green": (0, 177, 64),
-    "blue": (0, 71, 187),
-}
-"""RGB; green and blue are those of chroma-key cloth."""
 
 _MAX_SIGMA_PX = 1024.0  # what FFmpeg's gblur takes
 
@@ -96,7 +87,7 @@ class ComposeOptions:
 def parse_background(text: str) -> Background:
     """Return what a word means: `source`, `blur`, `blur:SIGMA`, a colour, else a file.
 
-    Colours are names of `COLORS` or `#rrggbb`; a file of such a name is called `./black`.
+    Colours are as `parse_color` reads them; a file of such a name is called `./black`.
 
     Raises:
         ValueError: A blur that is no number, or out of its range.
@@ -105,11 +96,9 @@ def parse_background(text: str) -> Background:
         return Background("source")
     if text == "blur" or text.startswith("blur:"):
         return Background("blur", sigma_px=_parse_sigma(text.partition(":")[2]))
-    if text in COLORS:
-        return Background("color", COLORS[text])
-    if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-        red, green, blue = bytes.fromhex(text[1:])
-        return Background("color", (red, green, blue))
+    color = parse_color(text)
+    if color is not None:
+        return Background("color", color)
     return Background("file", path=Path(text))
 
 

@@ -5,7 +5,6 @@ Knows pictures; knows no windows.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,8 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..color_names import COLORS, parse_color
 from ..errors import OptionError, VideoOpenError
 from ..media.frame import as_eight_bit
+from ..media.image_sequence import IMAGE_SUFFIXES
 from ..media.source import open_source
 from .capture import Capture
 from .live_matter import LiveFrame
@@ -23,16 +24,6 @@ from .views import total_alpha
 
 Picture = npt.NDArray[np.uint8]
 
-COLORS = {
-    "black": "#000000",
-    "white": "#ffffff",
-    "grey": "#808080",
-    "green": "#00b140",
-    "blue": "#0047bb",
-}
-"""The green and the blue are those of studio walls."""
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 _BLUR_SCALE = 8
 _BLUR_SIGMA_PX = 2.5  # of the shrunk picture
 
@@ -47,15 +38,6 @@ class Background(Protocol):
     def close(self) -> None:
         """Let go of files; a second call does nothing."""
         ...
-
-
-def parse_color(text: str) -> tuple[int, int, int] | None:
-    """Return the RGB levels of `#rrggbb` or a name of `COLORS`; `None` where it is neither."""
-    found = re.fullmatch(r"#([0-9a-f]{6})", COLORS.get(text.lower(), text.lower()))
-    if found is None:
-        return None
-    red, green, blue = bytes.fromhex(found[1])
-    return red, green, blue
 
 
 def open_background(spec: str, width: int, height: int) -> Background:

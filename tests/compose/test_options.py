@@ -20,6 +20,7 @@ from instmatt_video.compose.options import (
         pytest.param("blur", Background("blur"), id="blur"),
         pytest.param("blur:3.5", Background("blur", sigma_px=3.5), id="blur of a width"),
         pytest.param("white", Background("color", (255, 255, 255)), id="colour"),
+        pytest.param("Grey", Background("color", (128, 128, 128)), id="capitals"),
         pytest.param("#0a10FF", Background("color", (10, 16, 255)), id="hexadecimal"),
         pytest.param("./white", Background("file", path=Path("./white")), id="file of that name"),
         pytest.param("#12", Background("file", path=Path("#12")), id="no colour"),

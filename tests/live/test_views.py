@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
+from instmatt_video.color_names import parse_color
 from instmatt_video.errors import OptionError
 from instmatt_video.live.backgrounds import (
     Backgrounds,
     BlurredBackground,
     cover,
     open_background,
-    parse_color,
 )
 from instmatt_video.live.view_choice import VIEWS, ViewChoice
 from instmatt_video.live.views import draw_lines, draw_view
@@ -96,6 +96,7 @@ def test_lines_change_the_foot_of_a_copy_only() -> None:
         ("#00b140", (0, 177, 64)),
         ("#FFFFFF", (255, 255, 255)),
         ("Green", (0, 177, 64)),
+        ("gray", (128, 128, 128)),
         ("#12345", None),
         ("no colour", None),
         ("#00b140\n", None),
