@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from .alpha_store import FOLDER_NAME, JOURNAL_FILE, AlphaStore
+from .alpha_store import FOLDER_NAME, AlphaStore
 from .config import MatteConfig
 from .errors import AlphaWriteError, OptionError
 from .manifest import FILE_NAME as MANIFEST_FILE
@@ -20,6 +20,8 @@ from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
 
 _STREAM_NAME = re.compile(r"person_\d+|rest")
 """Of streams whose run was broken off before anything told of them."""
+SEGMENTS_FOLDER = "segments"
+"""Stores of a clip's parts, until they are one."""
 _EXTENSIONS = {spec.extension for spec in FORMATS.values()}
 
 
@@ -47,7 +49,7 @@ def refuse_earlier(folder: Path, config: MatteConfig) -> None:
     if not folder.is_dir():
         return
     is_told_of = any(
-        (folder / name).is_file() for name in (MANIFEST_FILE, f"{FOLDER_NAME}/{JOURNAL_FILE}")
+        (folder / name).exists() for name in (MANIFEST_FILE, FOLDER_NAME, SEGMENTS_FOLDER)
     )
     is_visible = any(not path.name.startswith(".") for path in folder.iterdir())
     if config.run.is_resumed and is_visible and not is_told_of:

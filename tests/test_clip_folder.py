@@ -146,6 +146,7 @@ def test_foreign_files_are_nothing_to_go_on_with(tmp_path: Path) -> None:
         run(clip, tmp_path / "out", resumed)
     assert (folder / "person_01.mkv").read_text() == "mine"
     (folder / "person_01.mkv").unlink()
+    (folder / "segments" / "00000000").mkdir(parents=True)  # a clip broken off in parts is ours
     assert run(clip, tmp_path / "out", resumed).tracks  # what is hidden is no file of anybody's
 
 

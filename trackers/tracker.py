@@ -281,9 +281,9 @@ class Tracker:
         is_near = misses <= self.config.max_newborn_miss**2
         if found.appearance is not None:
             is_near &= ~self._cues.are_strangers(found.appearance)[np.ix_(rows, columns)]
-        is_near &= np.count_nonzero(is_near, axis=0) == 1
-        is_near &= np.count_nonzero(is_near, axis=1, keepdims=True) == 1
-        near_rows, near_columns = np.nonzero(is_near)
+        is_only = np.count_nonzero(is_near, axis=0) == 1
+        is_only = is_only & (np.count_nonzero(is_near, axis=1, keepdims=True) == 1)
+        near_rows, near_columns = np.nonzero(is_near & is_only)
         detection_of[rows[near_rows]] = columns[near_columns]
 
     def _correct(self, detection_of: IntArray, found: _Detections, elapsed_frames: int) -> None:

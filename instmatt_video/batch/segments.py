@@ -18,6 +18,7 @@ from instmatt_video.trackers import CutDetector
 
 from ..alpha_store import FOLDER_NAME, AlphaStore, FrameRecord
 from ..analysis import analyse
+from ..clip_folder import SEGMENTS_FOLDER
 from ..errors import AlphaWriteError, OptionError
 from ..media.frame import Frame, as_eight_bit
 from ..media.source import FrameSource, open_source
@@ -28,8 +29,6 @@ from ..pipeline import fingerprint_of
 from ..progress import Progress, Report
 from ..stages import StageClock
 from .job import ClipJob
-
-SEGMENTS_FOLDER = "segments"
 
 
 @dataclass(frozen=True)

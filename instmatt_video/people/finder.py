@@ -130,7 +130,8 @@ class PeopleFinder:
     ) -> None:
         self.detector = detector
         self.detect_every = detect_every
-        self.tracker = tracker or _our_tracker(detector.confident_score)
+        own = _our_tracker(detector.confident_score)
+        self.tracker: PersonTracker = own if tracker is None else tracker
         self._camera = CameraMotionEstimator()
         self._cuts = CutDetector()
         self._seen: dict[int, _Seen] = {}

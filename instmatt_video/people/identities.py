@@ -118,8 +118,8 @@ def cast_of(
     Args:
         records: All frames of the clip, in order.
         confirmed: Tracklets that the tracker believes in.
-        config: What may be joined and what is dropped; the detections that a person needs are fewer
-            by the share of frames at which the detector looked.
+        config: What may be joined and what is dropped; the detections that a person needs of whom a
+            tracklet is believed in are fewer by the share of frames at which the detector looked.
     """
     config = config or StitchConfig()
     looks: list[bool] = []

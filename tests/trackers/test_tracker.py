@@ -400,6 +400,14 @@ def test_of_two_that_a_newborn_may_have_become_neither_is_taken():
     assert ids_of_detections(tracks) == {0: 2, 1: 3}
 
 
+def test_a_newborn_with_a_disputed_choice_takes_no_other():
+    # The first may have gone to either, the second to the right one alone: nobody can tell.
+    tracker = Tracker()
+    tracker.update([[0, 0, 20, 60], [60, 0, 80, 60]], [0.9, 0.9])
+    after = tracker.update([[-30, 0, -10, 60], [30, 0, 50, 60]], [0.9, 0.9])
+    assert {t.track_id for t in after if t.detection is not None} == {3, 4}
+
+
 @pytest.mark.parametrize(
     ("look", "expected"), [([1.0, 0.0], 1), ([0.0, 1.0], 2)], ids=["the same", "a stranger"]
 )
