@@ -29,10 +29,11 @@ class Rectangle:
         """Index of the rectangle in an array of rows and columns."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
-    def shifted(self, columns: int, rows: int) -> Rectangle:
-        """Return the rectangle moved right and down."""
-        return Rectangle(
-            self.left + columns, self.top + rows, self.right + columns, self.bottom + rows
+    def slices_in(self, frame: Rectangle) -> tuple[slice, slice]:
+        """Return the index of the rectangle in an array that covers a rectangle around it."""
+        return (
+            slice(self.top - frame.top, self.bottom - frame.top),
+            slice(self.left - frame.left, self.right - frame.left),
         )
 
     def united(self, other: Rectangle) -> Rectangle:

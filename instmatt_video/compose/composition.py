@@ -16,6 +16,7 @@ from ..media.source import describe_av_error
 from ..media.timetable import read_timetable
 from ..media.video_file import decode_pictures, first_video_stream, open_container
 from ..progress import Progress, Report, ignore
+from ..whole_file import whole_file
 from .ffmpeg_run import require_ffmpeg, run_ffmpeg
 from .graph import build_composition, build_sheet
 from .layers import Node, finished
@@ -70,10 +71,12 @@ def compose_streams(
     clip = material.clip
     _warn(material, options)
     _refuse_taken(out, material, options)
-    partial = out.with_name(f".{out.name}.partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="instmatt-compose-") as scratch:
+        with (
+            whole_file(out) as partial,
+            tempfile.TemporaryDirectory(prefix="instmatt-compose-") as scratch,
+        ):
             if options.is_sheet:
                 layer, size = build_sheet(material, Path(scratch))
             else:
@@ -86,13 +89,10 @@ def compose_streams(
                     Progress("compose", done, clip.frame_count, len(material.people))
                 ),
             )
-        size = _with_even_sides(size) if out.suffix == ".mp4" else size
-        _verify(partial, out, clip, size)
-        partial.replace(out)
+            size = _with_even_sides(size) if out.suffix == ".mp4" else size
+            _verify(partial, out, clip, size)
     except OSError as error:
         raise AlphaWriteError(f"{out} cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return Composition(
         out, *size, clip.frame_count, tuple(person.track_id for person in material.people)
     )

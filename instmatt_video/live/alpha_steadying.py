@@ -85,5 +85,5 @@ def _mixed(alpha: AlphaFrame, last: AlphaFrame, stillness: FloatImage) -> AlphaF
 def _within(area: Rectangle, part: AlphaFrame) -> FloatImage:
     """Return the alpha in an area around it, `(height, width)`."""
     canvas = np.zeros((area.height, area.width), np.float32)
-    canvas[part.area.shifted(-area.left, -area.top).slices] = part.alpha
+    canvas[part.area.slices_in(area)] = part.alpha
     return canvas

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -80,15 +81,9 @@ def share_pixels(
     """Return the alphas, scaled down where several people's sum exceeds 1 (Eq. 2)."""
     if len(frames) < 2:
         return list(frames)
-    left, top = min(r.left for r, _ in frames), min(r.top for r, _ in frames)
-    right, bottom = max(r.right for r, _ in frames), max(r.bottom for r, _ in frames)
-    total = np.zeros((bottom - top, right - left), np.float32)
+    whole = reduce(Rectangle.united, (area for area, _ in frames))
+    total = np.zeros((whole.height, whole.width), np.float32)
     for area, alpha in frames:
-        total[area.top - top : area.bottom - top, area.left - left : area.right - left] += alpha
+        total[area.slices_in(whole)] += alpha
     np.maximum(total, 1, out=total)
-    shared = []
-    for area, alpha in frames:
-        rows = slice(area.top - top, area.bottom - top)
-        columns = slice(area.left - left, area.right - left)
-        shared.append((area, alpha / total[rows, columns]))
-    return shared
+    return [(area, alpha / total[area.slices_in(whole)]) for area, alpha in frames]

@@ -67,13 +67,12 @@ def without_ghosts(record: FrameRecord, counting: frozenset[int]) -> FrameRecord
     """
     ghosts = [alpha.unpack() for alpha in record.alphas if alpha.track_id not in counting]
     kept = {alpha.track_id: alpha for alpha in record.alphas if alpha.track_id in counting}
-    rows = [t.row for t in record.tracks if t.track_id in kept and t.row is not None]
-    seen = [t.track_id for t in record.tracks if t.track_id in kept and t.row is not None]
+    seen = {t.track_id: t.row for t in record.tracks if t.track_id in kept and t.row is not None}
     is_changed = False
     for ghost in ghosts:
-        if not ghost.alpha.size or not rows:
+        if not ghost.alpha.size or not seen:
             continue
-        owner = _owners(ghost.area, record.detections, rows)
+        owner = _owners(ghost.area, record.detections, [*seen.values()])
         for number, track_id in enumerate(seen):
             own = np.where(owner == number, ghost.alpha, np.float32(0))
             if own.any():
@@ -102,6 +101,6 @@ def _with_more(stored: StoredAlpha, area: Rectangle, more: FloatImage) -> Stored
     whole = alpha.area.united(area) if alpha.alpha.size else area
     total = np.zeros((whole.height, whole.width), np.float32)
     for place, part in ((alpha.area, alpha.alpha), (area, more)):
-        total[place.shifted(-whole.left, -whole.top).slices] += part
+        total[place.slices_in(whole)] += part
     trimmed = trim_alpha(whole.left, whole.top, np.minimum(total, 1))
     return pack_alpha(stored.track_id, trimmed, stored.is_coasted)

@@ -80,7 +80,7 @@ def _united(parts: Sequence[AlphaFrame]) -> AlphaFrame:
     area = reduce(Rectangle.united, (part.area for part in parts))
     total = np.zeros((area.height, area.width), np.float32)
     for part in parts:
-        total[part.area.shifted(-area.left, -area.top).slices] += part.alpha
+        total[part.area.slices_in(area)] += part.alpha
     return AlphaFrame(area.left, area.top, np.minimum(total, 1))
 
 
