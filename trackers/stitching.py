@@ -40,7 +40,11 @@ class Tracklet:
             )
 
 
-def stitch(tracklets: Sequence[Tracklet], config: StitchConfig | None = None) -> dict[int, int]:
+def stitch(
+    tracklets: Sequence[Tracklet],
+    config: StitchConfig | None = None,
+    looked_at: IntArray | None = None,
+) -> dict[int, int]:
     """Return the identity of each tracklet; tracklets that are no lasting person are left out.
 
     Every tracklet gets at most one successor and one predecessor, all chosen at once so that the
@@ -50,6 +54,7 @@ def stitch(tracklets: Sequence[Tracklet], config: StitchConfig | None = None) ->
     Args:
         tracklets: In any order, with distinct ids. May be empty.
         config: What may be joined and what is dropped.
+        looked_at: `(L,)` frames in which anybody could be detected, ascending; `None`: in all.
 
     Returns:
         Tracklet id → identity, both from 1; identities are numbered by first frame, then left edge.
@@ -66,36 +71,44 @@ def stitch(tracklets: Sequence[Tracklet], config: StitchConfig | None = None) ->
     earlier, later = match_listed_pairs(*_motion_values(parts, config))
     chains = _chains(len(parts), earlier, later)
     chains = _join_by_appearance(parts, chains, config)
-    span_of_shot = _spans(parts)
+    looks_in_shot = _looks_in_shots(parts, looked_at)
     identities: dict[int, int] = {}
     number = 0
     for chain in sorted(chains, key=lambda chain: chain[0]):
         members = [parts[index] for index in chain]
-        if _is_person(members, span_of_shot, config):
+        if _is_person(members, looks_in_shot, config):
             number += 1
             identities |= {part.track_id: number for part in members}
     return identities
 
 
-def _spans(parts: Sequence[Tracklet]) -> dict[int, int]:
-    """Return the frames from the first to the last tracklet of each shot."""
+def _looks_in_shots(parts: Sequence[Tracklet], looked_at: IntArray | None) -> dict[int, int]:
+    """Return how often each shot was looked at from its first to its last tracklet."""
     first: dict[int, int] = {}
     last: dict[int, int] = {}
     for part in parts:
         start, end = int(part.frames[0]), int(part.frames[-1])
         first[part.shot] = min(start, first.get(part.shot, start))
         last[part.shot] = max(end, last.get(part.shot, end))
-    return {shot: last[shot] - first[shot] + 1 for shot in first}
+    if looked_at is None:
+        return {shot: last[shot] - first[shot] + 1 for shot in first}
+    return {
+        shot: int(
+            np.searchsorted(looked_at, last[shot], "right")
+            - np.searchsorted(looked_at, first[shot], "left")
+        )
+        for shot in first
+    }
 
 
 def _is_person(
-    members: Sequence[Tracklet], span_of_shot: dict[int, int], config: StitchConfig
+    members: Sequence[Tracklet], looks_in_shot: dict[int, int], config: StitchConfig
 ) -> bool:
     scores = np.concatenate([part.scores for part in members])
-    # Nobody can be seen for longer than the shot lasts.
-    longest = max(span_of_shot[part.shot] for part in members)
+    # Nobody can be seen more often than the shot was looked at.
+    most = max(looks_in_shot[part.shot] for part in members)
     is_confirmed = any(part.is_confirmed for part in members)
-    needed = min(config.min_identity_frames, longest)
+    needed = min(config.min_identity_frames, most)
     if not is_confirmed:
         needed = max(needed, config.min_unconfirmed_frames)
     return len(scores) >= needed and float(scores.mean()) >= config.min_mean_score

@@ -122,9 +122,10 @@ def cast_of(
             tracklet is believed in are fewer by the share of frames at which the detector looked.
     """
     config = config or StitchConfig()
-    looks: list[bool] = []
+    looks: dict[int, bool] = {}
     lives, cuts = _lives_of(_noting_looks(records, looks))
-    needed = round(config.min_identity_frames * sum(looks) / max(1, len(looks)))
+    looked_at = np.array([frame for frame, was_looked_at in looks.items() if was_looked_at], int)
+    needed = round(config.min_identity_frames * len(looked_at) / max(1, len(looks)))
     config = replace(config, min_identity_frames=max(1, needed))
     tracklets = [
         Tracklet(
@@ -139,14 +140,14 @@ def cast_of(
         for track_id, life in lives.items()
     ]
     members: dict[int, list[int]] = defaultdict(list)
-    for tracklet_id, identity in stitch(tracklets, config).items():
+    for tracklet_id, identity in stitch(tracklets, config, looked_at).items():
         members[identity].append(tracklet_id)
     return _cast(lives, cuts, members, confirmed & lives.keys())
 
 
-def _noting_looks(records: Iterable[FrameRecord], looks: list[bool]) -> Iterator[FrameRecord]:
+def _noting_looks(records: Iterable[FrameRecord], looks: dict[int, bool]) -> Iterator[FrameRecord]:
     for record in records:
-        looks.append(record.was_looked_at)
+        looks[record.index] = record.was_looked_at
         yield record
 
 

@@ -45,6 +45,24 @@ def test_fewer_sightings_are_enough_where_the_detector_looks_seldom(
     assert len(cast_of(records, frozenset({1})).identities) == people
 
 
+@pytest.mark.parametrize("looks_every", [1, 2, 3])
+def test_short_clips_keep_their_people_however_seldom_the_detector_looks(looks_every: int) -> None:
+    records = [
+        frame_record(
+            index,
+            (tracked(1, 20.0, index % looks_every == 0),),
+            was_looked_at=index % looks_every == 0,
+        )
+        for index in range(8)
+    ]
+    assert len(cast_of(records, frozenset({1})).identities) == 1
+
+
+def test_frames_that_could_not_be_read_hide_nobody() -> None:
+    records = [frame_record(index, (tracked(1, 20.0, True),)) for index in (0, 1, 2, 3, 5, 6, 7)]
+    assert len(cast_of(records, frozenset({1})).identities) == 1
+
+
 def frames(cast: Cast) -> list[int]:
     (identity,) = cast.identities
     assert cast.visible_tracklets == {1: frozenset(identity.visible.tolist())}
