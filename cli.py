@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .errors import InstMattVideoError, OptionError
+from .errors import DeviceError, InstMattVideoError, OptionError, is_out_of_memory
 from .job_options import add_job_options, add_talk_options
 
 INTERRUPTED = 130
@@ -67,6 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError) as error:
         _complain(error, args)
         return USAGE
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        _complain(DeviceError(f"not enough memory: {error}"), args)
+        return DeviceError.exit_status
 
 
 @contextmanager

@@ -71,6 +71,11 @@ class AlphaWriteError(InstMattVideoError):
     exit_status = 7
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether memory ran out, the machine's or a GPU's: CUDA and Metal say so in words."""
+    return isinstance(error, MemoryError) or "out of memory" in str(error)
+
+
 def first_complaint(error: ValidationError) -> str:
     """Return in a line what is wrong first of values that a person wrote, and where."""
     first = error.errors()[0]

@@ -86,6 +86,7 @@ class MultiInstanceRefinement(nn.Module):
         region: Tensor,
         strategy: Strategy = "parallel",
         is_covered: Tensor | None = None,
+        patches_at_once: int | None = None,
     ) -> Tensor:
         """Return tri-mattes `(n, 3, H, W)`, 0..1, refined in a region and unchanged elsewhere.
 
@@ -99,6 +100,8 @@ class MultiInstanceRefinement(nn.Module):
             strategy: As for `forward`.
             is_covered: Blocks in which each instance takes part, `(n, rows, columns)`, bool: those
                 of its crop, where the image is a canvas of several crops. `None` is everywhere.
+            patches_at_once: Blocks, times people, that go through together; `None` is
+                `PATCHES_AT_ONCE`.
         """
         everyone = region.any(0, keepdim=True)
         places = find_blocks(everyone, 0).nonzero()
@@ -111,7 +114,7 @@ class MultiInstanceRefinement(nn.Module):
         if is_covered is not None:
             takes_part = _cut_for_each(_enlarge_blocks(is_covered), places, 3)
         refined = tri_mattes.clone()
-        patches = PATCHES_AT_ONCE["cuda" if image.is_cuda else "cpu"]
+        patches = patches_at_once or PATCHES_AT_ONCE["cuda" if image.is_cuda else "cpu"]
         at_once = max(1, patches // len(tri_mattes))
         for first in range(0, len(places), at_once):
             some = slice(first, first + at_once)

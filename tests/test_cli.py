@@ -214,6 +214,26 @@ class TestStatus:
         assert main(words) == 130
         assert kept in capsys.readouterr().err
 
+    @pytest.mark.parametrize(
+        "error",
+        [
+            RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+            RuntimeError("MPS backend out of memory (MPS allocated: 8.80 GB)"),
+            MemoryError("Unable to allocate 3.7 GiB"),
+        ],
+        ids=["cuda", "metal", "the machine's"],
+    )
+    def test_memory_that_runs_out_is_one_line(
+        self,
+        job: Callable[..., SimpleNamespace],
+        capsys: pytest.CaptureFixture[str],
+        error: Exception,
+    ) -> None:
+        job(error)
+        assert main(["walk.mp4", "--out-dir", "o", "--quiet"]) == 5
+        said = f"instmatt-video: error: not enough memory: {error}\n"
+        assert capsys.readouterr() == ("", said)
+
     def test_what_nobody_foresaw_is_not_hidden(self, job: Callable[..., SimpleNamespace]) -> None:
         job(RuntimeError("a bug"))
         with pytest.raises(RuntimeError, match="a bug"):

@@ -5,7 +5,6 @@ Knows one frame; knows nothing of time. Usable alone, on one image and its masks
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -28,15 +27,15 @@ from ..alpha_frame import FAINTEST_ALPHA, AlphaFrame, trim_alpha
 from ..config import MattingConfig
 from ..detection.detections import Detections
 from ..device import check_runtime, choose_device, choose_precision
+from ..errors import is_out_of_memory
 from ..media.color_noise import FINE
 from ..rectangle import Rectangle
 from .canvas import mask_on_canvas, resize_to_canvas
 from .claims import settle_claims, share_pixels
 from .crops import GRID_PX, Cluster, plan_clusters
+from .portion import Portion, Portions
 from .source_resolution import enlarge_to_source, solve_at_source
 from .work_room import WorkRoom
-
-logger = logging.getLogger(__name__)
 
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 FloatImage = npt.NDArray[np.float32]
@@ -62,7 +61,7 @@ class Matter:
         has_second_look: Let a network that was trained to look twice do so.
         has_solved_edges: Solve the uncertain band from the picture's colours (closed form).
         color_noise: Standard deviation of the colours' errors, of 0..1, that edges must not follow.
-        batch_size: People that go through the network at once; halved when memory runs out.
+        batch_size: People that go through the network at once; fewer once memory has run out.
         run_trunk: Another runtime's trunk of the same network.
     """
 
@@ -90,9 +89,9 @@ class Matter:
         self.has_second_look = has_second_look
         self.has_solved_edges = has_solved_edges
         self.color_noise = color_noise
-        self.batch_size = batch_size
         self._run_trunk = run_trunk
         self._room = WorkRoom(WORK_BYTES)
+        self._portions = Portions(self.device, batch_size)
 
     @classmethod
     def from_config(
@@ -187,15 +186,23 @@ class Matter:
         return alphas
 
     def _matte_cluster(self, image: Image, cluster: Cluster, masks: FloatImage) -> list[AlphaFrame]:
-        with self._room.taken(BYTES_A_PIXEL * masks.size):
-            return self._matte_together(image, cluster, masks)
+        while True:
+            portion = self._portions.current
+            needed = WORK_BYTES if portion.is_frame_alone else BYTES_A_PIXEL * masks.size
+            try:
+                with self._room.taken(needed):
+                    return self._matte_together(image, cluster, masks, portion)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._portions.reduce(portion, error)
 
     def _matte_together(
-        self, image: Image, cluster: Cluster, masks: FloatImage
+        self, image: Image, cluster: Cluster, masks: FloatImage, portion: Portion
     ) -> list[AlphaFrame]:
         canvas = resize_to_canvas(_as_float(image[cluster.source.slices]), cluster)
         masks = settle_claims(masks)
-        mattes = self._run_network(canvas, masks, cluster)
+        mattes = self._run_network(canvas, masks, cluster, portion)
         mattes *= _near_masks(mattes, masks)
         height, width = image.shape[:2]
         frames = []
@@ -213,7 +220,9 @@ class Matter:
         return [trim_alpha(rect.left, rect.top, alpha) for rect, alpha in share_pixels(frames)]
 
     @torch.no_grad()
-    def _run_network(self, canvas: FloatImage, masks: FloatImage, cluster: Cluster) -> FloatImage:
+    def _run_network(
+        self, canvas: FloatImage, masks: FloatImage, cluster: Cluster, portion: Portion
+    ) -> FloatImage:
         """Return the members' alphas on the canvas, `(n, height, width)`.
 
         First everybody's coarse mattes, then the finest layers and the refinement only where some
@@ -227,8 +236,8 @@ class Matter:
         tri_mattes[:, 2] = 1  # outside of a person's crop there is background
         with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
             if self.has_second_look and self.network.config.has_second_look:
-                tri_masks = self._look_first(image, tri_masks, crops)
-            coarse = self._coarse_mattes(image, tri_masks, crops)
+                tri_masks = self._look_first(image, tri_masks, crops, portion)
+            coarse = self._coarse_mattes(image, tri_masks, crops, portion)
             refined = self._refined_region(coarse, crops, rows, columns)
             is_active = torch.zeros(
                 count, rows // GRID_PX, columns // GRID_PX, dtype=torch.bool, device=self.device
@@ -250,23 +259,26 @@ class Matter:
                     BlockFeatures(BlockGrid(is_active), torch.cat(values)),
                     refined,
                     is_covered=_coverage(crops, is_active),
+                    patches_at_once=portion.patches,
                 ).float()
         return np.asarray(tri_mattes[:, 0].clamp(0, 1).cpu().numpy(), np.float32)
 
-    def _look_first(self, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle]) -> Tensor:
+    def _look_first(
+        self, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle], portion: Portion
+    ) -> Tensor:
         """Return tri-masks of what a first look says of everybody, `(n, 3, rows, columns)`."""
 
         def look(images: Tensor, guidance: Tensor) -> tuple[Tensor]:
             return (self.network.predict_targets(images, guidance, self._run_trunk),)
 
         targets = torch.zeros_like(tri_masks[:, 0])
-        parts = self._by_crop(look, image, tri_masks, crops)
+        parts = _by_crop(look, image, tri_masks, crops, portion)
         for k, (crop, (target,)) in enumerate(zip(crops, parts, strict=True)):
             targets[k][crop.slices] = target[0].to(targets.dtype)
         return build_tri_masks(targets)
 
     def _coarse_mattes(
-        self, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle]
+        self, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle], portion: Portion
     ) -> list[CoarseMattes]:
         """Return the coarse mattes of each crop."""
 
@@ -274,36 +286,7 @@ class Matter:
             coarse: CoarseMattes = self.network.predict_coarse(images, guidance, self._run_trunk)
             return coarse
 
-        return [CoarseMattes(*parts) for parts in self._by_crop(look, image, tri_masks, crops)]
-
-    def _by_crop(
-        self, look: Look, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle]
-    ) -> list[tuple[Tensor, ...]]:
-        """Return what a look at each crop gives; crops of one size go through together."""
-        parts: dict[int, tuple[Tensor, ...]] = {}
-        for batch in _by_size(crops, self.batch_size):
-            images = torch.stack([image[:, *crops[k].slices] for k in batch])
-            guidance = torch.stack([tri_masks[k][:, *crops[k].slices] for k in batch])
-            found = self._look_halving(look, images, guidance)
-            for position, k in enumerate(batch):
-                parts[k] = tuple(part[position : position + 1] for part in found)
-        return [parts[k] for k in range(len(crops))]
-
-    def _look_halving(self, look: Look, images: Tensor, guidance: Tensor) -> tuple[Tensor, ...]:
-        """Return what a look at a batch gives, in halves where memory runs out."""
-        try:
-            return look(images, guidance)
-        except torch.cuda.OutOfMemoryError:
-            if len(images) == 1:
-                raise
-        self.batch_size = len(images) // 2
-        logger.warning("out of memory: people go through in batches of %d", self.batch_size)
-        torch.cuda.empty_cache()
-        halves = [
-            self._look_halving(look, images[part], guidance[part])
-            for part in (slice(0, self.batch_size), slice(self.batch_size, None))
-        ]
-        return tuple(torch.cat(parts) for parts in zip(*halves, strict=True))
+        return [CoarseMattes(*parts) for parts in _by_crop(look, image, tri_masks, crops, portion)]
 
     def _refined_region(
         self, coarse: Sequence[CoarseMattes], crops: Sequence[Rectangle], rows: int, columns: int
@@ -322,6 +305,20 @@ class Matter:
             region[k][:, *crop.slices] = coarse[k].region[0]
             reached[crop.slices] += 1
         return region & (reached > 1)
+
+
+def _by_crop(
+    look: Look, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle], portion: Portion
+) -> list[tuple[Tensor, ...]]:
+    """Return what a look at each crop gives; crops of one size go through together."""
+    parts: dict[int, tuple[Tensor, ...]] = {}
+    for batch in _by_size(crops, portion.people):
+        images = torch.stack([image[:, *crops[k].slices] for k in batch])
+        guidance = torch.stack([tri_masks[k][:, *crops[k].slices] for k in batch])
+        found = look(images, guidance)
+        for position, k in enumerate(batch):
+            parts[k] = tuple(part[position : position + 1] for part in found)
+    return [parts[k] for k in range(len(crops))]
 
 
 def _coverage(crops: Sequence[Rectangle], like: Tensor) -> Tensor:

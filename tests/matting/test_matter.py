@@ -314,26 +314,6 @@ class TestTinyNetwork:
         alone = matter.matte_masks(image, masks[3:])
         assert np.abs(together[3] - alone[0]).max() < 1e-5
 
-    def test_an_out_of_memory_batch_is_halved(
-        self, crowd: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        class Small(EchoNetwork):
-            def predict_coarse(
-                self, image: Tensor, guidance: Tensor, run_trunk: object
-            ) -> CoarseMattes:
-                if len(image) > 1:
-                    raise torch.cuda.OutOfMemoryError("no room")
-                return super().predict_coarse(image, guidance, run_trunk)
-
-        monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-        matter = Matter(Small(), batch_size=4, has_refinement=False)
-        masks = np.zeros((4, 224, 640), np.float32)
-        for k in range(4):
-            masks[k, 30:170, 20 + 100 * k : 100 + 100 * k] = 1
-        alphas = matter.matte_masks(picture_of(masks), masks)
-        assert np.array_equal(alphas, masks)
-        assert matter.batch_size == 1
-
 
 def test_trimmed_to_what_is_seen() -> None:
     mask = np.zeros((1, 300, 400), np.float32)
