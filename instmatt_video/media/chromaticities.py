@@ -5,6 +5,8 @@ Source: ITU-T H.273, table 2.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _D65 = (0.3127, 0.3290)
 _C = (0.310, 0.316)
 
@@ -22,3 +24,11 @@ CHROMATICITIES = {
     "ebu3213": (0.630, 0.340, 0.295, 0.605, 0.155, 0.077, *_D65),
 }
 """x and y of red, green, blue and white, by the primaries' FFmpeg name."""
+
+
+def primaries_of(chromaticities: Sequence[float]) -> str | None:
+    """Return the primaries' FFmpeg name, `None` where they have none, as those of ACES."""
+    for name, known in CHROMATICITIES.items():
+        if max(abs(a - b) for a, b in zip(chromaticities, known, strict=True)) < 1e-3:
+            return name
+    return None

@@ -17,15 +17,18 @@ import cv2
 import numpy as np
 
 from ..errors import FrameDecodeError, VideoOpenError
+from .chromaticities import primaries_of
 from .color import Image
 from .color_noise import noise_of_picture
+from .exr_header import ExrHeader, read_exr_header
 from .frame import ClipInfo, ColorTags, Frame
 from .image_size import read_image_size
+from .plate import PLATE_SUFFIXES, read_plate
 from .source import FrameSource
 from .timetable import DEFAULT_FRAME_RATE
 from .video_file import MAX_BAD_FRAMES_IN_A_ROW
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
+IMAGE_SUFFIXES = PLATE_SUFFIXES | {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 
 _LAST_NUMBER = re.compile(r"(\d+)(?!.*\d)")
 
@@ -41,6 +44,9 @@ class ImageSequenceSource(FrameSource):
     ) -> None:
         super().__init__()
         self._paths = list(paths)
+        header = read_exr_header(self._paths[0])
+        if frame_rate is None and header is not None:
+            frame_rate = header.frame_rate
         if frame_rate is None:
             frame_rate = DEFAULT_FRAME_RATE
             self._warn(
@@ -59,7 +65,8 @@ class ImageSequenceSource(FrameSource):
             frame_count=len(self._paths),
             duration_s=len(self._paths) / frame_rate,
             bit_depth=8 * self._first_decodable().dtype.itemsize,
-            color=ColorTags(transfer="iec61966-2-1"),  # pictures are sRGB, whatever their size
+            # Pictures are sRGB, whatever their size; EXR's light is made so.
+            color=ColorTags(self._primaries(header), transfer="iec61966-2-1"),
             first_frame_number=int(number[1]) if number else 1,
             first_time=Fraction(0),
             color_noise=noise_of_picture(self._paths[0].suffix),
@@ -85,6 +92,18 @@ class ImageSequenceSource(FrameSource):
             bad_in_a_row = 0
             self._check_size(self._paths[index], image.shape[1], image.shape[0])
             yield Frame(index, index / self.info.frame_rate, image)
+
+    def _primaries(self, header: ExrHeader | None) -> str:
+        """Return the FFmpeg name of the primaries; those without one are left as they are."""
+        if header is None or header.chromaticities is None:
+            return "bt709"
+        primaries = primaries_of(header.chromaticities)
+        if primaries is None:
+            self._warn(
+                f"{self._paths[0].name}: its primaries have no name in video; colours are passed "
+                "on unchanged, and marked as BT.709"
+            )
+        return primaries or "bt709"
 
     def _common_size(self) -> tuple[int, int]:
         """Return the (width, height) of the first readable picture; all must share it."""
@@ -193,6 +212,8 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
 
 def read_image(path: Path) -> Image | None:
     """Return `(H, W, 3)` RGB, uint8 or uint16, or `None` where the file holds no whole picture."""
+    if path.suffix.lower() in PLATE_SUFFIXES:
+        return read_plate(path)
     try:
         data = path.read_bytes()
     except OSError:

@@ -7,18 +7,22 @@ from pathlib import Path
 
 import cv2
 
+from . import exr_header
+
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+_DPX_BYTE_ORDERS = {b"SDPX": ">", b"XPDS": "<"}
 
 
 def read_image_size(path: Path) -> tuple[int, int] | None:
     """Return (width, height) in pixels as stored, or `None` where the file is no picture.
 
-    PNG and JPEG are read from their headers, other kinds are decoded. A JPEG's Exif orientation
-    counts: the size is that of the upright picture.
+    PNG, JPEG, EXR and DPX are read from their headers, other kinds are decoded. A JPEG's Exif
+    orientation counts: the size is that of the upright picture.
     """
     try:
         with path.open("rb") as file:
-            head = file.read(26)
+            head = file.read(780)  # so far a DPX file's size is told
     except OSError:  # a link that leads nowhere
         return None
     if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) >= 24:
@@ -26,6 +30,12 @@ def read_image_size(path: Path) -> tuple[int, int] | None:
         return width, height
     if head[:2] == b"\xff\xd8":
         return _read_jpeg_size(path)
+    if head[:4] == exr_header.MAGIC:
+        header = exr_header.read_exr_header(path)
+        return None if header is None else (header.width, header.height)
+    if head[:4] in _DPX_BYTE_ORDERS and len(head) >= 780:
+        width, height = struct.unpack_from(_DPX_BYTE_ORDERS[head[:4]] + "II", head, 772)
+        return width, height
     image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     return None if image is None else (image.shape[1], image.shape[0])
 

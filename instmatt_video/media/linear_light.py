@@ -1,4 +1,4 @@
-"""From coded RGB to linear light, as EXR holds it.
+"""Between coded RGB and linear light, as EXR holds it.
 
 Source: ITU-T H.273, table 3 (transfer characteristics).
 """
@@ -6,8 +6,10 @@ Source: ITU-T H.273, table 3 (transfer characteristics).
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .color import Image
 from .layer import FloatImage
@@ -27,6 +29,16 @@ def to_linear(image: Image, transfer: str) -> FloatImage:
     """
     linear: FloatImage = _table(transfer, np.iinfo(image.dtype).max)[image]
     return linear
+
+
+def to_srgb(linear: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint16]:
+    """Return the full-range 16-bit sRGB codes of linear light, which is cut off at 0 and 1.
+
+    Light that is not a number is dark.
+    """
+    light = np.clip(np.nan_to_num(linear.astype(np.float64), nan=0.0), 0, 1)
+    coded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.asarray(coded * 65535 + 0.5, np.uint16)
 
 
 @lru_cache(maxsize=4)

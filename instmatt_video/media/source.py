@@ -122,12 +122,13 @@ def list_frames(spec: str | Path) -> list[Path] | None:
         VideoOpenError: There is nothing of the name, or no sequence of pictures.
     """
     from .image_sequence import list_globbed_frames, list_numbered_frames, list_printf_frames
+    from .plate import PLATE_SUFFIXES
 
     text, path = str(spec), Path(spec)
     if path.is_dir():
         return list_numbered_frames(path)
     if path.exists():
-        return None
+        return [path] if path.suffix.lower() in PLATE_SUFFIXES else None
     if _PRINTF.search(path.name):
         return list_printf_frames(path)
     if glob.has_magic(text):

@@ -1,0 +1,113 @@
+"""What an EXR file says of itself before its pixels.
+
+Source: "The OpenEXR file layout", Academy Software Foundation.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from fractions import Fraction
+from os import SEEK_CUR
+from pathlib import Path
+from typing import BinaryIO
+
+MAGIC = b"\x76\x2f\x31\x01"
+_WANTED = frozenset(
+    {"displayWindow", "framesPerSecond", "chromaticities", "compression", "dataWindow"}
+)
+_TILED_OR_PARTS = 0x200 | 0x800 | 0x1000
+"""Flags of the version field."""
+_LINES_PER_CHUNK = {0: 1, 1: 1, 2: 1, 3: 16, 4: 32, 5: 16, 6: 32, 7: 32, 8: 32, 9: 256}
+"""Scan lines by compression: none, RLE, ZIPS, ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB."""
+_LONGEST_TEXT = 255
+
+
+@dataclass(frozen=True)
+class ExrHeader:
+    """The attributes that a clip is made of."""
+
+    width: int
+    """Of the display window, in pixels."""
+    height: int
+    frame_rate: Fraction | None = None
+    chromaticities: tuple[float, ...] | None = None
+    """x and y of red, green, blue and white."""
+
+
+def read_exr_header(path: Path) -> ExrHeader | None:
+    """Return the header of a file's first part; `None` where it is no EXR file or a broken one."""
+    try:
+        with path.open("rb") as file:
+            if file.read(8)[:4] != MAGIC:
+                return None
+            attributes = _read_attributes(file)
+        left, top, right, bottom = struct.unpack("<4i", attributes["displayWindow"])
+        rate, chromaticities = None, None
+        if "framesPerSecond" in attributes:
+            numerator, denominator = struct.unpack("<iI", attributes["framesPerSecond"])
+            rate = Fraction(numerator, denominator) if numerator > 0 < denominator else None
+        if "chromaticities" in attributes:
+            chromaticities = struct.unpack("<8f", attributes["chromaticities"])
+    except (OSError, KeyError, struct.error):
+        return None
+    if right < left or bottom < top:
+        return None
+    return ExrHeader(right - left + 1, bottom - top + 1, rate, chromaticities)
+
+
+def is_cut_off(path: Path) -> bool:
+    """Return whether an EXR file ends before its last chunk, as one that is still being rendered.
+
+    Known of files of one part in scan lines alone, which plates are.
+    """
+    with path.open("rb") as file:
+        _, version = struct.unpack("<II", file.read(8))
+        try:
+            attributes = _read_attributes(file)
+        except struct.error:
+            return True
+        if version & _TILED_OR_PARTS:
+            return False
+        lines = _LINES_PER_CHUNK.get(attributes["compression"][0])
+        if lines is None:
+            return False
+        _, top, _, bottom = struct.unpack("<4i", attributes["dataWindow"])
+        count = (bottom - top) // lines + 1
+        table = file.read(8 * count)
+        if len(table) < 8 * count:
+            return True
+        offsets = struct.unpack(f"<{count}Q", table)
+        file.seek(max(offsets) + 4)
+        size = file.read(4)
+        if not min(offsets) or len(size) < 4:
+            return True
+        end = file.tell() + int.from_bytes(size, "little")
+    return end > path.stat().st_size
+
+
+def _read_attributes(file: BinaryIO) -> dict[str, bytes]:
+    """Return the raw values of the attributes that a file goes on with, by name.
+
+    Raises:
+        struct.error: The file ends within them.
+    """
+    attributes = {}
+    while name := _read_text(file):  # an empty name ends the header
+        _read_text(file)  # the type, which the name implies
+        (size,) = struct.unpack("<I", file.read(4))
+        if name in _WANTED:
+            attributes[name] = file.read(size)
+        else:
+            file.seek(size, SEEK_CUR)
+    return attributes
+
+
+def _read_text(file: BinaryIO) -> str:
+    """Return the text up to the next zero byte."""
+    text = bytearray()
+    while (byte := file.read(1)) != b"\0":
+        if not byte or len(text) > _LONGEST_TEXT:
+            raise struct.error("the header does not end")
+        text += byte
+    return text.decode("latin-1")

@@ -1,0 +1,67 @@
+"""Pictures as film scans and renders are kept: EXR in linear light, and DPX.
+
+FFmpeg decodes them; its scaler knows no half floats, so EXR's planes are read here.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from .color import Image
+from .exr_header import is_cut_off
+from .linear_light import to_srgb
+
+PLATE_SUFFIXES = frozenset({".exr", ".dpx"})
+
+Floats = npt.NDArray[np.floating[Any]]
+_FLOAT_TYPES: dict[str, type[np.floating[Any]]] = {"f16le": np.float16, "f32le": np.float32}
+
+
+def read_plate(path: Path) -> Image | None:
+    """Return `(H, W, 3)` RGB, uint16, or `None` where the file holds no whole picture.
+
+    EXR's linear light becomes sRGB codes: what the networks know. Light above 1 becomes 1.
+    """
+    try:
+        if path.suffix.lower() == ".exr" and is_cut_off(path):
+            return None  # the decoder would leave the rest black and say nothing
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0))
+            if not frame.format.name.endswith(tuple(_FLOAT_TYPES)):
+                return np.asarray(frame.to_ndarray(format="rgb48le"), np.uint16)
+            planes = _float_planes(frame)
+    except (av.FFmpegError, OSError, StopIteration, ValueError, KeyError, struct.error):
+        return None
+    return np.stack([_coded(plane) for plane in planes], axis=2)
+
+
+def _float_planes(frame: av.VideoFrame) -> list[Floats]:
+    """Return red, green and blue of a frame of floats, `(H, W)` each; grey is all three."""
+    dtype = _FLOAT_TYPES[frame.format.name[-5:]]
+    planes: list[Floats] = []
+    for plane in list(frame.planes)[:3]:
+        values = np.frombuffer(memoryview(plane), dtype)
+        planes.append(values.reshape(plane.height, -1)[:, : frame.width])
+    if frame.format.name.startswith("gbr"):
+        green, blue, red = planes
+        return [red, green, blue]
+    return planes[:1] * 3
+
+
+def _coded(linear: Floats) -> npt.NDArray[np.uint16]:
+    if linear.dtype.itemsize == 2:
+        return _codes_of_halves()[linear.view(np.uint16)]
+    return to_srgb(linear)
+
+
+@lru_cache(maxsize=1)
+def _codes_of_halves() -> npt.NDArray[np.uint16]:
+    """Return the sRGB code of every half float, by its bits: looking up is faster than powers."""
+    return to_srgb(np.arange(1 << 16, dtype=np.uint16).view(np.float16))

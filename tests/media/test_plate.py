@@ -1,0 +1,187 @@
+"""Plates: EXR in linear light and DPX, alone and in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from instmatt_video.errors import VideoOpenError
+from instmatt_video.media import open_source
+from instmatt_video.media.chromaticities import CHROMATICITIES
+from instmatt_video.media.exr_header import is_cut_off, read_exr_header
+from instmatt_video.media.image_sequence import read_image
+from instmatt_video.media.image_size import read_image_size
+from instmatt_video.media.linear_light import to_linear
+from instmatt_video.media.plate import read_plate
+from tests.media.made_clips import disc_picture
+
+ACES_AP1 = (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767)
+GREY_18 = 30235
+"""sRGB code of 0.18: (1.055 · 0.18^(1/2.4) − 0.055) · 65535."""
+
+
+def write_exr(path: Path, rgb: np.ndarray, **header: object) -> Path:
+    openexr = pytest.importorskip("OpenEXR")
+    given = {"compression": openexr.ZIP_COMPRESSION, "type": openexr.scanlineimage} | header
+    openexr.File(given, {"RGB": rgb}).write(str(path))
+    return path
+
+
+def noise(dtype: type, shape: tuple[int, ...] = (48, 61, 3)) -> np.ndarray:
+    return np.random.default_rng(0).random(shape).astype(dtype)
+
+
+def write_row(pattern: Path, codec: str, pixel_format: str, pictures: Sequence[np.ndarray]) -> None:
+    """Let FFmpeg write pictures, RGB uint16, as a numbered row at 24000/1001 frames/s."""
+    height, width = pictures[0].shape[:2]
+    with av.open(str(pattern), "w") as container:
+        stream = container.add_stream(codec, rate=Fraction(24000, 1001))
+        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
+        for picture in pictures:
+            frame = av.VideoFrame.from_ndarray(picture, "rgb48le").reformat(format=pixel_format)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+class TestExr:
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32])
+    def test_linear_light_becomes_srgb(self, tmp_path: Path, dtype: type) -> None:
+        light = [0, 0.18, 1, 4, -0.5, np.nan, np.inf, 0.0031308]
+        path = write_exr(
+            tmp_path / "a.exr", np.repeat(np.array([[light]], dtype), 3).reshape(1, -1, 3)
+        )
+        plate = read_plate(path)
+        assert plate is not None and plate.dtype == np.uint16
+        expected = [0, GREY_18, 65535, 65535, 0, 0, 65535, 2651]  # 12.92 · 0.0031308 · 65535
+        assert np.abs(plate[0, :, 1].astype(int) - expected).max() <= (
+            4 if dtype == np.float16 else 1
+        )
+
+    def test_light_comes_back(self, tmp_path: Path) -> None:
+        light = noise(np.float16)
+        plate = read_plate(write_exr(tmp_path / "a.exr", light))
+        assert plate is not None
+        assert np.abs(to_linear(plate, "iec61966-2-1") - light).max() < 2e-5
+
+    def test_red_is_red(self, tmp_path: Path) -> None:
+        plate = read_plate(
+            write_exr(tmp_path / "a.exr", np.full((4, 6, 3), (1, 0.18, 0), np.float16))
+        )
+        assert plate is not None and plate.shape == (4, 6, 3)
+        assert np.abs(plate[2, 3].astype(int) - (65535, GREY_18, 0)).max() <= 4
+
+    @pytest.mark.parametrize(
+        "compression", ["NO", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "DWAA"]
+    )
+    def test_a_file_that_ends_early_is_no_picture(self, tmp_path: Path, compression: str) -> None:
+        openexr = pytest.importorskip("OpenEXR")
+        code = getattr(openexr, f"{compression}_COMPRESSION")
+        path = write_exr(tmp_path / "a.exr", noise(np.float16, (70, 61, 3)), compression=code)
+        assert read_plate(path) is not None
+        data = path.read_bytes()
+        for length in (len(data) - 1, len(data) // 2, 400, 20, 3, 0):
+            path.write_bytes(data[:length])
+            assert read_plate(path) is None, length
+
+    def test_a_frame_that_is_still_rendered_is_no_picture(self, tmp_path: Path) -> None:
+        path = write_exr(tmp_path / "a.exr", noise(np.float16))  # 48 lines: three chunks
+        data = bytearray(path.read_bytes())
+        # Behind the header stand the chunks' places, and behind these the first chunk.
+        table = next(
+            k for k in range(len(data)) if int.from_bytes(data[k : k + 8], "little") == k + 3 * 8
+        )
+        data[table + 16 : table + 24] = bytes(8)  # where the last chunk lies is not told yet
+        path.write_bytes(data)
+        assert is_cut_off(path) and read_plate(path) is None
+
+    def test_the_display_window_is_the_picture(self, tmp_path: Path) -> None:
+        light = noise(np.float16, (48, 64, 3))
+        path = write_exr(
+            tmp_path / "a.exr",
+            light,
+            dataWindow=(np.int32([-2, -3]), np.int32([61, 44])),
+            displayWindow=(np.int32([0, 0]), np.int32([49, 39])),
+        )
+        assert read_image_size(path) == (50, 40)
+        plate = read_plate(path)
+        assert plate is not None
+        assert np.abs(to_linear(plate, "iec61966-2-1") - light[3:43, 2:52]).max() < 2e-5
+
+    def test_grey_and_alpha(self, tmp_path: Path) -> None:
+        openexr = pytest.importorskip("OpenEXR")
+        header = {"compression": openexr.ZIP_COMPRESSION, "type": openexr.scanlineimage}
+        light = noise(np.float16, (8, 9))
+        for channels in ({"Y": light}, {"RGBA": np.repeat(light[..., None], 4, axis=2)}):
+            openexr.File(header, channels).write(str(tmp_path / "a.exr"))
+            plate = read_plate(tmp_path / "a.exr")
+            assert plate is not None
+            assert np.abs(to_linear(plate, "iec61966-2-1") - light[..., None]).max() < 2e-5
+
+    def test_a_header_tells_the_primaries(self, tmp_path: Path) -> None:
+        path = write_exr(
+            tmp_path / "a.1.exr", noise(np.float16), chromaticities=CHROMATICITIES["bt2020"]
+        )
+        source = open_source(path)
+        assert source.info.color.primaries == "bt2020"
+
+    def test_primaries_that_video_does_not_know_are_told(self, tmp_path: Path) -> None:
+        path = write_exr(tmp_path / "a.1.exr", noise(np.float16), chromaticities=ACES_AP1)
+        source = open_source(path, frame_rate=24)
+        assert source.info.color.primaries == "bt709"
+        assert len(source.warnings) == 1 and "primaries" in source.warnings[0]
+
+    @pytest.mark.parametrize(
+        "data", [b"", b"\x76\x2f\x31\x01", b"\x76\x2f\x31\x01\2\0\0\0abc", b"PNG"]
+    )
+    def test_no_header(self, tmp_path: Path, data: bytes) -> None:
+        path = tmp_path / "a.exr"
+        path.write_bytes(data)
+        assert read_exr_header(path) is None
+        with pytest.raises(VideoOpenError, match="cannot be read as a picture"):
+            open_source(path)
+
+
+class TestRows:
+    def test_exr(self, tmp_path: Path) -> None:
+        for k in range(3):
+            light = to_linear(disc_picture(k), "iec61966-2-1")
+            write_exr(tmp_path / f"plate.{1001 + k}.exr", light.astype(np.float16))
+        for spec in (tmp_path, tmp_path / "plate.%04d.exr", tmp_path / "plate.*.exr"):
+            source = open_source(spec, frame_rate=25)
+            assert source.info.first_frame_number == 1001
+            assert (source.info.bit_depth, source.info.color.transfer) == (16, "iec61966-2-1")
+            frames = list(source)
+            assert len(frames) == 3 and not source.warnings
+            for frame in frames:
+                error = np.abs(frame.image / 257 - disc_picture(frame.index))
+                assert error.max() < 0.1
+
+    def test_a_rate_in_the_header_is_the_clips(self, tmp_path: Path) -> None:
+        write_row(tmp_path / "p.%04d.exr", "exr", "gbrpf32le", [disc_picture(0, deep=True)])
+        source = open_source(tmp_path)
+        assert source.info.frame_rate == Fraction(24000, 1001)
+        assert not source.warnings
+        assert open_source(tmp_path, frame_rate=25).info.frame_rate == 25
+
+    @pytest.mark.parametrize("pixel_format", ["gbrp10le", "gbrp10be", "rgb24", "rgb48le"])
+    def test_dpx(self, tmp_path: Path, pixel_format: str) -> None:
+        pictures = [disc_picture(k, deep=True) for k in range(3)]
+        write_row(tmp_path / "scan_%06d.dpx", "dpx", pixel_format, pictures)
+        source = open_source(tmp_path)
+        assert (source.info.width, source.info.height) == (64, 48)
+        for frame, picture in zip(source, pictures, strict=True):
+            assert np.abs(frame.image.astype(int) - picture).max() <= 257
+
+    def test_a_dpx_that_ends_early_is_no_picture(self, tmp_path: Path) -> None:
+        write_row(tmp_path / "%d.dpx", "dpx", "gbrp10le", [disc_picture(0, deep=True)])
+        (path,) = tmp_path.iterdir()
+        data = path.read_bytes()
+        assert read_image(path) is not None
+        for length in (len(data) - 600, len(data) // 2, 800, 4, 0):
+            path.write_bytes(data[:length])
+            assert read_image(path) is None, length
