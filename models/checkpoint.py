@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from .instance_matting import InstanceMattingNetwork
 from .matting_network import MattingNetworkConfig
@@ -66,11 +67,36 @@ def load_matting_weights(path: Path) -> InstanceMattingNetwork:
     config = _config_from(json.loads(metadata["config"]))
     with torch.device("meta"):  # no memory and no time for values that the file replaces
         network = InstanceMattingNetwork(config, int(metadata["mask_channels"]))
-    try:
-        network.load_state_dict(tensors, assign=True)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path} does not fit its own config: {error}") from error
+    load_tensors(network, tensors, f"{path} does not fit its own config", assign=True)
     return network.float().eval()
+
+
+def load_tensors(
+    network: nn.Module, tensors: Mapping[str, Tensor], complaint: str, assign: bool = False
+) -> None:
+    """Put tensors into a network that has these and no others.
+
+    Args:
+        network: Filled in place.
+        tensors: By the names of its state dict.
+        complaint: How the error's line begins.
+        assign: The tensors become the network's own, in their type and place.
+
+    Raises:
+        CheckpointError: A tensor is missing, of another shape, or one too many; the line tells the
+            first of them.
+    """
+    expected = network.state_dict()
+    for key, value in expected.items():
+        if key not in tensors:
+            raise CheckpointError(f"{complaint}: {key} is missing")
+        if tensors[key].shape != value.shape:
+            shapes = f"{tuple(tensors[key].shape)}, not {tuple(value.shape)}"
+            raise CheckpointError(f"{complaint}: {key} is {shapes}")
+    for key in tensors:
+        if key not in expected:
+            raise CheckpointError(f"{complaint}: {key} is not of this network")
+    network.load_state_dict(tensors, assign=assign)
 
 
 def _config_from(values: dict[str, Any]) -> MattingNetworkConfig:

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .checkpoint import CheckpointError, save_matting_weights
+from .checkpoint import CheckpointError, load_tensors, save_matting_weights
 from .instance_matting import InstanceMattingNetwork
 from .matting_network import PRESETS, MattingNetworkConfig
 
@@ -159,12 +159,7 @@ def network_from_official(tensors: Mapping[str, Tensor]) -> InstanceMattingNetwo
         else:
             for key in layer.official_keys():
                 state[f"{layer.ours}.{key.rpartition('.')[2]}"] = tensors[key]
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"tensors of InstMatt's names, but not its shapes: {error}"
-        ) from error
+    load_tensors(network, state, "tensors of InstMatt's names, but not its shapes")
     return network.eval()
 
 

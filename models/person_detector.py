@@ -12,7 +12,7 @@ from typing import Protocol
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from .checkpoint import CheckpointError
+from .checkpoint import CheckpointError, load_tensors
 from .person_crops import GUIDANCE_CHANNELS, PersonCropNetwork, PersonLooks
 from .person_proposals import CellBoxes, PersonProposals
 
@@ -71,8 +71,5 @@ def load_person_detector(path: Path) -> PersonDetector:
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path} holds no person detector of this program")
     detector = PersonDetector(any(key.startswith("mutual.") for key in state))
-    try:
-        detector.load_state_dict(state)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path} is of another version: {error}") from error
+    load_tensors(detector, state, f"{path} is of another version")
     return detector.eval()

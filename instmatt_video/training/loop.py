@@ -22,6 +22,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from instmatt_video.models.checkpoint import CheckpointError, load_tensors
+
+from ..errors import WeightsError
 from ..whole_file import whole_file
 
 logger = logging.getLogger(__name__)
@@ -311,8 +314,16 @@ def _resume(
     average: AveragedWeights | None,
     device: torch.device,
 ) -> tuple[int, dict[str, float]]:
+    """Go on from a checkpoint; return its step and the best figures so far.
+
+    Raises:
+        WeightsError: It is another network's.
+    """
     state = torch.load(path, map_location=device, weights_only=True)
-    network.load_state_dict(state["network"])
+    try:
+        load_tensors(network, state["network"], f"{path}: the training of another network")
+    except CheckpointError as error:
+        raise WeightsError(f"{error}; take another --out") from error
     optimizer.load_state_dict(state["optimizer"])
     if average is not None and state["average"] is not None:
         average.state = state["average"]

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from instmatt_video.errors import WeightsError
 from instmatt_video.training import loop
 from instmatt_video.training.loop import AveragedWeights, LoopConfig, train
 
@@ -183,6 +184,14 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, killed_at: int
     assert rows(whole) == rows(broken)
     for name in ("best.safetensors", "last.safetensors"):
         assert equal(load_file(whole / name), load_file(broken / name))
+
+
+def test_a_run_of_another_network_is_not_gone_on_with(tmp_path: Path) -> None:
+    train(Line(), CONFIG, tmp_path)
+    other = Line()
+    other.network = nn.Sequential(nn.Linear(3, 2))
+    with pytest.raises(WeightsError, match="another --out"):
+        train(other, replace(CONFIG, steps=40), tmp_path)
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:

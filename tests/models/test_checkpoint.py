@@ -1,0 +1,43 @@
+"""Weights files that do not fit their network: one line that tells what does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from instmatt_video.models.checkpoint import (
+    CheckpointError,
+    load_matting_weights,
+    save_matting_weights,
+)
+from instmatt_video.models.instance_matting import InstanceMattingNetwork
+from tests.tiny_network import TINY
+
+BIAS = "refinement.head.bias"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({BIAS: None}, f"{BIAS} is missing"),
+        ({BIAS: torch.zeros(4)}, rf"{BIAS} is \(4,\), not \(3,\)"),
+        ({"extra.weight": torch.zeros(4)}, "extra.weight is not of this network"),
+    ],
+    ids=["missing", "of another shape", "one too many"],
+)
+def test_what_does_not_fit_is_told_in_a_line(
+    tmp_path: Path, change: dict[str, torch.Tensor | None], told: str
+) -> None:
+    path = tmp_path / "w.safetensors"
+    save_matting_weights(InstanceMattingNetwork(TINY), path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(path) | change
+    save_file({k: v for k, v in tensors.items() if v is not None}, path, metadata)
+    with pytest.raises(CheckpointError, match=told) as caught:
+        load_matting_weights(path)
+    assert "\n" not in str(caught.value)
