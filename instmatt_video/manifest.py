@@ -115,6 +115,8 @@ class Manifest(_Model):
     settings: dict[str, Any]
     detector: str
     detector_reason: str
+    masks_sha256: str | None = None
+    """Of the names and contents of masks from disk; `None` where a network found everybody."""
     weights: tuple[WeightsRecord, ...]
     device: str
     precision: str

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from .checksums import sha256_of
 from .config import MatteConfig
 from .detection.detector import Detector, create_detector
+from .detection.masks_from_disk import MasksFromDisk
 from .device import check_runtime, choose_device
 from .manifest import WeightsRecord
 from .matting.matter import Matter
@@ -32,6 +33,8 @@ class Networks:
     """Why it is this detector, in a sentence."""
     matter: Matter
     weights: tuple[WeightsRecord, ...] = ()
+    masks_sha256: str | None = None
+    """Of masks from disk in a network's place."""
 
 
 class NetworkProvider(Protocol):
@@ -121,7 +124,8 @@ def load_networks(
             config.matting, loaded.matting if loaded else None, info.color_noise
         )
         weights.append(loaded.matting_record if loaded else _record(config.matting.model))
-    return Networks(detector, reason, matter, tuple(weights))
+    masks_sha256 = detector.checksum if isinstance(detector, MasksFromDisk) else None
+    return Networks(detector, reason, matter, tuple(weights), masks_sha256)
 
 
 def compact_networks(

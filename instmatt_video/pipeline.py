@@ -186,6 +186,7 @@ def fingerprint_of(
         "size": [clip.info.width, clip.info.height],
         "frame rate": str(clip.info.frame_rate),
         "detector": networks.detector.name,
+        **({} if networks.masks_sha256 is None else {"set of masks": networks.masks_sha256}),
         **({} if tracker is None else {"tracker": type(tracker).__qualname__}),
         **{f"set of weights ({w.name})": w.sha256 for w in networks.weights},
         "interval of detection (--detect-every)": config.detection.detect_every,

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from ..alpha_store import FOLDER_NAME
 from ..checksums import sha256_of
 from ..clip_folder import make_room, refuse_source_inside
+from ..detection.detector import mask_folder
 from ..media.source import open_source
 from ..networks import NetworkProvider
 from ..progress import Progress, Report
@@ -79,7 +80,7 @@ def plan_clip(job: ClipJob, segment_frames: int, threads: int, post: Report) -> 
         whole = ClipPlan(job, (), origin)
         if not segment_frames or config.run.is_online:
             return whole
-        if config.detection.detector.startswith("masks:"):
+        if mask_folder(config.detection.detector) is not None:
             return whole
         with open_source(job.clip, frame_rate=config.frame_rate) as clip:
             if (clip.info.frame_count or 0) < 2 * segment_frames:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..checksums import sha256_of
-from ..errors import VideoOpenError
+from ..detection.detector import mask_folder
+from ..detection.masks_from_disk import MasksFromDisk
+from ..errors import MaskReadError, VideoOpenError
 from ..manifest import Manifest, SourceRecord, load_manifest
 from ..media.formats import FORMATS
 from ..media.image_sequence import checksum_of_frames
@@ -25,18 +27,19 @@ _NO_INFLUENCE = ("is_resumed", "is_overwriting", "is_cleaned", "chunk_frames")
 
 
 def finished_manifest(job: ClipJob) -> Manifest | None:
-    """Return the manifest of a clip that is done: same source, same settings, every stream whole.
+    """Return the manifest of a clip that is done: same source, masks, settings, all streams whole.
 
     `None` where anything of that is not so.
     """
     try:
         manifest = load_manifest(job.folder)
-        is_same_source = _is_source(job.clip, manifest.source)
-    except VideoOpenError:
+        is_same = (
+            _relevant(manifest.settings) == _relevant(plain_settings(job.config))
+            and _is_source(job.clip, manifest.source)
+            and manifest.masks_sha256 == _checksum_of_masks(job)
+        )
+    except (VideoOpenError, MaskReadError):
         return None
-    is_same = is_same_source and _relevant(manifest.settings) == _relevant(
-        plain_settings(job.config)
-    )
     return manifest if is_same and _is_whole(job, manifest) else None
 
 
@@ -47,6 +50,11 @@ def _is_source(clip: str, record: SourceRecord) -> bool:
     if frames is None or record.path != clip:
         return False
     return checksum_of_frames(frames) == record.pictures_sha256
+
+
+def _checksum_of_masks(job: ClipJob) -> str | None:
+    folder = mask_folder(job.config.detection.detector)
+    return None if folder is None else MasksFromDisk(folder).checksum
 
 
 def _relevant(settings: dict[str, Any]) -> dict[str, Any]:

@@ -84,8 +84,8 @@ def create_detector(
         WeightsError: The weights of the named network are missing.
         MaskReadError: The folder of masks cannot be used.
     """
-    if spec.startswith("masks:"):
-        folder = Path(spec.removeprefix("masks:"))
+    folder = mask_folder(spec)
+    if folder is not None:
         return DetectorChoice(_masks_from(folder, clip), f"Instance masks are read from {folder}.")
     if spec == "compact":
         return DetectorChoice(
@@ -96,6 +96,11 @@ def create_detector(
     if spec == "auto":
         return _choose(device, compact)
     raise OptionError(f"detector {spec!r} is unknown: use auto, compact, maskrcnn or masks:DIR")
+
+
+def mask_folder(spec: str) -> Path | None:
+    """Return the folder that `masks:DIR` names; `None` where a network is meant."""
+    return Path(spec.removeprefix("masks:")) if spec.startswith("masks:") else None
 
 
 def _masks_from(folder: Path, clip: ClipInfo | None) -> Detector:

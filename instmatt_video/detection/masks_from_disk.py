@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from ..checksums import digest
 from ..errors import MaskReadError
 from .detections import Detections
 from .detector import ImageArray
@@ -63,6 +66,24 @@ class MasksFromDisk:
             )
         first = 0 if 0 in by_number else first_frame_number
         self._files = {number - first: paths for number, paths in by_number.items()}
+
+    @cached_property
+    def checksum(self) -> str:
+        """What tells these masks from others: SHA-256 of all files' names and contents.
+
+        The folder's own place and the files' times say nothing: copies are the same masks.
+
+        Raises:
+            MaskReadError: A file is gone or cannot be read.
+        """
+        total = hashlib.sha256()
+        for path in sorted(path for paths in self._files.values() for path in paths):
+            try:
+                line = f"{path.relative_to(self.folder).as_posix()} {digest(path)}\n"
+            except OSError as error:
+                raise MaskReadError(f"{path}: cannot be read ({error.strerror})") from error
+            total.update(line.encode())
+        return total.hexdigest()
 
     def looks_at(self, frame_index: int) -> bool:
         """Return whether there are masks for this frame."""

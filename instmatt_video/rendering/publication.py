@@ -189,6 +189,7 @@ def describe_run(
         settings=plain_settings(config),
         detector=networks.detector.name,
         detector_reason=networks.reason,
+        masks_sha256=networks.masks_sha256,
         weights=networks.weights,
         device=str(networks.matter.device),
         precision=str(networks.matter.precision).removeprefix("torch."),

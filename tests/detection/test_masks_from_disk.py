@@ -1,3 +1,4 @@
+import shutil
 import struct
 import zlib
 
@@ -100,6 +101,19 @@ def test_numbers_from_one_are_counted_from_the_first_frame(tmp_path):
     write_palette_png(tmp_path / "frame_0001.png", two_people())
     assert MasksFromDisk(tmp_path).looks_at(0)
     assert MasksFromDisk(tmp_path, first_frame_number=0).looks_at(1)
+
+
+def test_masks_are_told_from_others_by_names_and_contents(layout, tmp_path_factory):
+    checksum = MasksFromDisk(layout).checksum
+    copy = tmp_path_factory.mktemp("elsewhere") / "copy"
+    shutil.copytree(layout, copy, copy_function=shutil.copyfile)
+    assert MasksFromDisk(copy).checksum == checksum
+    first = min(copy.rglob("*.png"))
+    first.rename(first.with_stem("00001"))
+    assert MasksFromDisk(copy).checksum != checksum
+    first.with_stem("00001").rename(first)
+    cv2.imwrite(str(first), two_people(shift=3))
+    assert MasksFromDisk(copy).checksum != checksum
 
 
 def test_void_is_nobody(tmp_path):

@@ -1,0 +1,119 @@
+"""A clip whose people somebody else has drawn: `--detector masks:DIR`, from command to streams."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from instmatt_video import MatteConfig
+from instmatt_video.batch.clip_work import matte_clip
+from instmatt_video.batch.job import ClipJob, Outcome
+from instmatt_video.cli import main
+from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
+from instmatt_video.manifest import Manifest, load_manifest
+from instmatt_video.matting.matter import Matter
+from instmatt_video.progress import ignore
+from tests.synthetic_clip import SIZE, BoxMatter, boxes_at, write_clip
+
+FRAMES = 24
+Boxes = dict[str, tuple[int, int, int, int]]
+"""By person."""
+
+
+@pytest.fixture(autouse=True)
+def boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Matte people by their boxes: nothing here is the network's."""
+    monkeypatch.setattr(Matter, "from_config", lambda *_: BoxMatter())
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "walk.mp4", FRAMES)
+
+
+def everybody(frame: int) -> Boxes:
+    return {f"person{number}": box for number, box in boxes_at(frame).items()}
+
+
+def without_legs(frame: int) -> Boxes:
+    return {name: (a, b, c, d - 16) for name, (a, b, c, d) in everybody(frame).items()}
+
+
+def draw(
+    folder: Path, people: Callable[[int], Boxes] = everybody, size: tuple[int, int] = SIZE
+) -> Path:
+    """Write `<person>/<frame>.png`."""
+    for frame in range(FRAMES):
+        for name, (left, top, right, bottom) in people(frame).items():
+            mask = np.zeros((size[1], size[0]), np.uint8)
+            mask[top:bottom, left:right] = 255
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(folder / name / f"{frame:04d}.png"), mask)
+    return folder
+
+
+def run(clip: Path, out: Path, masks: Path, *options: str) -> int:
+    quick = ["--no-preview", "--quiet", "--format", "matte-ffv1"]
+    words = [str(clip), "--out-dir", str(out), *quick, "--detector", f"masks:{masks}", *options]
+    return main(words)
+
+
+def made(clip: Path, out: Path, masks: Path, *options: str) -> Manifest:
+    assert run(clip, out, masks, *options) == 0
+    return load_manifest(out / "walk")
+
+
+def test_other_masks_are_not_mixed_in(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks, other = draw(tmp_path / "masks"), draw(tmp_path / "other", without_legs)
+    first = made(clip, tmp_path / "out", masks)
+    for place in (other, draw(masks, without_legs)):
+        assert run(clip, tmp_path / "out", place, "--resume") == 2
+        assert "was made with another set of masks" in capsys.readouterr().err
+        assert load_manifest(tmp_path / "out" / "walk") == first
+    again = made(clip, tmp_path / "out", masks, "--overwrite")
+    assert again.masks_sha256 != first.masks_sha256
+    assert again.tracks[0].sha256 != first.tracks[0].sha256
+
+
+def test_a_copy_is_the_same_masks(clip: Path, tmp_path: Path) -> None:
+    masks = draw(tmp_path / "masks")
+    first = made(clip, tmp_path / "out", masks)
+    copied = Path(shutil.copytree(masks, tmp_path / "copy", copy_function=shutil.copyfile))
+    again = made(clip, tmp_path / "out", copied, "--resume")
+    assert again.settings["detection"]["detector"] == f"masks:{copied}"
+    assert "matte" not in {stage.name for stage in again.stages}
+    assert [t.sha256 for t in again.tracks] == [t.sha256 for t in first.tracks]
+
+
+def test_a_batch_skips_a_clip_only_with_the_masks_that_it_was_made_with(
+    clip: Path, tmp_path: Path
+) -> None:
+    masks = draw(tmp_path / "masks")
+    config = MatteConfig(
+        detection=DetectionConfig(detector=f"masks:{masks}"),
+        output=OutputConfig(format="matte-ffv1", has_preview=False, has_report=False),
+        run=RunConfig(is_resumed=True),
+    )
+    job = ClipJob(str(clip), tmp_path / "out" / "walk", config)
+
+    def outcome(job: ClipJob = job) -> Outcome:
+        return matte_clip(job, ignore)
+
+    assert [outcome().state for _ in range(2)] == ["done", "skipped"]
+    draw(masks, without_legs)
+    failed = outcome()
+    assert (failed.state, failed.exit_status) == ("failed", 2)
+    assert "another set of masks" in (failed.error or "")
+    run = RunConfig(is_overwriting=True)
+    assert outcome(replace(job, config=replace(config, run=run))).state == "done"
+    assert outcome().state == "skipped"
+    shutil.rmtree(masks)
+    assert outcome().exit_status == 3
