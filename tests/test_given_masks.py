@@ -117,3 +117,19 @@ def test_a_batch_skips_a_clip_only_with_the_masks_that_it_was_made_with(
     assert outcome().state == "skipped"
     shutil.rmtree(masks)
     assert outcome().exit_status == 3
+
+
+@pytest.mark.parametrize("fault", ["size", "torn"])
+def test_masks_that_cannot_be_taken_are_told_before_any_work(
+    fault: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = draw(tmp_path / "masks")
+    last = masks / "person0" / f"{FRAMES - 1:04d}.png"
+    if fault == "size":
+        assert cv2.imwrite(str(last), np.zeros((60, 100), np.uint8))
+    else:
+        last.write_bytes(last.read_bytes()[:-20])
+    assert run(clip, tmp_path / "out", masks) == 3
+    assert str(last) in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    made(clip, tmp_path / "out", draw(masks))

@@ -109,6 +109,7 @@ def _masks_from(folder: Path, clip: ClipInfo | None) -> Detector:
     if clip is None:
         return MasksFromDisk(folder)
     masks = MasksFromDisk(folder, (clip.height, clip.width), clip.first_frame_number)
+    masks.check_files()
     if clip.frame_count is not None:
         masks.check_length(clip.frame_count)
     return masks

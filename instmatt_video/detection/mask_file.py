@@ -12,12 +12,26 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import MaskReadError
+from ..media.image_size import read_image_size
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 VOID_LABEL = 255
 """DAVIS and YouTube-VOS mark pixels that belong to nobody for sure with this."""
+
+
+def read_mask_shape(path: Path) -> tuple[int, int]:
+    """Return a picture's height and width without decoding it; one that was cut off is none.
+
+    Raises:
+        MaskReadError: The file cannot be read, or is not whole.
+    """
+    size = read_image_size(path)
+    data = b"" if size is None else path.read_bytes()
+    if size is None or (data.startswith(b"\x89PNG") and b"IEND" not in data):
+        raise MaskReadError(f"{path}: is no mask that can be read (no whole picture)")
+    return size[1], size[0]
 
 
 def read_labels(path: Path) -> npt.NDArray[np.int32]:

@@ -15,7 +15,7 @@ from ..checksums import digest
 from ..errors import MaskReadError
 from .detections import Detections
 from .detector import ImageArray
-from .mask_file import VOID_LABEL, read_labels, read_mask
+from .mask_file import VOID_LABEL, read_labels, read_mask, read_mask_shape
 from .paste import resize_mask
 
 BoolArray = npt.NDArray[np.bool_]
@@ -89,6 +89,17 @@ class MasksFromDisk:
         """Return whether there are masks for this frame."""
         return frame_index in self._files
 
+    def check_files(self) -> None:
+        """Refuse masks that could not be read or would not fit, before any work; none is decoded.
+
+        Raises:
+            MaskReadError: A file is no whole picture, or not of its frame's size.
+        """
+        for paths in self._files.values():
+            for path in paths:
+                shape = read_mask_shape(path)
+                _check_shape(path, shape, self._frame_shape or shape)
+
     def check_length(self, frame_count: int) -> None:
         """Refuse masks that belong to a longer clip.
 
@@ -124,11 +135,7 @@ class MasksFromDisk:
         masks: list[BoolArray] = []
         for path in self._files.get(index, []):
             image = read_labels(path) if self._is_labelled else read_mask(path)
-            if image.shape != shape:
-                raise MaskReadError(
-                    f"{path}: is {image.shape[1]}×{image.shape[0]}, "
-                    f"but its frame is {shape[1]}×{shape[0]}"
-                )
+            _check_shape(path, image.shape, shape)
             if self._is_labelled:
                 nobody = (0,) if self._is_black_and_white() else (0, VOID_LABEL)
                 labels = [label for label in np.unique(image).tolist() if label not in nobody]
@@ -165,6 +172,13 @@ def detections_from_masks(masks: Sequence[BoolArray]) -> Detections:
     if not boxes:
         return Detections.empty(MASK_SIZE)
     return Detections(np.array(boxes, np.float32), np.ones(len(boxes), np.float32), np.stack(local))
+
+
+def _check_shape(path: Path, shape: tuple[int, ...], expected: tuple[int, int]) -> None:
+    if shape != expected:
+        raise MaskReadError(
+            f"{path}: is {shape[1]}×{shape[0]}, but its frame is {expected[1]}×{expected[0]}"
+        )
 
 
 def _find_files(folder: Path) -> tuple[bool, dict[int, list[Path]]]:
