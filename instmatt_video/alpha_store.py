@@ -188,6 +188,11 @@ class AlphaStore:
             )
         return store
 
+    @classmethod
+    def is_left_whole(cls, folder: Path) -> bool:
+        """Return whether an earlier run has analysed its clip to the end, as its journal says."""
+        return any(line.get("is_complete") for line in cls(folder, {})._read_journal())
+
     def _take_up(self, lines: Sequence[dict[str, Any]]) -> None:
         """Take up chunks as far as they are whole."""
         for line in lines:

@@ -43,7 +43,8 @@ def refuse_source_inside(folder: Path, source: str | Path) -> None:
 def refuse_earlier(folder: Path, config: MatteConfig) -> None:
     """Raise where an earlier output of the clip is neither to be gone on with nor replaced.
 
-    Files that no run told of are not gone on with either: they may be anybody's.
+    Files that no run told of are not gone on with either: they may be anybody's. Alphas of a whole
+    clip alone, which a run leaves that was refused after its analysis, are gone on with unasked.
     """
     is_wanted = config.run.is_resumed or config.run.is_overwriting
     if not folder.is_dir():
@@ -51,9 +52,14 @@ def refuse_earlier(folder: Path, config: MatteConfig) -> None:
     is_told_of = any(
         (folder / name).exists() for name in (MANIFEST_FILE, FOLDER_NAME, SEGMENTS_FOLDER)
     )
-    is_visible = any(not path.name.startswith(".") for path in folder.iterdir())
-    if config.run.is_resumed and is_visible and not is_told_of:
+    visible = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    if config.run.is_resumed and visible and not is_told_of:
         raise OptionError(f"{folder} holds files, but no run to go on with: give another --out-dir")
+    is_wanted |= (
+        not config.run.is_online
+        and visible == [FOLDER_NAME]
+        and AlphaStore.is_left_whole(folder / FOLDER_NAME)
+    )
     if not is_wanted and any(folder.iterdir()):
         going_on = "" if config.run.is_online else "--resume goes on with it, "
         raise OptionError(f"{folder} is there already: {going_on}--overwrite replaces it")

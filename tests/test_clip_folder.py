@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from instmatt_video import MatteConfig, matte_video
-from instmatt_video.config import OutputConfig, RunConfig
+from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
 from instmatt_video.errors import OptionError
 from instmatt_video.manifest import Manifest, load_manifest
 from tests.synthetic_clip import BoxMatter, ColorDetector, write_clip, write_frames
@@ -158,3 +158,30 @@ def test_what_can_be_known_before_is_refused_before(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="- can be read only once: add --online"):
         run("-", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_refused_run_has_analysed_is_taken_by_the_corrected_command(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 8)
+    wrong, right = (replace(LIGHT, output=replace(LIGHT.output, only=(n,))) for n in (9, 1))
+    with pytest.raises(OptionError, match="there is no track 9; the clip has 1"):
+        run(clip, tmp_path / "out", wrong)
+    with pytest.raises(OptionError, match="is there already: --overwrite replaces it"):
+        run(clip, tmp_path / "out", replace(right, run=RunConfig(is_online=True)))
+    manifest = run(clip, tmp_path / "out", right)
+    assert "detect" not in {stage.name for stage in manifest.stages}, "nothing is analysed twice"
+    assert (tmp_path / "out" / "walk" / "person_01.mkv").is_file()
+
+
+def test_alphas_of_other_settings_are_not_taken_unasked(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 8)
+    run(clip, tmp_path / "out")
+    folder = tmp_path / "out" / "walk"
+    for path in [*folder.iterdir()]:
+        if path.is_file():
+            path.unlink()
+    other = replace(LIGHT, detection=DetectionConfig(detect_every=2))
+    with pytest.raises(OptionError, match=r"another interval of detection.*use --overwrite"):
+        run(clip, tmp_path / "out", other)
+    (folder / "alphas" / "journal.jsonl").write_text("")  # broken off at its beginning
+    with pytest.raises(OptionError, match="--resume goes on with it, --overwrite replaces it"):
+        run(clip, tmp_path / "out")
