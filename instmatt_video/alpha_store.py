@@ -334,7 +334,7 @@ def _pack(records: Sequence[FrameRecord]) -> bytes:
     arrays: dict[str, npt.NDArray[Any]] = {}
     blobs: list[bytes] = []
     for position, record in enumerate(records):
-        for name in ("boxes", "scores", "masks", "features"):
+        for name in ("boxes", "scores", "masks", "features", "identities"):
             value = getattr(record.detections, name)
             if value is not None:
                 arrays[f"{position}_{name}"] = value
@@ -372,7 +372,7 @@ def _unpack(data: bytes) -> Iterator[FrameRecord]:
                 png = blob[offset : offset + length]
                 alphas.append(StoredAlpha(track_id, left, top, png, is_coasted))
                 offset += length
-            features = f"{position}_features"
+            features, identities = f"{position}_features", f"{position}_identities"
             camera = f"{position}_camera"
             yield FrameRecord(
                 frame["index"],
@@ -385,6 +385,7 @@ def _unpack(data: bytes) -> Iterator[FrameRecord]:
                     arrays[f"{position}_scores"],
                     arrays[f"{position}_masks"],
                     arrays[features] if features in arrays else None,
+                    arrays[identities] if identities in arrays else None,
                 ),
                 tuple(
                     TrackedBox(track_id, np.array(box), score, row)

@@ -53,4 +53,4 @@ def stream_online(
             report(Progress("stream", count, source.info.frame_count, streams.people))
         if not streams.frame_count:
             raise AlphaWriteError(f"{source.info.name} has no frame that could be read")
-        return streams.close(finder.tracker.finish())
+        return streams.close(finder.finish())

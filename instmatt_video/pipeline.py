@@ -34,7 +34,7 @@ from .online import stream_online
 from .people.entrances import fill_entrances
 from .people.finder import PeopleFinder, PersonTracker
 from .people.gap_filling import fill_gaps
-from .people.identities import Cast, cast_of
+from .people.identities import Cast
 from .people.mask_steadying import MaskSteadier
 from .people.returned_pixels import return_pixels
 from .progress import Report, ignore
@@ -156,12 +156,12 @@ def _find_identities(
     """Return who is who in a clip that is wholly analysed; what the gaps lack is matted late."""
     if not store.frame_count:
         raise AlphaWriteError(f"{clip.info.name} has no frame that could be read")
-    believed = finder.tracker.finish()
-    found = cast_of(store.records(), believed)
+    believed = finder.finish()
+    found = finder.cast(store.records(), believed)
     return_pixels(store, found)
     for fill in (fill_gaps, fill_entrances):
         if fill(clip, store, found, matter):
-            found = cast_of(store.records(), believed)
+            found = finder.cast(store.records(), believed)
     return found
 
 

@@ -30,6 +30,7 @@ def record(index: int, people: int = 2) -> FrameRecord:
         np.sort(rng.random(people, np.float32))[::-1].copy(),
         rng.random((people, 28, 28), np.float32),
         rng.random((people, 6), np.float32) if index % 2 else None,
+        np.arange(7, 7 + people) if index % 3 else None,
     )
     tracks = tuple(
         TrackedBox(k + 1, boxes[k].astype(np.float64), 0.9, 0 if k == 0 else None)
@@ -56,7 +57,8 @@ def filled(folder: Path, chunks: int = 3, fingerprint: dict[str, object] = PRINT
 def same(a: FrameRecord, b: FrameRecord) -> bool:
     def arrays(r: FrameRecord) -> list[np.ndarray | None]:
         d = r.detections
-        return [d.boxes, d.scores, d.masks, d.features, r.camera_motion, *(t.box for t in r.tracks)]
+        found = [d.boxes, d.scores, d.masks, d.features, d.identities]
+        return [*found, r.camera_motion, *(t.box for t in r.tracks)]
 
     plain = all(
         getattr(a, name) == getattr(b, name)

@@ -46,15 +46,18 @@ def without_legs(frame: int) -> Boxes:
 
 
 def draw(
-    folder: Path, people: Callable[[int], Boxes] = everybody, size: tuple[int, int] = SIZE
+    folder: Path, people: Callable[[int], Boxes] = everybody, layout: str = "{person}/{frame}.png"
 ) -> Path:
-    """Write `<person>/<frame>.png`."""
+    """Write a mask for each person and frame; `{frame}.png` gets labels of everybody."""
     for frame in range(FRAMES):
-        for name, (left, top, right, bottom) in people(frame).items():
-            mask = np.zeros((size[1], size[0]), np.uint8)
+        labels = np.zeros(SIZE[::-1], np.uint8)
+        for label, (name, (left, top, right, bottom)) in enumerate(people(frame).items(), 1):
+            mask = np.zeros_like(labels)
             mask[top:bottom, left:right] = 255
-            (folder / name).mkdir(parents=True, exist_ok=True)
-            assert cv2.imwrite(str(folder / name / f"{frame:04d}.png"), mask)
+            labels[mask > 0] = label
+            path = folder / layout.format(person=name, frame=f"{frame:04d}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(path), mask if "{person}" in layout else labels)
     return folder
 
 
@@ -133,3 +136,53 @@ def test_masks_that_cannot_be_taken_are_told_before_any_work(
     assert str(last) in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     made(clip, tmp_path / "out", draw(masks))
+
+
+def with_a_visit(frame: int) -> Boxes:
+    people = everybody(frame)
+    return people if 8 <= frame < 14 else {"person0": people["person0"]}
+
+
+@pytest.mark.parametrize("layout", ["{person}/{frame}.png", "{frame}/{person}.png", "{frame}.png"])
+def test_a_short_visit_is_meant(layout: str, clip: Path, tmp_path: Path) -> None:
+    masks = draw(tmp_path / "masks", with_a_visit, layout)
+    manifest = made(clip, tmp_path / "out", masks)
+    assert [track.spans for track in manifest.tracks] == [((1, 24),), ((9, 14),)]
+
+
+def changing_places(frame: int) -> Boxes:
+    left, right = (10, 20, 34, 68), (110, 20, 134, 68)
+    is_before = frame < FRAMES // 2
+    return {"anna": left if is_before else right, "bert": right if is_before else left}
+
+
+@pytest.mark.parametrize(
+    ("layout", "is_told"),
+    [("{person}/{frame}.png", True), ("{frame}.png", True), ("{frame}/{person}.png", False)],
+)
+def test_folders_of_people_and_labels_tell_who_is_who(
+    layout: str, is_told: bool, clip: Path, tmp_path: Path
+) -> None:
+    manifest = made(clip, tmp_path / "out", draw(tmp_path / "masks", changing_places, layout))
+    assert [track.spans for track in manifest.tracks] == [((1, 24),), ((1, 24),)]
+    rows = np.loadtxt(tmp_path / "out" / "walk" / "tracks.txt", delimiter=",")
+    lefts = rows[rows[:, 1] == 1, 2].tolist()
+    assert lefts == ([10.0] * 12 + [110.0] * 12 if is_told else [10.0] * 24)
+
+
+def test_corrections_keep_who_was_told(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    made(clip, out, draw(tmp_path / "masks", changing_places))
+    first = load_manifest(out / "walk")
+    for words in (["split", "1@13"], ["undo"], ["render"]):
+        assert main(["tracks", str(out / "walk"), *words, "--quiet"]) == 0
+    assert load_manifest(out / "walk").tracks == first.tracks
+
+
+def test_what_a_mac_leaves_beside_masks_is_no_mask(clip: Path, tmp_path: Path) -> None:
+    masks = draw(tmp_path / "masks")
+    first = made(clip, tmp_path / "out", masks)
+    (masks / "person0" / "._0001.png").write_bytes(b"a Mac's notes")
+    (masks / ".trash").mkdir()
+    (masks / ".trash" / "0001.png").write_bytes(b"gone")
+    assert made(clip, tmp_path / "out", masks, "--resume").tracks == first.tracks

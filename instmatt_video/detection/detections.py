@@ -27,6 +27,9 @@ class Detections:
     """`(N, m, m)` probability that the cell shows the person, 0..1."""
     features: FloatArray | None = None
     """`(N, D)` appearance vectors of unit length, or `None` where the detector has none."""
+    identities: npt.NDArray[np.int64] | None = None
+    """`(N,)` who they are, from 1, the same throughout the clip and each once; `None` where the
+    detector does not know."""
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
@@ -42,7 +45,10 @@ class Detections:
     def select(self, index: npt.NDArray[np.intp] | npt.NDArray[np.bool_] | slice) -> Detections:
         """Return the people at `index` (integers, booleans or a slice), in its order."""
         features = None if self.features is None else self.features[index]
-        return Detections(self.boxes[index], self.scores[index], self.masks[index], features)
+        identities = None if self.identities is None else self.identities[index]
+        return Detections(
+            self.boxes[index], self.scores[index], self.masks[index], features, identities
+        )
 
     @staticmethod
     def empty(mask_size: int = 28) -> Detections:

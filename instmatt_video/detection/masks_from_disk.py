@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,11 +16,15 @@ from ..errors import MaskReadError
 from .detections import Detections
 from .detector import ImageArray
 from .mask_file import VOID_LABEL, read_labels, read_mask, read_mask_shape
+from .mask_layout import find_masks
 from .paste import resize_mask
 
 BoolArray = npt.NDArray[np.bool_]
 MASK_SIZE = 256
 """Cells along a mask's side: fine enough for a box of 512 px at two pixels a cell."""
+
+MAX_LABELS = 64
+"""A file of more is no map of people, but the soft mask of one."""
 
 
 class MasksFromDisk:
@@ -28,10 +32,10 @@ class MasksFromDisk:
 
     Three layouts are understood. `<frame>.png` with one label per person (palette, grey of 8 or 16
     bits, or colours; 0 is the background, 255 is void beside others: DAVIS, YouTube-VOS), or black
-    and white for one person; `<frame>/<person>.png`; `<person>/<frame>.png`, both with one black
-    and white mask per file. The last number in a
-    frame's name says which frame it is, counted from 0 where there is a file of number 0, else
-    from `first_frame_number`.
+    and white for one person; `<person>/<frame>.png`; `<frame>/<person>.png`, both with one black
+    and white mask per file. Labels and folders of people tell who is who throughout the clip; files
+    in a folder of each frame do not. The last number in a frame's name says which frame it is,
+    counted from 0 where there is a file of number 0, else from `first_frame_number`.
 
     Args:
         folder: Where the files lie.
@@ -58,14 +62,12 @@ class MasksFromDisk:
         self._frame_shape = frame_shape
         self._next_index = 0
         self._has_white_person: bool | None = None
-        self._is_labelled, by_number = _find_files(folder)
-        if not by_number:
-            raise MaskReadError(
-                f"{folder}: holds no masks as <frame>.png, <frame>/<person>.png or "
-                "<person>/<frame>.png"
-            )
-        first = 0 if 0 in by_number else first_frame_number
-        self._files = {number - first: paths for number, paths in by_number.items()}
+        found = find_masks(folder)
+        self._is_labelled = found.is_labelled
+        self._identities = {name: number for number, name in enumerate(found.people, 1)}
+        """Of people's folders, by name."""
+        first = 0 if 0 in found.by_number else first_frame_number
+        self._files = {number - first: paths for number, paths in found.by_number.items()}
 
     @cached_property
     def checksum(self) -> str:
@@ -90,15 +92,18 @@ class MasksFromDisk:
         return frame_index in self._files
 
     def check_files(self) -> None:
-        """Refuse masks that could not be read or would not fit, before any work; none is decoded.
+        """Refuse masks that could not be read or would not fit, before any work; few are decoded.
 
         Raises:
-            MaskReadError: A file is no whole picture, or not of its frame's size.
+            MaskReadError: A file is no whole picture, not of its frame's size, or a soft mask where
+                labels are meant.
         """
         for paths in self._files.values():
             for path in paths:
                 shape = read_mask_shape(path)
                 _check_shape(path, shape, self._frame_shape or shape)
+        if self._is_labelled:
+            self._is_black_and_white()
 
     def check_length(self, frame_count: int) -> None:
         """Refuse masks that belong to a longer clip.
@@ -133,6 +138,7 @@ class MasksFromDisk:
 
     def _read(self, index: int, shape: tuple[int, int]) -> Detections:
         masks: list[BoolArray] = []
+        identities: list[int] = []
         for path in self._files.get(index, []):
             image = read_labels(path) if self._is_labelled else read_mask(path)
             _check_shape(path, image.shape, shape)
@@ -140,9 +146,12 @@ class MasksFromDisk:
                 nobody = (0,) if self._is_black_and_white() else (0, VOID_LABEL)
                 labels = [label for label in np.unique(image).tolist() if label not in nobody]
                 masks += [image == label for label in labels]
+                identities += labels
             else:
                 masks.append(image > 127)
-        return detections_from_masks(masks)
+                identities.append(self._identities.get(path.parent.name, 0))
+        is_known = self._is_labelled or bool(self._identities)
+        return detections_from_masks(masks, identities if is_known else None)
 
     def _is_black_and_white(self) -> bool:
         """Say whether 255 is a person: so it is where the first file with anybody has nothing else.
@@ -152,26 +161,43 @@ class MasksFromDisk:
         if self._has_white_person is None:
             for _, paths in sorted(self._files.items()):
                 labels = [label for label in np.unique(read_labels(paths[0])).tolist() if label]
+                if len(labels) > MAX_LABELS:
+                    raise MaskReadError(
+                        f"{paths[0]}: holds {len(labels)} labels; masks with soft edges belong in "
+                        "a folder of their person, <person>/<frame>.png"
+                    )
                 if labels:
                     self._has_white_person = labels == [VOID_LABEL]
                     break
         return bool(self._has_white_person)
 
 
-def detections_from_masks(masks: Sequence[BoolArray]) -> Detections:
-    """Return full-frame masks `(H, W)` as box-local ones, score 1; empty masks are left out."""
-    boxes, local = [], []
-    for mask in masks:
+def detections_from_masks(
+    masks: Sequence[BoolArray], identities: Sequence[int] | None = None
+) -> Detections:
+    """Return full-frame masks `(H, W)` as box-local ones, score 1; empty masks are left out.
+
+    Args:
+        masks: One a person.
+        identities: Who they are, where that is known.
+    """
+    boxes, local, is_there = [], [], np.zeros(len(masks), np.bool_)
+    for number, mask in enumerate(masks):
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not len(rows):
             continue
+        is_there[number] = True
         top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
         inside = mask[top:bottom, left:right].astype(np.float32)
         boxes.append([left, top, right, bottom])
         local.append(resize_mask(inside, MASK_SIZE, MASK_SIZE))
-    if not boxes:
-        return Detections.empty(MASK_SIZE)
-    return Detections(np.array(boxes, np.float32), np.ones(len(boxes), np.float32), np.stack(local))
+    found = Detections.empty(MASK_SIZE)
+    if boxes:
+        scores = np.ones(len(boxes), np.float32)
+        found = Detections(np.array(boxes, np.float32), scores, np.stack(local))
+    if identities is None:
+        return found
+    return replace(found, identities=np.array(identities, np.int64)[is_there])
 
 
 def _check_shape(path: Path, shape: tuple[int, ...], expected: tuple[int, int]) -> None:
@@ -179,27 +205,3 @@ def _check_shape(path: Path, shape: tuple[int, ...], expected: tuple[int, int]) 
         raise MaskReadError(
             f"{path}: is {shape[1]}×{shape[0]}, but its frame is {expected[1]}×{expected[0]}"
         )
-
-
-def _find_files(folder: Path) -> tuple[bool, dict[int, list[Path]]]:
-    """Return whether files hold labels, and the files of every frame number."""
-    flat = sorted(folder.glob("*.png"))
-    if flat:
-        return True, {_number(path.stem, path): [path] for path in flat}
-    nested = sorted(path for path in folder.glob("*/*.png"))
-    # People are few and frames are many.
-    num_folders = len({path.parent.name for path in nested})
-    num_stems = len({path.stem for path in nested})
-    is_by_person = num_folders < num_stems
-    by_number: dict[int, list[Path]] = {}
-    for path in nested:
-        frame_name = path.stem if is_by_person else path.parent.name
-        by_number.setdefault(_number(frame_name, path), []).append(path)
-    return False, by_number
-
-
-def _number(name: str, path: Path) -> int:
-    digits = re.findall(r"\d+", name)
-    if not digits:
-        raise MaskReadError(f"{path}: its name holds no frame number")
-    return int(digits[-1])

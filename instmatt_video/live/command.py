@@ -185,7 +185,7 @@ def run(args: argparse.Namespace) -> int:
             pass  # how a live run ends where there is no window
         finally:
             if recording is not None:
-                recording.close(finder.tracker.finish())
+                recording.close(finder.finish())
     _report(args, session.shown, asdict(session.figures))
     return 0
 

@@ -5,7 +5,7 @@ Knows detectors and trackers; knows nothing of mattes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -25,6 +25,7 @@ from ..alpha_store import FrameRecord, TrackedBox
 from ..detection.detections import Detections
 from ..detection.detector import Detector
 from ..media.frame import Frame, as_eight_bit
+from .identities import DRAWN, Cast, cast_of, known_cast
 from .mask_carrying import CarriedMask, carry_mask, step_of_centre
 
 WARM_UP_FRAMES = 24
@@ -122,7 +123,8 @@ class PeopleFinder:
     Args:
         detector: Finds people in single frames.
         detect_every: Frames from one detection to the next.
-        tracker: Links people, fresh; `None` takes ours, with the detector's own birth score.
+        tracker: Links people, fresh; `None` takes the detector's word for who is who, where it
+            knows, and else our tracker, with the detector's own birth score.
     """
 
     def __init__(
@@ -132,6 +134,9 @@ class PeopleFinder:
         self.detect_every = detect_every
         own = _our_tracker(detector.confident_score)
         self.tracker: PersonTracker = own if tracker is None else tracker
+        self._is_word_taken = tracker is None
+        self._told: set[int] = set()
+        """Everybody of whom the detector itself has told who they are."""
         self._camera = CameraMotionEstimator()
         self._cuts = CutDetector()
         self._seen: dict[int, _Seen] = {}
@@ -203,6 +208,23 @@ class PeopleFinder:
         present = [_Present(t.track_id, t.row, t.score) for t in record.tracks]
         return self._found(frame, record, self._carry(image, record, present))
 
+    def finish(self) -> frozenset[int]:
+        """End all tracks after the clip's last frame; return whom there is reason to believe in."""
+        return self.tracker.finish() | self._told
+
+    def cast(self, records: Iterable[FrameRecord], believed: frozenset[int]) -> Cast:
+        """Return the people of a clip that was followed to its end.
+
+        Masks that somebody drew are of people, however few; and who is who stays as it was told.
+
+        Args:
+            records: All its frames, in order.
+            believed: What `finish` returned.
+        """
+        if self._told:
+            return known_cast(records, [[number] for number in sorted(self._told)], ())
+        return cast_of(records, believed, DRAWN if self.detector.has_exact_masks else None)
+
     def _track(self, record: FrameRecord) -> None:
         """Bring the living tracks to a frame."""
         self._is_new_shot |= record.is_cut
@@ -212,24 +234,34 @@ class PeopleFinder:
             for seen in self._seen.values():
                 seen.age, seen.row = seen.age + 1, None
             return
-        detections, elapsed = record.detections, max(1, self._elapsed)
+        living = self._linked(record)
+        before, self._seen, self._elapsed, self._is_new_shot = self._seen, {}, 0, False
+        for track_id, row, score in living:
+            if row is not None:
+                self._seen[track_id] = _Seen(score, 0, row)
+            elif track_id in before:
+                # Frames in which nobody looked have been counted one by one.
+                self._seen[track_id] = _Seen(score, before[track_id].age + 1, None)
+
+    def _linked(self, record: FrameRecord) -> list[_Present]:
+        """Return everybody who lives after a look: detected in it, or missed."""
+        found = record.detections
+        if self._is_word_taken and found.identities is not None:
+            rows = {number: row for row, number in enumerate(found.identities.tolist())}
+            self._told |= rows.keys()
+            seen = [_Present(n, row, float(found.scores[row])) for n, row in rows.items()]
+            missed = [_Present(n, None, s.score) for n, s in self._seen.items() if n not in rows]
+            return seen + missed
         tracks = self.tracker.update(
-            detections.boxes,
-            detections.scores,
-            masks=detections.masks,
-            appearance=detections.features,
+            found.boxes,
+            found.scores,
+            masks=found.masks,
+            appearance=found.features,
             camera_motion=record.camera_motion,
             is_cut=self._is_new_shot,
-            elapsed_frames=elapsed,
+            elapsed_frames=max(1, self._elapsed),
         )
-        before, self._seen, self._elapsed, self._is_new_shot = self._seen, {}, 0, False
-        for track in tracks:
-            if track.detection is not None:
-                self._seen[track.track_id] = _Seen(track.score, 0, track.detection)
-            elif track.track_id in before:
-                # Frames in which nobody looked have been counted one by one.
-                age = before[track.track_id].age + 1
-                self._seen[track.track_id] = _Seen(track.score, age, None)
+        return [_Present(track.track_id, track.detection, track.score) for track in tracks]
 
     def _carry(
         self,
@@ -294,7 +326,7 @@ class PeopleFinder:
             people,
             tuple(ids),
             tuple(coasted),
-            self.tracker.confirmed_ids,
+            self.tracker.confirmed_ids | self._told,
         )
 
 

@@ -103,6 +103,39 @@ def test_numbers_from_one_are_counted_from_the_first_frame(tmp_path):
     assert MasksFromDisk(tmp_path, first_frame_number=0).looks_at(1)
 
 
+def place(folder, names):
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / name), (two_people() == 1) * np.uint8(255))
+
+
+@pytest.mark.parametrize(
+    ("names", "frames", "identities"),
+    [
+        pytest.param(["anna/1.png", "bert/1.png", "carl/1.png"], [1], [1, 2, 3], id="named people"),
+        pytest.param(["1/0007.png", "2/0007.png", "10/0007.png"], [7], [1, 2, 3], id="few frames"),
+        pytest.param(["0007/1.png", "0007/2.png"], [7], None, id="one frame"),
+        pytest.param(["1/anna.png", "1/bert.png"], [1], None, id="people's files"),
+        pytest.param(["1/9.png", "1/10.png", "1/11.png"], [9, 10, 11], [1], id="one person"),
+    ],
+)
+def test_names_tell_people_from_frames(names, frames, identities, tmp_path):
+    place(tmp_path, names)
+    detector = MasksFromDisk(tmp_path, first_frame_number=0)
+    assert [k for k in range(99) if detector.looks_at(k)] == frames
+    (found,) = detector.detect([frame()], frames[:1])
+    assert len(found) == len(names) // len(frames)
+    told = None if found.identities is None else found.identities.tolist()
+    assert told == identities
+
+
+def test_identities_are_those_of_the_masks_that_are_there(tmp_path):
+    place(tmp_path, ["a/00.png", "b/00.png", "c/00.png", "a/01.png"])
+    cv2.imwrite(str(tmp_path / "b" / "00.png"), np.zeros(SHAPE, np.uint8))
+    found = MasksFromDisk(tmp_path).detect([frame()] * 3)
+    assert [people.identities.tolist() for people in found] == [[1, 3], [1], []]
+
+
 def test_masks_are_told_from_others_by_names_and_contents(layout, tmp_path_factory):
     checksum = MasksFromDisk(layout).checksum
     copy = tmp_path_factory.mktemp("elsewhere") / "copy"
@@ -162,8 +195,8 @@ def test_edges_of_black_and_white_masks_are_no_labels(edge, depth, tmp_path):
     if depth == 16:
         mask = mask[..., 0].astype(np.uint16) * 257
         mask[0] = 255
-    (tmp_path / "0").mkdir()
-    cv2.imwrite(str(tmp_path / "0" / "1.png"), mask)
+    (tmp_path / "00").mkdir()
+    cv2.imwrite(str(tmp_path / "00" / "1.png"), mask)
     found = masks_of(MasksFromDisk(tmp_path).detect([frame()])[0])
     np.testing.assert_array_equal(found[0][1:], white[1:])
 
@@ -176,9 +209,9 @@ def test_masks_with_an_alpha_channel(opaque, depth, tmp_path):
     mask = np.where(white, most, 0)
     full = np.full_like(mask, most)
     layers = [full, full, full, mask] if opaque == "white" else [mask, mask, mask, full]
-    (tmp_path / "0").mkdir()
+    (tmp_path / "00").mkdir()
     dtype = np.uint8 if depth == 8 else np.uint16
-    cv2.imwrite(str(tmp_path / "0" / "1.png"), np.dstack(layers).astype(dtype))
+    cv2.imwrite(str(tmp_path / "00" / "1.png"), np.dstack(layers).astype(dtype))
     np.testing.assert_array_equal(masks_of(MasksFromDisk(tmp_path).detect([frame()])[0])[0], white)
 
 
@@ -259,6 +292,24 @@ class TestErrors:
         (tmp_path / "0.png").write_bytes(b"nothing")
         with pytest.raises(MaskReadError, match=r"0\.png: is no mask"):
             MasksFromDisk(tmp_path).detect([frame()])
+
+    def test_two_files_of_one_frame(self, tmp_path):
+        for name in ("a_0001.png", "b_0001.png"):
+            write_palette_png(tmp_path / name, two_people())
+        with pytest.raises(MaskReadError, match=r"b_0001\.png: a_0001\.png is of frame 1, too"):
+            MasksFromDisk(tmp_path)
+
+    def test_names_that_do_not_tell_people_from_frames(self, tmp_path):
+        place(tmp_path, ["1/1.png", "1/2.png", "2/1.png", "2/2.png"])
+        with pytest.raises(MaskReadError, match=r"as 1/1\.png: number frames with more digits"):
+            MasksFromDisk(tmp_path)
+
+    def test_a_soft_mask_is_no_map_of_labels(self, tmp_path):
+        soft = np.arange(SHAPE[0] * SHAPE[1], dtype=np.uint8).reshape(SHAPE)
+        cv2.imwrite(str(tmp_path / "0000.png"), soft * 0)
+        cv2.imwrite(str(tmp_path / "0001.png"), soft)
+        with pytest.raises(MaskReadError, match=r"0001\.png: holds 191 labels; .*<person>/<frame>"):
+            MasksFromDisk(tmp_path).check_files()
 
     def test_name_without_number(self, tmp_path):
         write_palette_png(tmp_path / "mask.png", two_people())

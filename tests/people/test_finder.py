@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from instmatt_video.detection.detections import Detections
 from instmatt_video.media.frame import Frame
 from instmatt_video.people.finder import MAX_COAST_FRAMES, FoundPeople, PeopleFinder
+from instmatt_video.trackers import Tracker
 from tests.synthetic_clip import SIZE, ColorDetector, boxes_at, picture
 
 
@@ -188,3 +190,37 @@ def test_two_people_in_one_box_stay_apart_when_a_run_is_resumed() -> None:
     for k in range(8):
         prepared = finder.prepare(frame(k), whole[k].record)
         assert np.array_equal(prepared.people.masks, whole[k].people.masks), k
+
+
+class Telling(ColorDetector):
+    """Knows who is who: the red person is 7, the green one 3; from frame 12 on the other way."""
+
+    def detect(
+        self, images: Sequence[np.ndarray], frame_indices: Sequence[int] | None = None
+    ) -> list[Detections]:
+        assert frame_indices is not None
+        (found,) = super().detect(images, frame_indices)
+        order = [7, 3] if frame_indices[0] < 12 else [3, 7]
+        return [replace(found, identities=np.array(order[: len(found)], np.int64))]
+
+
+def test_the_detectors_word_for_who_is_who_is_taken() -> None:
+    whole = find_all(PeopleFinder(Telling()), 20)
+    for index, found in enumerate(whole):
+        red, green = (7, 3) if index < 12 else (3, 7)
+        assert np.abs(box_of(found, red) - boxes_at(index)[0]).max() < 1
+        if 1 in boxes_at(index):
+            assert np.abs(box_of(found, green) - boxes_at(index)[1]).max() < 1
+        assert found.confirmed_ids.issuperset(found.track_ids)
+    replayed = PeopleFinder(Telling())
+    for found in whole:
+        replayed.replay(found.record)
+    assert replayed.finish() == {3, 7}
+    cast = replayed.cast([found.record for found in whole], replayed.finish())
+    assert [i.tracklet_ids for i in cast.identities] == [frozenset({3}), frozenset({7})]
+
+
+def test_a_tracker_of_ones_own_is_asked_all_the_same() -> None:
+    finder = PeopleFinder(Telling(), tracker=Tracker())
+    found = find_all(finder, 20)
+    assert {i for people in found for i in people.track_ids} == {1, 2}
