@@ -126,6 +126,8 @@ class RunConfig:
     """Remove the alpha store once every stream is written."""
     is_online: bool = False
     """Write the streams while the clip is read: no alpha store, no stitching, nothing to resume."""
+    is_offline: bool = False
+    """Never fetch weights; so it is, too, where `INSTMATT_VIDEO_OFFLINE` is set."""
     chunk_frames: int = 32
     """Frames a chunk of the alpha store: what a crash costs at most."""
 

@@ -128,6 +128,13 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="remove the alpha store at the end",
     )
+    group.add_argument(
+        "--offline",
+        dest="run.is_offline",
+        action="store_true",
+        default=None,
+        help="never fetch weights, which only Mask R-CNN needs (also: INSTMATT_VIDEO_OFFLINE=1)",
+    )
     add_talk_options(parser)
 
 

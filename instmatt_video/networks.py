@@ -113,6 +113,7 @@ def load_networks(
                 config.detection.detector,
                 loaded.compact if loaded else None,
             ),
+            is_offline=config.run.is_offline,
         )
         detector, reason = choice.detector, choice.reason
         if loaded and detector.name == loaded.compact_record.name:

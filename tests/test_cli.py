@@ -75,7 +75,7 @@ class TestMainJob:
             --fps 30000/1001 --model base
             --matte-size 320 --no-refinement --device cpu --precision fp32 --format matte-ffv1
             --filename {name}.{ext} --foreground source --only 1,3 --rest --trim --no-audio
-            --no-preview --no-report --resume --clean
+            --no-preview --no-report --resume --clean --offline
         """
         assert main(words.split()) == 0
         c = seen.config
@@ -96,6 +96,7 @@ class TestMainJob:
         assert c.output.only == (1, 3) and c.output.has_rest and c.output.is_trimmed
         assert not (c.output.has_audio or c.output.has_preview or c.output.has_report)
         assert c.run.is_resumed and c.run.is_cleaned and not c.run.is_overwriting
+        assert c.run.is_offline
 
     def test_flag_over_environment_over_file(
         self,

@@ -22,7 +22,7 @@ from ..rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from ..settings import plain_settings
 from .job import ClipJob
 
-_NO_INFLUENCE = ("is_resumed", "is_overwriting", "is_cleaned", "chunk_frames")
+_NO_INFLUENCE = ("is_resumed", "is_overwriting", "is_cleaned", "is_offline", "chunk_frames")
 """Settings of a run that change no output."""
 
 

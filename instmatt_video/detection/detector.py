@@ -70,6 +70,7 @@ def create_detector(
     device: torch.device | str = "cpu",
     clip: ClipInfo | None = None,
     compact: PersonNetworks | None = None,
+    is_offline: bool = False,
 ) -> DetectorChoice:
     """Return the detector that `spec` names.
 
@@ -78,6 +79,7 @@ def create_detector(
         device: Where networks run.
         clip: What masks from disk must fit: size, number of frames and their numbering.
         compact: The embedded detector's network, where it is in memory already.
+        is_offline: Never fetch weights.
 
     Raises:
         OptionError: The name is unknown.
@@ -92,9 +94,9 @@ def create_detector(
             _compact(device, compact), "The embedded compact detector was asked for."
         )
     if spec == "maskrcnn":
-        return DetectorChoice(_mask_rcnn(device), "Mask R-CNN was asked for.")
+        return DetectorChoice(_mask_rcnn(device, is_offline), "Mask R-CNN was asked for.")
     if spec == "auto":
-        return _choose(device, compact)
+        return _choose(device, compact, is_offline)
     raise OptionError(f"detector {spec!r} is unknown: use auto, compact, maskrcnn or masks:DIR")
 
 
@@ -115,7 +117,9 @@ def _masks_from(folder: Path, clip: ClipInfo | None) -> Detector:
     return masks
 
 
-def _choose(device: torch.device | str, compact: PersonNetworks | None) -> DetectorChoice:
+def _choose(
+    device: torch.device | str, compact: PersonNetworks | None, is_offline: bool
+) -> DetectorChoice:
     if str(device) == "cpu":
         return DetectorChoice(
             _compact(device, compact),
@@ -123,7 +127,7 @@ def _choose(device: torch.device | str, compact: PersonNetworks | None) -> Detec
         )
     try:
         return DetectorChoice(
-            _mask_rcnn(device), "Mask R-CNN: there is a GPU, and its weights are here."
+            _mask_rcnn(device, is_offline), "Mask R-CNN: there is a GPU, and its weights are here."
         )
     except WeightsError:
         return DetectorChoice(
@@ -139,7 +143,7 @@ def _compact(device: torch.device | str, network: PersonNetworks | None) -> Any:
     return CompactDetector(device=device, network=network)
 
 
-def _mask_rcnn(device: torch.device | str) -> Any:
+def _mask_rcnn(device: torch.device | str, is_offline: bool) -> Any:
     from .mask_rcnn import MaskRcnnDetector
 
-    return MaskRcnnDetector(device=device)
+    return MaskRcnnDetector(device, is_offline=is_offline)

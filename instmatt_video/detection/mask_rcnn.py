@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import urllib.error
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torchvision.models.detection import (
-    MaskRCNN_ResNet50_FPN_V2_Weights,
-    maskrcnn_resnet50_fpn_v2,
-)
+from torchvision.models.detection import maskrcnn_resnet50_fpn_v2
 from torchvision.models.detection.transform import resize_boxes
 
-from ..errors import WeightsError
+from ..weights.cache import fetch
+from ..weights.registry import ENTRIES
 from .detections import Detections
 from .detector import ImageArray
 
@@ -35,9 +31,10 @@ class MaskRcnnDetector:
     Args:
         device: Where the network runs.
         build_network: Makes the network; `None` takes torchvision's with its COCO weights.
+        is_offline: Never fetch these.
 
     Raises:
-        WeightsError: The weights are neither cached nor to be fetched.
+        WeightsError: The weights are damaged, or neither cached nor to be fetched.
     """
 
     name = "maskrcnn"
@@ -48,9 +45,10 @@ class MaskRcnnDetector:
         self,
         device: torch.device | str = "cpu",
         build_network: Callable[[], nn.Module] | None = None,
+        is_offline: bool = False,
     ) -> None:
         self.device = torch.device(device)
-        network: Any = (build_network or _pretrained)()
+        network: Any = _pretrained(is_offline) if build_network is None else build_network()
         self._network = network.eval().to(self.device)
 
     def looks_at(self, frame_index: int) -> bool:
@@ -94,18 +92,10 @@ def _people(
     )
 
 
-def _pretrained() -> nn.Module:
-    weights = MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1
-    try:
-        state = weights.get_state_dict(progress=False, check_hash=True)
-    except (urllib.error.URLError, OSError, RuntimeError) as error:
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
-        raise WeightsError(
-            f"Mask R-CNN's weights could not be fetched ({error}): "
-            f"put the file of {weights.url} into {folder}, or use --detector compact"
-        ) from error
+def _pretrained(is_offline: bool) -> nn.Module:
+    path = fetch(ENTRIES[MaskRcnnDetector.name], is_offline)
     network: nn.Module = maskrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None)
-    network.load_state_dict(state)
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return network
 
 

@@ -1,4 +1,4 @@
-import urllib.error
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,10 +7,15 @@ import torch
 from torch import nn
 from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights
 
+from instmatt_video.checksums import digest
+from instmatt_video.cli import main
 from instmatt_video.detection import mask_rcnn
 from instmatt_video.detection.detector import create_detector
 from instmatt_video.detection.mask_rcnn import MaskRcnnDetector
 from instmatt_video.errors import OptionError, WeightsError
+from instmatt_video.weights.cache import OFFLINE_VARIABLE, weights_path
+from instmatt_video.weights.registry import ENTRIES
+from tests.synthetic_clip import write_clip
 
 
 class Transform(nn.Module):
@@ -72,13 +77,48 @@ def test_no_images():
     assert MaskRcnnDetector(build_network=Network).detect([]) == []
 
 
-def test_missing_weights_say_where_they_belong(monkeypatch):
-    def refuse(self, *args, **kwargs):
-        raise urllib.error.URLError("no route to host")
+@pytest.fixture
+def cached(monkeypatch, tmp_path):
+    """Where the weights lie, of a network with two numbers; pinned as the real ones are."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(mask_rcnn, "maskrcnn_resnet50_fpn_v2", lambda **_: nn.Linear(1, 1))
+    entry = ENTRIES["maskrcnn"]
+    path = weights_path(entry)
+    path.parent.mkdir(parents=True)
+    torch.save({"weight": torch.tensor([[2.0]]), "bias": torch.tensor([3.0])}, path)
+    monkeypatch.setitem(ENTRIES, "maskrcnn", replace(entry, sha256=digest(path)[:8]))
+    return path
 
-    monkeypatch.setattr(MaskRCNN_ResNet50_FPN_V2_Weights, "get_state_dict", refuse)
-    with pytest.raises(WeightsError, match=r"(?s)no route.*https://.*\.pth.*checkpoints"):
-        MaskRcnnDetector()
+
+class TestWeights:
+    def test_are_those_of_torchvision(self):
+        assert ENTRIES["maskrcnn"].url == MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1.url
+
+    def test_that_are_cached_are_loaded(self, cached):
+        network = MaskRcnnDetector(is_offline=True)._network
+        assert (network.weight.item(), network.bias.item()) == (2, 3)
+
+    def test_that_are_damaged_are_refused(self, cached):
+        cached.write_bytes(cached.read_bytes() + b"!")
+        with pytest.raises(WeightsError, match=r"73cbd019\.pth has the SHA-256 .* delete it"):
+            MaskRcnnDetector()
+
+    @pytest.mark.parametrize("by_option", [True, False], ids=["option", "environment"])
+    def test_that_are_missing_are_not_fetched_offline(
+        self, by_option, cached, tmp_path, monkeypatch, capsys
+    ):
+        cached.unlink()
+        words = [str(write_clip(tmp_path / "walk.mp4", 2)), "--out-dir", str(tmp_path / "out")]
+        words += ["--detector", "maskrcnn", "--json"]
+        if by_option:
+            words.append("--offline")
+        else:
+            monkeypatch.setenv(OFFLINE_VARIABLE, "1")
+        assert main(words) == 6
+        spoken = capsys.readouterr()
+        assert spoken.out == ""
+        assert "'maskrcnn' are missing and this run is offline" in spoken.err
+        assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
@@ -107,7 +147,7 @@ class TestCreateDetector:
         assert "needs a GPU" in choice.reason
 
     def test_auto_on_a_gpu_without_weights_is_compact_and_says_why(self, monkeypatch):
-        def refuse(device):
+        def refuse(*_):
             raise WeightsError("no route")
 
         monkeypatch.setattr("instmatt_video.detection.detector._mask_rcnn", refuse)
@@ -117,7 +157,5 @@ class TestCreateDetector:
         assert "neither cached nor to be fetched" in choice.reason
 
     def test_auto_on_a_gpu_is_mask_rcnn(self, monkeypatch):
-        monkeypatch.setattr(
-            "instmatt_video.detection.detector._mask_rcnn", lambda device: "maskrcnn"
-        )
+        monkeypatch.setattr("instmatt_video.detection.detector._mask_rcnn", lambda *_: "maskrcnn")
         assert create_detector("auto", "cuda").detector == "maskrcnn"
