@@ -1,38 +1,38 @@
 """`predict-images`: a folder of images to HIM2K-shaped alphas, with masks given or detected.
 
 Together with `eval images` this is the paper's whole experiment. One image is in memory at a time,
-and images that are done already are left alone, so a stopped run goes on where it was.
+and images that were made from the same already are left alone, so a stopped run goes on where it
+was; such as were made otherwise are never passed off as this run's.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
-import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .. import __version__
+from ..checksums import digest
 from ..config import MattingConfig
-from ..detection.mask_file import read_mask
-from ..errors import AlphaWriteError, MaskReadError, VideoOpenError
+from ..errors import OptionError, VideoOpenError
 from ..matting.matter import Matter
 from ..matting.options import add_matting_options
 from ..media.color_noise import noise_of_picture
 from ..media.frame import as_eight_bit
 from ..media.image_sequence import read_image
-from .matte_file import list_folders, list_mattes, list_pictures
-
-logger = logging.getLogger(__name__)
+from ..weights.loading import resolve_weights
+from .image_masks import DetectedMasks, GivenMasks, ImageMasks
+from .matte_file import list_folders, list_pictures
+from .prediction_folder import PredictionFolder
 
 Mattes = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
 """Image `(h, w, 3)` and masks `(n, h, w)` to alphas `(n, h, w)`, all 0..255."""
-FindMasks = Callable[[str, npt.NDArray[np.uint8]], dict[str, npt.NDArray[np.uint8]]]
-"""Image's name and pixels to the masks `(h, w)`, 0..255, by the names of their alphas' files."""
 
 
 def predict_images(
@@ -43,6 +43,7 @@ def predict_images(
     detector: str = "auto",
     is_release: bool = False,
     report: Callable[[int, int], None] = lambda done, total: None,
+    is_overwriting: bool = False,
 ) -> int:
     """Write `out/<image>/<nn>.png` for every person; return how many images were matted now.
 
@@ -55,38 +56,46 @@ def predict_images(
         detector: Which detector, where there are no masks.
         is_release: Do exactly what the authors' release does: its resizing, windows and truncation.
         report: Told of images done and in all.
+        is_overwriting: Replace alphas that were made from something else or otherwise.
 
     Raises:
+        OptionError: Such alphas are there, and not to be replaced, or `out` is the masks' folder.
         VideoOpenError: There are no pictures, or one cannot be read.
         MaskReadError: An image has no folder of masks, or one cannot be read.
         AlphaWriteError: An alpha cannot be written.
     """
     named_paths = _list_images(images)
+    if masks is not None and masks.resolve() == out.resolve():
+        raise OptionError(f"{out} is the folder of the masks: give another --out")
     config = config or MattingConfig()
     matter = Matter.from_config(config)
     mattes = _release_mattes(matter) if is_release else _own_mattes(matter)
-    find_masks = (
-        _masks_from(masks)
-        if masks is not None
-        else _detected_masks(detector, matter, config.runtime)
+    finder: ImageMasks = (
+        DetectedMasks(detector, matter, config.runtime) if masks is None else GivenMasks(masks)
     )
+    settings = [__version__, asdict(config), digest(resolve_weights(config.model)), is_release]
+
+    def origin(image: str) -> Any:
+        return [settings, digest(named_paths[image]), finder.origin(image)]
+
+    predictions = PredictionFolder(out, origin)
+    done = predictions.find_done(named_paths, is_overwriting)
     made = 0
-    for done, (image, path) in enumerate(named_paths.items(), 1):
-        folder = out / image
-        if not folder.is_dir():
+    for count, (image, path) in enumerate(named_paths.items(), 1):
+        if image not in done:
             picture = read_image(path)
             if picture is None:
                 raise VideoOpenError(f"{path} cannot be read as a picture")
             pixels = as_eight_bit(picture)
-            named = find_masks(image, pixels)
+            named = finder.find(image, pixels)
             if named:
                 matter.color_noise = config.color_noise or noise_of_picture(path.suffix)
                 alphas = mattes(pixels, np.stack(list(named.values())))
             else:
                 alphas = np.zeros((0, *pixels.shape[:2]), np.uint8)
-            _write_folder(folder, dict(zip(named, alphas, strict=True)))
+            predictions.write(image, dict(zip(named, alphas, strict=True)))
             made += 1
-        report(done, len(named_paths))
+        report(count, len(named_paths))
     return made
 
 
@@ -122,61 +131,6 @@ def _release_mattes(matter: Matter) -> Mattes:
     return mattes
 
 
-def _masks_from(root: Path) -> FindMasks:
-    def find(image: str, pixels: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:
-        folder = root / image
-        if not folder.is_dir():
-            raise MaskReadError(f"{image} has no masks at {folder}")
-        masks: dict[str, npt.NDArray[np.uint8]] = {}
-        for path in list_mattes(folder):
-            name = f"{path.stem}.png"
-            if name in masks:
-                raise MaskReadError(f"{path} shares its name with another mask")
-            mask = read_mask(path)
-            if mask.shape != pixels.shape[:2]:
-                size = (pixels.shape[1], pixels.shape[0])
-                resized = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
-                mask = np.asarray(resized, np.uint8)
-            masks[name] = mask
-        return masks
-
-    return find
-
-
-def _detected_masks(spec: str, matter: Matter, runtime: str) -> FindMasks:
-    from ..detection.detector import create_detector
-    from ..detection.paste import paste_masks
-    from ..networks import compact_networks
-
-    choice = create_detector(spec, matter.device, compact=compact_networks(runtime, spec))
-    logger.info("%s", choice.reason)
-
-    def find(image: str, pixels: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:
-        people = choice.detector.detect([pixels], [0])[0]
-        people = people.select(people.scores >= choice.detector.confident_score)
-        pasted = paste_masks(people, *pixels.shape[:2])
-        return {
-            f"{number:02d}.png": np.asarray(mask * 255 + 0.5, np.uint8)
-            for number, mask in enumerate(pasted)
-        }
-
-    return find
-
-
-def _write_folder(folder: Path, alphas: dict[str, npt.NDArray[np.uint8]]) -> None:
-    """Write one image's alphas; the folder gets its name when all are there."""
-    temporary = folder.with_name(f".{folder.name}.partial")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        for name, alpha in alphas.items():
-            _, data = cv2.imencode(".png", alpha)
-            (temporary / name).write_bytes(data.tobytes())
-        temporary.rename(folder)
-    except OSError as error:
-        raise AlphaWriteError(f"{folder} cannot be written: {error.strerror}") from error
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `predict-images` its options."""
     parser.add_argument(
@@ -188,6 +142,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_matting_options(parser.add_argument_group("matting"))
     parser.add_argument(
         "--release", action="store_true", help="exactly what the authors' release does"
+    )
+    parser.add_argument(
+        "--overwrite",
+        dest="is_overwriting",
+        action="store_true",
+        help="replace alphas in PRED that were made from something else or with other settings",
     )
     parser.add_argument("--quiet", dest="is_quiet", action="store_true")
     parser.add_argument("--verbose", dest="is_verbose", action="store_true")
@@ -204,7 +164,14 @@ def run(args: argparse.Namespace) -> int:
     config = resolve_config(flags_of(args)).matting
     with counting_bar(console, "images", args.is_quiet) as count:
         made = predict_images(
-            args.images, args.out, args.masks, config, args.detector, args.release, count
+            args.images,
+            args.out,
+            args.masks,
+            config,
+            args.detector,
+            args.release,
+            count,
+            args.is_overwriting,
         )
     if not args.is_quiet:
         print(f"{made} images matted now: {args.out}", file=sys.stderr)

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from instmatt_video.cli import main
+from instmatt_video.evaluation.matte_file import list_folders
 from instmatt_video.matting.matter import Matter
 from instmatt_video.models.checkpoint import save_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
@@ -103,7 +104,7 @@ def test_the_truth_itself_scores_one(benchmark: Path, capsys: pytest.CaptureFixt
 def test_a_stopped_run_goes_on_where_it_was(benchmark: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "pred"
     assert predict(benchmark, weights, out) == 0
-    first, second, third = sorted(out.iterdir())
+    first, second, third = list_folders(out)
     stamp = first.stat().st_mtime_ns
     for path in third.iterdir():
         path.unlink()
@@ -112,8 +113,67 @@ def test_a_stopped_run_goes_on_where_it_was(benchmark: Path, weights: Path, tmp_
     leftover.mkdir()
     (leftover / "00.png").write_bytes(b"half")
     assert predict(benchmark, weights, out) == 0
-    assert sorted(out.iterdir()) == [first, second, third]
+    assert sorted(out.glob("[!.]*")) == [first, second, third]
+    assert not leftover.exists()
     assert first.stat().st_mtime_ns == stamp
+
+
+def stamps_of(out: Path) -> dict[str, int]:
+    """Return when each image's alphas were written."""
+    return {folder.name: folder.stat().st_ino for folder in list_folders(out)}
+
+
+@pytest.mark.parametrize("change", ["settings", "masks", "picture"])
+def test_predictions_of_another_kind_are_neither_kept_nor_lost(
+    change: str,
+    benchmark: Path,
+    weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own, out = tmp_path / "own", tmp_path / "pred"
+    shutil.copytree(benchmark, own)
+    assert predict(own, weights, out, *QUICK) == 0
+    before, changed = stamps_of(out), list_folders(out)[-1].name
+    options = list(QUICK)
+    if change == "settings":
+        options[-1] = "64"
+    elif change == "masks":
+        mask = sorted((own / "alphas" / changed).iterdir())[0]
+        assert cv2.imwrite(str(mask), 255 - cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE))
+    else:
+        (picture,) = (own / "images").glob(f"{changed}.*")
+        assert cv2.imwrite(str(picture), 255 - cv2.imread(str(picture)))
+    assert predict(own, weights, out, *options) == 2
+    line = capsys.readouterr().err
+    assert "was not made from the same picture, masks and settings" in line and "--out" in line
+    assert stamps_of(out) == before
+    assert predict(own, weights, out, *options, "--overwrite") == 0
+    after = stamps_of(out)
+    made_again = {name for name in before if before[name] != after[name]}
+    assert made_again == (set(before) if change == "settings" else {changed})
+    assert predict(own, weights, out, *options) == 0
+    assert stamps_of(out) == after
+
+
+def test_what_somebody_else_has_put_there_is_not_taken_for_predictions(
+    benchmark: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(benchmark, own)
+    first = list_folders(own / "alphas")[0]
+    (tmp_path / "pred" / first.name).mkdir(parents=True)
+    notes = tmp_path / "pred" / first.name / "notes.txt"
+    notes.write_text("mine")
+    assert predict(own, weights, tmp_path / "pred", *QUICK) == 2
+    assert predict(own, weights, tmp_path / "pred", *QUICK, "--overwrite") == 2
+    assert "holds other files beside alphas" in capsys.readouterr().err
+    assert notes.read_text() == "mine" and list_folders(tmp_path / "pred") == [notes.parent]
+    before = sorted(path.read_bytes() for path in own.rglob("*.png"))
+    for options in ((), ("--overwrite",)):
+        assert predict(own, weights, own / "alphas", *QUICK, *options) == 2
+        assert "is the folder of the masks" in capsys.readouterr().err
+    assert sorted(path.read_bytes() for path in own.rglob("*.png")) == before
 
 
 def test_bad_input_is_named(
