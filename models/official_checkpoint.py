@@ -6,6 +6,7 @@ Knows the names and shapes of its 604 tensors; executes nothing of the file (`we
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ NORM_TENSORS = ("weight", "bias", "running_mean", "running_var", "num_batches_tr
 SHOWN_NAMES = 5
 """How many tensors an error names."""
 
-UNREADABLE = (OSError, RuntimeError, EOFError, LookupError, ValueError, pickle.UnpicklingError)
+UNREADABLE = (RuntimeError, EOFError, LookupError, ValueError, pickle.UnpicklingError)
 """What torch raises for a file that is no checkpoint, depending on where it stops understanding."""
 
 Kind = Literal["spectral", "plain", "biased", "norm"]
@@ -119,10 +120,16 @@ def read_official_checkpoint(path: Path) -> dict[str, Tensor]:
         CheckpointError: The file cannot be read, or its tensors are not exactly the release's.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of pickles that are then refused
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error.strerror}") from error
     except UNREADABLE as error:
-        reason = str(error).partition("\n")[0]  # torch goes on with advice for its own developers
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: {reason}") from error
+        # What torch says is advice to let the file run code.
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint: it is none, is cut off, or holds more than "
+            "tensors"
+        ) from error
     if not isinstance(content, Mapping) or not isinstance(content.get("state_dict"), Mapping):
         raise CheckpointError(f"{path} holds no state_dict: it is no checkpoint of InstMatt")
     tensors: dict[str, Tensor] = {}

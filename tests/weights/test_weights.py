@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import http.server
 import json
+import pickle
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import PRESETS
 from instmatt_video.weights import cache, command, registry
 from instmatt_video.weights.loading import load_matting_network
+from tests.tiny_network import TINY
 
 CONTENT = b"some weights"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -215,9 +217,36 @@ def test_fetch_from_the_command_line(
     assert capsys.readouterr().out.strip() == str(home / "made.bin")
 
 
-def test_convert_refuses_what_is_no_checkpoint(tmp_path: Path, home: Path) -> None:
+class Stranger:
+    """What no file of weights holds."""
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "torn", "pickle", "objects", "safetensors"])
+def test_convert_refuses_what_is_no_checkpoint_in_its_own_words(
+    kind: str, tmp_path: Path, home: Path, recwarn: pytest.WarningsRecorder
+) -> None:
     path = tmp_path / "bad.pth"
-    path.write_bytes(CONTENT)
-    with pytest.raises(WeightsError, match=r"cannot be read as a checkpoint.*\Z"):
+    if kind == "objects":
+        torch.save({"state_dict": Stranger()}, path)
+    elif kind == "pickle":
+        path.write_bytes(pickle.dumps({"state_dict": Stranger()}, protocol=4))
+    elif kind == "torn":
+        torch.save({"state_dict": {}}, path)
+        path.write_bytes(path.read_bytes()[:300])
+    elif kind == "safetensors":
+        save_matting_weights(InstanceMattingNetwork(TINY), path)
+    else:
+        path.write_bytes(b"" if kind == "empty" else CONTENT)
+    with pytest.raises(WeightsError) as caught:
         run("convert", str(path))
+    assert str(caught.value) == (
+        f"{path} cannot be read as a checkpoint: it is none, is cut off, or holds more than tensors"
+    )
+    assert not recwarn.list
     assert list(home.iterdir()) == []
+
+
+def test_convert_says_what_the_system_says(tmp_path: Path) -> None:
+    path = tmp_path / "none.pth"
+    with pytest.raises(WeightsError, match=r"none\.pth .*checkpoint: No such file or directory\Z"):
+        run("convert", str(path))
