@@ -132,6 +132,8 @@ class Manifest(_Model):
     """Frames that begin a new shot."""
     tracks: tuple[TrackRecord, ...]
     """As they were written last."""
+    rest_file: str | None = None
+    """Stream of everybody who has none of their own; `None` where none was asked for."""
     stitching: StitchRecord | None = None
     """`None` for an online run, and for one of a version that could not correct."""
     corrections: tuple[Correction, ...] = ()

@@ -74,7 +74,7 @@ def publish(
     rendered: RenderResult,
     config: OutputConfig,
 ) -> Manifest:
-    """Write `report.html` and `manifest.json`, and return the manifest with everybody in it.
+    """Write `report.html` and `manifest.json`, and return the manifest with all streams in it.
 
     Args:
         folder: The clip's output folder.
@@ -91,7 +91,9 @@ def publish(
     gone |= set(rendered.written)
     kept = [text for text in manifest.warnings if text.partition(": ")[0] not in gone]
     warnings = tuple(dict.fromkeys((*kept, *rendered.warnings)))
-    manifest = manifest.model_copy(update={"tracks": tracks, "warnings": warnings})
+    rest_file = next((plan.file for plan in plans if plan.track_id == 0), None)
+    update = {"tracks": tracks, "rest_file": rest_file, "warnings": warnings}
+    manifest = manifest.model_copy(update=update)
     if config.has_report:
         preview = PREVIEW_FILE if config.has_preview else None
         page = render_report(manifest, preview_file=preview)

@@ -51,6 +51,8 @@ class RenderResult:
     warnings: tuple[str, ...]
     written: tuple[str, ...] = ()
     """Files that were not there yet."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Files that only got another name: the old one and the new one."""
 
 
 def check_output(config: OutputConfig, info: ClipInfo) -> None:
@@ -140,8 +142,8 @@ def render(
     """
     ledger = stream_ledger(store)
     keys = stream_keys(plans, cast, config)
-    for file, key in keys.items():
-        ledger.take_over(file, key, keys)
+    taken = [(ledger.take_over(file, key, keys), file) for file, key in keys.items()]
+    renamed = tuple((old, file) for old, file in taken if old is not None)
     due_files = [file for file, key in keys.items() if not ledger.has(file, key)]
     due = [plan for plan in plans if plan.file in due_files]
     ledger.begin(due_files)
@@ -182,7 +184,7 @@ def render(
         ledger.add(file, keys[file])
     checksums = {plan.file: ledger.checksum(plan.file) for plan in plans}
     return RenderResult(
-        checksums, portraits.pictures, tuple(dict.fromkeys(warnings)), tuple(due_files)
+        checksums, portraits.pictures, tuple(dict.fromkeys(warnings)), tuple(due_files), renamed
     )
 
 

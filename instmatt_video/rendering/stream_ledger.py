@@ -53,8 +53,11 @@ class StreamLedger:
         self._entries[file] = (key, sha256_of(self._folder / file))
         self._save()
 
-    def take_over(self, file: str, key: str, wanted: Collection[str]) -> None:
+    def take_over(self, file: str, key: str, wanted: Collection[str]) -> str | None:
         """Rename a whole stream that was made from the same under a name nobody wants any more.
+
+        Returns:
+            That name; `None` where nothing is renamed.
 
         Args:
             file: The name it gets, if nothing is there.
@@ -62,14 +65,15 @@ class StreamLedger:
             wanted: Names that stay as they are.
         """
         if self.has(file, key) or (self._folder / file).exists():
-            return
+            return None
         for other, entry in list(self._entries.items()):
             if entry[0] == key and other not in wanted and self.has(other, key):
                 (self._folder / file).parent.mkdir(parents=True, exist_ok=True)
                 (self._folder / other).rename(self._folder / file)
                 self._entries[file] = self._entries.pop(other)
                 self._save()
-                return
+                return other
+        return None
 
     def knows(self, file: str) -> bool:
         """Say whether a name was ever noted."""

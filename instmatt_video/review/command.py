@@ -105,9 +105,17 @@ def _render(review: Review, args: argparse.Namespace) -> int:
     with ProgressView(console, args.is_quiet) as view:
         rendered = review.render(view.show, args.source, args.has_rest)
     if args.is_json:
-        files = {"written": list(rendered.written), "removed": list(rendered.removed)}
+        files = {
+            "written": list(rendered.written),
+            "renamed": dict(rendered.renamed),
+            "removed": list(rendered.removed),
+        }
         print(json.dumps(review.document() | files, indent=2))
-    _say(args, f"written: {', '.join(rendered.written) or 'nothing, all streams are as they were'}")
+    if rendered.written or not rendered.renamed:
+        nothing = "nothing, all streams are as they were"
+        _say(args, f"written: {', '.join(rendered.written) or nothing}")
+    for old, new in rendered.renamed:
+        _say(args, f"renamed: {old} to {new}")
     if rendered.removed:
         _say(args, f"removed: {', '.join(rendered.removed)}")
     return 0

@@ -47,6 +47,8 @@ class Rendered:
     """Files that were encoded."""
     removed: tuple[str, ...]
     """Streams of nobody who is left."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Streams that only got another name: the old one and the new one."""
 
 
 Corrections = tuple[Correction, ...]
@@ -228,7 +230,7 @@ class Review:
                 manifest = manifest.model_copy(update=update)
                 manifest = publish(self.folder, manifest, cast, plans, rendered, output)
             removed = stream_ledger(self.store).prune(keys)
-        return Rendered(manifest, rendered.written, removed)
+        return Rendered(manifest, rendered.written, removed, rendered.renamed)
 
     def document(self) -> dict[str, Any]:
         """Return everything that command line and page say, as JSON holds it."""

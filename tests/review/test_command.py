@@ -103,6 +103,22 @@ def test_errors(
     assert (folder / "manifest.json").read_bytes() == before
 
 
+def test_a_stream_that_becomes_the_rest_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "preview.mp4").unlink()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["settings"]["output"]["has_preview"] = False
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["tracks", str(folder), "drop", "2", "--quiet"]) == 0
+    capsys.readouterr()
+    assert main(["tracks", str(folder), "render", "--rest", "--json"]) == 0
+    spoken = capsys.readouterr()
+    assert "renamed: person_02_02.mkv to rest.mkv" in spoken.err and "nothing" not in spoken.err
+    document = json.loads(spoken.out)
+    assert document["renamed"] == {"person_02_02.mkv": "rest.mkv"} and document["written"] == []
+
+
 def test_ctrl_c_leaves_everything_as_it_was(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

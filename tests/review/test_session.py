@@ -179,10 +179,13 @@ def test_who_is_dropped_is_in_the_rest_if_asked(folder: Path) -> None:
     rendered = review.render(has_rest=True)
     # The rest is just that person here, so the stream only gets another name.
     assert rendered.removed == () and rendered.written == ("preview.mp4",)
+    assert rendered.renamed == ((ONE, "rest.mkv"),)
+    assert load_manifest(folder).rest_file == "rest.mkv"
     assert streams(folder).keys() == {"rest.mkv", TWO, THREE}
     assert close(alphas(folder / "rest.mkv"), truth((0, range(FRAMES))))
     assert load_manifest(folder).settings["output"]["has_rest"] is True
     assert review.render(has_rest=False).removed == ("rest.mkv",)
+    assert load_manifest(folder).rest_file is None
 
 
 def test_a_file_of_somebody_else_is_neither_removed_nor_replaced(folder: Path) -> None:
