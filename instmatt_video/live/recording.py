@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from ..clip_folder import make_room, refuse_earlier, refuse_source_inside
 from ..config import MatteConfig
+from ..folder_lock import rendering_alone
 from ..manifest import Manifest
 from ..media.frame import ClipInfo, Frame
 from ..media.source import FrameSource
@@ -24,7 +26,7 @@ from ..stages import StageClock
 
 
 class Recording:
-    """Writes streams while frames are matted.
+    """Writes streams while frames are matted; the folder is its own until it is closed.
 
     Args:
         out_dir: Gets a folder named after the source.
@@ -34,7 +36,8 @@ class Recording:
         networks: What is computed with, for the manifest.
 
     Raises:
-        OptionError: An earlier recording or the source is there, or the format cannot be.
+        OptionError: An earlier recording or the source is there, or another recording is being
+            made there, or the format cannot be.
         AlphaWriteError: The folder cannot be written.
     """
 
@@ -45,14 +48,17 @@ class Recording:
         refuse_source_inside(self.folder, spec)
         refuse_earlier(self.folder, config)
         check_output(config.output, info)
-        make_room(self.folder, config)
         self._clip, self._spec = _CapturedClip(info), spec
         self._config, self._networks = config, networks
         self._clock, self._began_s = StageClock(), time.monotonic()
-        self._streams = OnlineStreams(
-            info, config.output, self.folder, self._clock, tracks_file=self.folder / TRACKS_FILE
-        )
         self._has_failed = False
+        with ExitStack() as held:
+            held.enter_context(rendering_alone(self.folder))
+            make_room(self.folder, config)
+            self._streams = OnlineStreams(
+                info, config.output, self.folder, self._clock, tracks_file=self.folder / TRACKS_FILE
+            )
+            self._held = held.pop_all()
 
     def write(self, found: FoundPeople) -> None:
         """Take the next frame's people, with their alphas in the record.
@@ -68,7 +74,9 @@ class Recording:
             raise
 
     def close(self, confirmed_ids: frozenset[int]) -> Manifest | None:
-        """Finish, verify and name all files; `None` where there is nothing to keep.
+        """Finish, verify and name all files, and let go of the folder.
+
+        Returns `None` where there is nothing to keep.
 
         Args:
             confirmed_ids: Whom the tracker believes in at the end.
@@ -76,8 +84,10 @@ class Recording:
         Raises:
             AlphaWriteError: A stream cannot be finished or fails its verification.
         """
-        if self._has_failed:
-            return None
+        with self._held:
+            return None if self._has_failed else self._finish(confirmed_ids)
+
+    def _finish(self, confirmed_ids: frozenset[int]) -> Manifest | None:
         if not self._streams.frame_count:
             self._streams.abort()
             return None

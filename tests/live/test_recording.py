@@ -12,8 +12,9 @@ import pytest
 
 from instmatt_video import MatteConfig
 from instmatt_video.config import OutputConfig, RunConfig
-from instmatt_video.errors import AlphaWriteError
+from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.live.recording import Recording
+from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.media.frame import ClipInfo
 from instmatt_video.people.finder import FoundPeople
 from instmatt_video.rendering import online_streams
@@ -27,11 +28,15 @@ CONFIG = MatteConfig(
 FRAMES = 12
 
 
-@pytest.fixture
-def recording(tmp_path: Path) -> Recording:
+def record_into(folder: Path, config: MatteConfig = CONFIG) -> Recording:
     networks: Any = made_networks()
     networks.matter.device, networks.matter.precision = "cpu", "none"
-    return Recording(tmp_path, INFO, "0", CONFIG, networks)
+    return Recording(folder, INFO, "0", config, networks)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Recording:
+    return record_into(tmp_path)
 
 
 def at(found: FoundPeople, time: Fraction) -> FoundPeople:
@@ -71,3 +76,15 @@ def test_of_one_that_fails_nothing_is_kept(
     assert recording.close(frozenset()) is None
     assert not list(recording.folder.iterdir())
     assert threading.active_count() == before
+
+
+def test_nobody_else_records_into_its_folder(recording: Recording, tmp_path: Path) -> None:
+    replacing = replace(CONFIG, run=RunConfig(is_online=True, is_overwriting=True))
+    recording.write(at(seen(0, (1, True), confirmed={1}), Fraction(0)))
+    with pytest.raises(OptionError, match="by another process"):
+        record_into(tmp_path, replacing)
+    recording.write(at(seen(1, (1, True), confirmed={1}), Fraction(1, 10)))
+    manifest = recording.close(frozenset({1}))
+    assert manifest is not None and manifest.source.frame_count == 2
+    assert sum(1 for _ in read_alpha(recording.folder / "person_01.mkv")) == 2
+    assert record_into(tmp_path, replacing).close(frozenset()) is None
