@@ -8,11 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,6 +18,7 @@ from typing import Any
 from . import __version__
 from .errors import DeviceError, InstMattVideoError, OptionError, is_out_of_memory
 from .job_options import add_job_options, add_talk_options
+from .signals import ended_alike_by_any_signal
 
 INTERRUPTED = 130
 FAILED = 1
@@ -49,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse has printed its line
         return int(stop.code or 0)
     try:
-        with _ended_alike_by_any_signal():
+        with ended_alike_by_any_signal():
             return run(args)
     except KeyboardInterrupt:
         print(f"stopped{_what_is_kept(args)}", file=sys.stderr)
@@ -74,22 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DeviceError.exit_status
 
 
-@contextmanager
-def _ended_alike_by_any_signal() -> Iterator[None]:
-    """Let SIGTERM, which schedulers and service managers send, end a command as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may say what signals do
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _what_is_kept(args: argparse.Namespace) -> str:
-    if getattr(args, "command", None) == "tracks":
+    command = getattr(args, "command", None)
+    if command == "tracks":
         return "; the streams are as they were: render again"
+    if command == "live":
+        return ""  # stopped before or after its recording, which ends whole
     if not hasattr(args, "run.is_online"):
         return ""
     if getattr(args, "run.is_online"):

@@ -176,19 +176,39 @@ class TestStatus:
         assert "Traceback" in error
         assert error.endswith("instmatt-video: error: what happened\n")
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGTERM")
-    def test_stopped_by_a_scheduler(
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signals")
+    @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+    def test_stopped_by_a_scheduler_or_a_closed_terminal(
+        self, job: Callable[..., SimpleNamespace], monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        job()
+        sent = getattr(signal, name)
+        before = signal.signal(sent, signal.SIG_DFL)
+
+        def be_stopped(view: ProgressView, progress: Progress) -> None:
+            os.kill(os.getpid(), sent)
+
+        monkeypatch.setattr(ProgressView, "show", be_stopped)
+        try:
+            assert main(["walk.mp4", "--out-dir", "o", "--quiet"]) == 130
+        finally:
+            assert signal.signal(sent, before) == signal.SIG_DFL
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signals")
+    def test_under_nohup_a_closed_terminal_stops_nothing(
         self, job: Callable[..., SimpleNamespace], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         job()
-        before = signal.getsignal(signal.SIGTERM)
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-        def be_stopped(view: ProgressView, progress: Progress) -> None:
-            os.kill(os.getpid(), signal.SIGTERM)
+        def hang_up(view: ProgressView, progress: Progress) -> None:
+            os.kill(os.getpid(), signal.SIGHUP)
 
-        monkeypatch.setattr(ProgressView, "show", be_stopped)
-        assert main(["walk.mp4", "--out-dir", "o", "--quiet"]) == 130
-        assert signal.getsignal(signal.SIGTERM) == before
+        monkeypatch.setattr(ProgressView, "show", hang_up)
+        try:
+            assert main(["walk.mp4", "--out-dir", "o", "--quiet"]) == 0
+        finally:
+            signal.signal(signal.SIGHUP, before)
 
     @pytest.mark.parametrize(
         ("words", "kept"),
@@ -196,8 +216,9 @@ class TestStatus:
             (["walk.mp4", "--out-dir", "o"], "stopped; finished chunks are kept: --resume goes on"),
             (["walk.mp4", "--out-dir", "o", "--online"], "stopped; nothing is kept of an online"),
             (["doctor"], "stopped\n"),
+            (["live", "--source", "0", "--record", "o"], "stopped\n"),
         ],
-        ids=["main job", "online", "another command"],
+        ids=["main job", "online", "another command", "live"],
     )
     def test_what_is_kept_is_said(
         self,
@@ -212,6 +233,7 @@ class TestStatus:
 
         job(KeyboardInterrupt())
         monkeypatch.setattr("instmatt_video.doctor.run", press)
+        monkeypatch.setattr("instmatt_video.live.command.run", press)
         assert main(words) == 130
         assert kept in capsys.readouterr().err
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..cores import usable_cores
 from ..progress import Progress
+from ..signals import ENDING_SIGNALS
 from .job import ClipJob, Listener, Outcome
 
 if TYPE_CHECKING:
@@ -163,9 +164,8 @@ def serve_clips(connection: Connection, setting: WorkerSetting) -> None:
 
     A closed connection means that the batch is over or its process dead: a clip at work stops then.
     """
-    # Ctrl-C and a scheduler's SIGTERM reach the whole group; the parent tells us to stop, so that
-    # files are closed.
-    for sent in (signal.SIGINT, signal.SIGTERM):
+    # These reach the whole group; the parent tells us to stop, so that files are closed.
+    for sent in ENDING_SIGNALS:
         signal.signal(sent, signal.SIG_IGN)
     if setting.has_own_gpu:
         _see_one_gpu(setting.number)

@@ -131,7 +131,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show the source live until it ends, somebody quits, or enough was shown.
+    """Show the source live until it ends, somebody quits (Ctrl-C too), or enough was shown.
 
     Raises:
         VideoOpenError: The source cannot be opened.
@@ -149,6 +149,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ..networks import load_networks
     from ..people.finder import PeopleFinder
+    from ..signals import asked_to_end
     from .backgrounds import Backgrounds
     from .capture import Capture
     from .live_matter import LiveMatter
@@ -167,6 +168,8 @@ def run(args: argparse.Namespace) -> int:
         networks = load_networks(config, info)
         logger.info("%s", networks.reason)
         finder = PeopleFinder(networks.detector)
+        # From here on a signal ends nothing by itself: what is recorded gets whole first.
+        is_asked_to_end = stack.enter_context(asked_to_end())
         recording = None
         if args.record is not None:
             recording = Recording(args.record, info, args.source, config, networks)
@@ -180,9 +183,7 @@ def run(args: argparse.Namespace) -> int:
             outputs,
         )
         try:
-            session.run(args.frames, args.seconds)
-        except KeyboardInterrupt:
-            pass  # how a live run ends where there is no window
+            session.run(args.frames, args.seconds, is_asked_to_end)
         finally:
             if recording is not None:
                 recording.close(finder.finish())

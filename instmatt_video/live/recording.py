@@ -5,6 +5,7 @@ Knows the pipeline's objects for an online run; knows nothing of what is shown.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,6 +24,8 @@ from ..rendering.publication import describe_run, publish
 from ..rendering.render import check_output
 from ..rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from ..stages import StageClock
+
+_log = logging.getLogger(__name__)
 
 
 class Recording:
@@ -91,6 +94,7 @@ class Recording:
         if not self._streams.frame_count:
             self._streams.abort()
             return None
+        _log.info("finishing the recording: %s", self.folder)
         result = self._streams.close(confirmed_ids)
         manifest = describe_run(
             self._clip,

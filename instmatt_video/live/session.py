@@ -82,12 +82,18 @@ class LiveSession:
         self.figures = Figures()
         """Of the last frame."""
 
-    def run(self, max_frames: int | None = None, max_seconds: float | None = None) -> Figures:
+    def run(
+        self,
+        max_frames: int | None = None,
+        max_seconds: float | None = None,
+        is_asked_to_end: Callable[[], bool] = lambda: False,
+    ) -> Figures:
         """Show frames; return the last figures.
 
         Args:
             max_frames: Stop after so many were shown.
             max_seconds: Stop after so long.
+            is_asked_to_end: Stop as soon as it is; asked often, also while no frame comes.
 
         Raises:
             FrameDecodeError: A source that is not opened again cannot be read on.
@@ -98,7 +104,7 @@ class LiveSession:
         self._capture.start()
         worker.start()
         try:
-            while not self._is_done(began_s, max_frames, max_seconds):
+            while not (is_asked_to_end() or self._is_done(began_s, max_frames, max_seconds)):
                 live = self._matted.take(_PATIENCE_S)
                 if live is not None:
                     self._show(live)
