@@ -14,11 +14,12 @@ from .manifest import load_manifest
 from .media.folder_stream import holds_only_pictures
 from .media.formats import FORMATS
 from .media.source import is_stream
+from .rendering.online_streams import INCOMPLETE
 from .rendering.render import PREVIEW_FILE, stream_ledger
 from .rendering.report import FILE_NAME as REPORT_FILE
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
 
-_STREAM_NAME = re.compile(r"person_\d+|rest")
+_STREAM_NAME = re.compile(rf"(person_\d+|rest)({re.escape(INCOMPLETE)})?")
 """Of streams whose run was broken off before anything told of them."""
 SEGMENTS_FOLDER = "segments"
 """Stores of a clip's parts, until they are one."""

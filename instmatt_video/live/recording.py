@@ -6,26 +6,34 @@ Knows the pipeline's objects for an online run; knows nothing of what is shown.
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..clip_folder import make_room, refuse_earlier, refuse_source_inside
 from ..config import MatteConfig
+from ..errors import AlphaWriteError
 from ..folder_lock import rendering_alone
 from ..manifest import Manifest
 from ..media.frame import ClipInfo, Frame
 from ..media.source import FrameSource
 from ..networks import Networks
 from ..people.finder import FoundPeople
-from ..rendering.online_streams import OnlineStreams
+from ..rendering.online_streams import MAX_WAITING_FRAMES, OnlineStreams
 from ..rendering.publication import describe_run, publish
 from ..rendering.render import check_output
 from ..rendering.tracks_file import FILE_NAME as TRACKS_FILE
-from ..stages import StageClock
+from ..stages import QUEUE_LENGTH, StageClock
 
 _log = logging.getLogger(__name__)
+
+_RESERVE_FRAMES = MAX_WAITING_FRAMES + QUEUE_LENGTH
+"""That may still be on their way to the files when the last one comes."""
+_BYTES_PER_PIXEL = 4
+"""At most, of all streams of a frame together: people hardly overlap, and what is black costs
+nothing."""
 
 
 class Recording:
@@ -55,6 +63,7 @@ class Recording:
         self._config, self._networks = config, networks
         self._clock, self._began_s = StageClock(), time.monotonic()
         self._has_failed = False
+        self._reserve_bytes = _RESERVE_FRAMES * info.width * info.height * _BYTES_PER_PIXEL
         with ExitStack() as held:
             held.enter_context(rendering_alone(self.folder))
             make_room(self.folder, config)
@@ -67,14 +76,13 @@ class Recording:
         """Take the next frame's people, with their alphas in the record.
 
         Raises:
-            AlphaWriteError: A stream cannot be written; nothing is kept.
+            AlphaWriteError: The disk is nearly full, and the recording can still be closed; or a
+                stream cannot be written, and of the others is kept what they hold.
         """
-        try:
+        if shutil.disk_usage(self.folder).free < self._reserve_bytes:
+            raise AlphaWriteError(f"{self.folder}: the disk is nearly full: the recording ends")
+        with self._salvaged():
             self._streams.write(found)
-        except BaseException:
-            self._has_failed = True
-            self._streams.abort()
-            raise
 
     def close(self, confirmed_ids: frozenset[int]) -> Manifest | None:
         """Finish, verify and name all files, and let go of the folder.
@@ -85,7 +93,8 @@ class Recording:
             confirmed_ids: Whom the tracker believes in at the end.
 
         Raises:
-            AlphaWriteError: A stream cannot be finished or fails its verification.
+            AlphaWriteError: A stream cannot be finished or fails its verification; the others are
+                kept.
         """
         with self._held:
             return None if self._has_failed else self._finish(confirmed_ids)
@@ -95,7 +104,8 @@ class Recording:
             self._streams.abort()
             return None
         _log.info("finishing the recording: %s", self.folder)
-        result = self._streams.close(confirmed_ids)
+        with self._salvaged():
+            result = self._streams.close(confirmed_ids)
         manifest = describe_run(
             self._clip,
             self._spec,
@@ -109,6 +119,18 @@ class Recording:
         return publish(
             self.folder, manifest, result.cast, result.plans, result.rendered, self._config.output
         )
+
+    @contextmanager
+    def _salvaged(self) -> Iterator[None]:
+        """Keep, of a recording that fails here, what can be kept: nobody can make it again."""
+        try:
+            yield
+        except BaseException as error:
+            self._has_failed = True
+            kept = ", ".join(path.name for path in self._streams.salvage())
+            if kept and isinstance(error, AlphaWriteError):
+                raise AlphaWriteError(f"{error}; kept: {kept}") from error
+            raise
 
 
 class _CapturedClip(FrameSource):

@@ -55,6 +55,8 @@ class AlphaStream(WholeOutput):
         self.warnings: list[str] = []
         self._ticks = array("q")
         self._is_open = True
+        self._is_whole = False
+        """Finished and verified, and without its name."""
         self._busiest: Probe | None = None
         self._busiest_coverage = 0.0
         self._absent: Probe | None = None
@@ -101,22 +103,42 @@ class AlphaStream(WholeOutput):
             AlphaWriteError: The stream could not be finished, or does not read back as it was
                 written. Nothing is left under the final name.
         """
+        self.finish()
+        self.publish()
+
+    def finish(self) -> None:
+        """Finish and verify the stream, which has no name yet; a second call does nothing.
+
+        Raises:
+            AlphaWriteError: As `close`.
+        """
         if not self._is_open:
             return
         self._is_open = False
-        try:
-            with self._named_errors():
-                self._finish()
-                self.verify()
-                self._publish()
-        except BaseException:
-            self._discard()
-            raise
+        with self._discarded_on_error():
+            self._finish()
+            self.verify()
+        self._is_whole = True
+
+    def publish(self, path: Path | None = None) -> None:
+        """Give the finished stream its final name; a second call does nothing.
+
+        Args:
+            path: Another name, beside the final one.
+
+        Raises:
+            AlphaWriteError: The name cannot be given.
+        """
+        if not self._is_whole:
+            return
+        self._is_whole, self.path = False, path or self.path
+        with self._discarded_on_error():
+            self._publish()
 
     def abort(self) -> None:
-        """Remove what was written; a second call does nothing."""
-        if self._is_open:
-            self._is_open = False
+        """Remove what was written, unless it has its name; a second call does nothing."""
+        if self._is_open or self._is_whole:
+            self._is_open = self._is_whole = False
             self._discard()
 
     @abstractmethod
@@ -181,6 +203,15 @@ class AlphaStream(WholeOutput):
                 f"{self.path}: the alpha of frame {probe.index} reads back wrong, by {error:.4f} "
                 f"on average where the person is (allowed {tolerance:.4f})"
             )
+
+    @contextmanager
+    def _discarded_on_error(self) -> Iterator[None]:
+        try:
+            with self._named_errors():
+                yield
+        except BaseException:
+            self._discard()
+            raise
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

@@ -95,12 +95,32 @@ class VideoWriter(WholeOutput):
             raise self._named(error) from error
 
     def close(self) -> None:
-        """Finish the file and give it its name."""
+        """Finish the file and give it its name.
+
+        Raises:
+            AlphaWriteError: The disk is full or the encoder failed; nothing is left.
+        """
+        self.finish()
+        self.publish()
+
+    def finish(self) -> None:
+        """Finish the file, which has no name yet."""
         try:
             self._container.mux(self._stream.encode(None))
             self._container.close()
-            os.replace(self._partial_path, self.path)
         except (av.FFmpegError, OSError) as error:
+            self.abort()
+            raise self._named(error) from error
+
+    def publish(self) -> None:
+        """Give the finished file its name.
+
+        Raises:
+            AlphaWriteError: The name cannot be given; nothing is left.
+        """
+        try:
+            os.replace(self._partial_path, self.path)
+        except OSError as error:
             self.abort()
             raise self._named(error) from error
 

@@ -7,6 +7,7 @@ a track once it is confirmed, a mask that was moved along once the person is det
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from array import array
@@ -15,19 +16,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
 import numpy as np
 
 from ..alpha_store import FrameRecord, TrackedBox
 from ..checksums import sha256_of
 from ..config import OutputConfig
-from ..media.alpha_stream import AlphaStream
+from ..errors import AlphaWriteError
 from ..media.frame import ClipInfo, Frame
 from ..people.finder import FoundPeople
 from ..people.identities import Cast, Identity, default_name
 from ..people.returned_pixels import without_ghosts
 from ..stages import Cancelled, StageClock
+from .late_stream_writer import LateStreamWriter
 from .preview import thumbnail
 from .render import PREVIEW_FILE, RenderResult, open_stream, plan_streams
 from .run_result import RunResult
@@ -36,6 +38,8 @@ from .tracks_file import TracksFile
 
 MAX_WAITING_FRAMES = 32
 """A frame waits no longer for people to prove real; long enough for detection in every 8th."""
+INCOMPLETE = ".incomplete"
+"""Before the suffix of a stream that was broken off."""
 _BETTER_PORTRAIT = 1.2
 """A portrait is taken again only where it is so much better: people grow slowly as they come."""
 
@@ -43,7 +47,8 @@ _BETTER_PORTRAIT = 1.2
 class OnlineStreams:
     """Writes one verified alpha stream for each confirmed track, frame by frame.
 
-    `close` verifies and names them all. A context manager: leaving it by an exception removes them.
+    `close` verifies all, then names them. A context manager: leaving it by an exception removes
+    them; `salvage` keeps what it can instead.
 
     Args:
         info: The clip: size, clock, colour.
@@ -138,10 +143,12 @@ class OnlineStreams:
                 self._let_go(*self._waiting.popleft())
             for worker in self._workers:
                 worker.finish()
-            if self._rows is not None:
-                self._rows.close()
-        except BaseException as error:
-            self._fail(error)
+        except Cancelled:
+            self._raise_first()
+        if self._rows is not None:
+            self._rows.close()
+        for worker in self._workers:
+            worker.writer.publish()
         return self._result()
 
     def abort(self) -> None:
@@ -151,6 +158,32 @@ class OnlineStreams:
             worker.abort()
         if self._rows is not None:
             self._rows.abort()
+
+    def salvage(self) -> tuple[Path, ...]:
+        """Keep after a failure what can be finished, under names that tell; remove the rest.
+
+        Returns:
+            Whole streams such as `person_01.incomplete.mov`; each ends where it had come to.
+        """
+        self._stop.set()
+        for worker in self._workers:
+            worker.wait()
+        # What failed goes first: on a full disk there is room then for the ends of the others.
+        failed = [worker for worker in self._workers if worker.error is not None]
+        for worker in failed:
+            worker.abort()
+        kept = []
+        for worker in self._workers:
+            writer = worker.writer
+            if isinstance(writer, StreamWriter) and worker not in failed:
+                path = writer.stream.path
+                path = path.with_name(f"{path.stem}{INCOMPLETE}{path.suffix}")
+                with contextlib.suppress(AlphaWriteError):
+                    writer.finish()
+                    writer.publish(path)
+                    kept.append(path)
+        self.abort()
+        return tuple(kept)
 
     def __enter__(self) -> Self:
         return self
@@ -176,7 +209,7 @@ class OnlineStreams:
         start = self._ticks[plan.first] * self.info.time_base if is_trimmed else Fraction(0)
         stream = open_stream(plan, self.info, config, self.folder, self._audio_from, start)
         missed = array("q") if is_trimmed else self._ticks[:-1]
-        writer = _LateStreamWriter(plan, stream, config, self.clock, missed)
+        writer = LateStreamWriter(plan, stream, config, self.clock, missed)
         self._workers.append(Worker(writer, self._stop))
         return writer
 
@@ -224,8 +257,8 @@ class OnlineStreams:
         try:
             for worker in self._workers:
                 worker.send((frame, alphas))
-        except BaseException as error:
-            self._fail(error)
+        except Cancelled:
+            self._raise_first()
 
     def _take_in(self, track: TrackedBox, index: int) -> None:
         """Open the stream of a person who is new in this frame."""
@@ -249,12 +282,9 @@ class OnlineStreams:
             self._rest.plan = replace(self._rest.plan, tracklet_ids=own)
         person.visible.pop()
 
-    def _fail(self, error: BaseException) -> None:
-        """Stop all writers and raise what stopped them first."""
-        self.abort()
-        if isinstance(error, Cancelled):  # one writer failed, and another was told so first
-            raise next(w.error for w in self._workers if w.error is not None) from None
-        raise error
+    def _raise_first(self) -> NoReturn:
+        """Raise what stopped the writers first, where another was told so before."""
+        raise next(w.error for w in self._workers if w.error is not None) from None
 
     def _result(self) -> RunResult:
         people = self._people.values()
@@ -329,40 +359,6 @@ class _Person:
             self.score_sum / max(1, self.detections),
             self.best_frame,
         )
-
-
-class _LateStreamWriter(StreamWriter):
-    """Writes a stream that begins when its person does, as if it had been there from the start.
-
-    Args:
-        plan: What is written.
-        stream: Open and empty.
-        config: Format and colour.
-        clock: Counts the work.
-        missed: Ticks of the clip's frames before the person: blank in the stream.
-    """
-
-    def __init__(
-        self,
-        plan: StreamPlan,
-        stream: AlphaStream,
-        config: OutputConfig,
-        clock: StageClock,
-        missed: array[int],
-    ) -> None:
-        super().__init__(plan, stream, config, clock)
-        self._blank_ticks = missed
-
-    def write(self, frame: Frame, alphas: FrameAlphas) -> None:
-        """Append a frame; a trimmed stream has blanks only where the person comes back."""
-        time_base = self.stream.info.time_base
-        if self.config.is_trimmed and not alphas.counts(self.plan.tracklet_ids):
-            self._blank_ticks.append(int(frame.time / time_base))
-            return
-        for tick in self._blank_ticks:
-            self.stream.write(tick * time_base - (self._start or 0), None)
-        self._blank_ticks = array("q")
-        super().write(frame, alphas)
 
 
 def _provisional_cast(config: OutputConfig) -> Cast:

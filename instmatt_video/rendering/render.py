@@ -168,6 +168,7 @@ def render(
             report(Progress("render", frame.index + 1, store.frame_count, len(due)))
         for worker in workers:
             worker.finish()
+            worker.writer.publish()
     except BaseException as error:
         stop.set()
         for worker in workers:

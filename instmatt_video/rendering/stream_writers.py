@@ -119,10 +119,14 @@ class StreamWriter:
             self.config.foreground,  # type: ignore[arg-type]  # checked by OutputConfig
         )
 
-    def close(self) -> None:
-        """Finish, verify and publish the stream."""
+    def finish(self) -> None:
+        """Finish and verify the stream, which has no name yet."""
         with self.clock.measure("verify"):
-            self.stream.close()
+            self.stream.finish()
+
+    def publish(self, path: Path | None = None) -> None:
+        """Give the finished stream its name, or another."""
+        self.stream.publish(path)
 
     def abort(self) -> None:
         """Remove what was written."""
@@ -157,9 +161,13 @@ class PreviewWriter:
                     )
             self._writer.write(frame.time, tint_people(frame.image, people))
 
-    def close(self) -> None:
-        """Finish and publish the preview."""
-        self._writer.close()
+    def finish(self) -> None:
+        """Finish the preview, which has no name yet."""
+        self._writer.finish()
+
+    def publish(self) -> None:
+        """Give the finished preview its name."""
+        self._writer.publish()
 
     def abort(self) -> None:
         """Remove what was written."""
@@ -186,10 +194,14 @@ class Worker:
             self._raise()
 
     def finish(self) -> None:
-        """Wait until the file is whole and has its name."""
+        """Wait until the file is whole; it has no name yet."""
         self.send_end()
-        self._thread.join()
+        self.wait()
         self._raise()
+
+    def wait(self) -> None:
+        """Wait until the thread is through, or has noticed that the run stops."""
+        self._thread.join()
 
     def send_end(self) -> None:
         """Say that no frame follows."""
@@ -200,14 +212,14 @@ class Worker:
 
     def abort(self) -> None:
         """Remove what was written."""
-        self._thread.join()
+        self.wait()
         self.writer.abort()
 
     def _work(self) -> None:
         try:
             while (item := self._box.get()) is not None:
                 self.writer.write(*item)
-            self.writer.close()
+            self.writer.finish()
         except Cancelled:
             pass
         except BaseException as error:  # handed to the thread that feeds

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.live.recording import Recording
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.media.frame import ClipInfo
+from instmatt_video.media.video_stream import VideoAlphaStream
 from instmatt_video.people.finder import FoundPeople
 from instmatt_video.rendering import online_streams
 from tests.live.made_live import made_networks
@@ -25,6 +28,7 @@ INFO = ClipInfo("camera", None, 100, 60, Fraction(25), Fraction(1, 1000), is_var
 CONFIG = MatteConfig(
     output=OutputConfig(format="matte-ffv1", has_preview=False), run=RunConfig(is_online=True)
 )
+REPLACING = replace(CONFIG, run=RunConfig(is_online=True, is_overwriting=True))
 FRAMES = 12
 
 
@@ -55,7 +59,7 @@ def test_it_lasts_as_long_as_it_took_not_as_long_as_its_frames_would(
     assert manifest.source.duration_s == pytest.approx((FRAMES - 1) / 10 + 1 / 25)
 
 
-def test_of_one_that_fails_nothing_is_kept(
+def test_of_one_that_breaks_off_the_whole_streams_are_kept_under_names_that_tell(
     recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where the disk is full when the second person's stream is to be opened."""
@@ -68,23 +72,65 @@ def test_of_one_that_fails_nothing_is_kept(
         return open_stream(plan, *rest)
 
     monkeypatch.setattr(online_streams, "open_stream", open_one)
-    with pytest.raises(AlphaWriteError, match="the disk is full"):
+    with pytest.raises(AlphaWriteError, match=r"full; kept: person_01\.incomplete\.mkv"):
         for index in range(FRAMES):
             second = ((2, True),) if index > 5 else ()
             people = seen(index, (1, True), *second, confirmed={1, 2})
             recording.write(at(people, Fraction(index, 10)))
     assert recording.close(frozenset()) is None
-    assert not list(recording.folder.iterdir())
+    assert [path.name for path in recording.folder.iterdir()] == ["person_01.incomplete.mkv"]
+    mattes = list(read_alpha(recording.folder / "person_01.incomplete.mkv"))
+    assert 0 < len(mattes) <= 6 and all(matte.any() for matte in mattes)
     assert threading.active_count() == before
 
 
+def test_one_that_fails_at_its_end_leaves_no_final_name(
+    recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the second of three streams does not read back."""
+    verify = VideoAlphaStream.verify
+
+    def verify_one(self: VideoAlphaStream) -> None:
+        if self.path.stem == "person_02":
+            raise AlphaWriteError("reads back wrong")
+        verify(self)
+
+    monkeypatch.setattr(VideoAlphaStream, "verify", verify_one)
+    for index in range(FRAMES):
+        people = seen(index, (1, True), (2, True), (3, True), confirmed={1, 2, 3})
+        recording.write(at(people, Fraction(index, 10)))
+    with pytest.raises(AlphaWriteError, match="reads back wrong; kept: person_01"):
+        recording.close(frozenset())
+    kept = sorted(recording.folder.iterdir())
+    assert [path.name for path in kept] == ["person_01.incomplete.mkv", "person_03.incomplete.mkv"]
+    assert sum(1 for _ in read_alpha(kept[0])) == FRAMES
+    # They are this program's own, and go when another recording takes their place.
+    record_into(tmp_path, REPLACING).close(frozenset())
+    assert not list(recording.folder.iterdir())
+
+
+def test_before_the_disk_is_full_it_ends_whole(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(index: int) -> None:
+        recording.write(at(seen(index, (1, True), confirmed={1}), Fraction(index, 10)))
+
+    write(0)
+    nearly_full = SimpleNamespace(free=INFO.width * INFO.height)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: nearly_full)
+    with pytest.raises(AlphaWriteError, match="the disk is nearly full"):
+        write(1)
+    manifest = recording.close(frozenset({1}))
+    assert manifest is not None and manifest.source.frame_count == 1
+    assert sum(1 for _ in read_alpha(recording.folder / "person_01.mkv")) == 1
+
+
 def test_nobody_else_records_into_its_folder(recording: Recording, tmp_path: Path) -> None:
-    replacing = replace(CONFIG, run=RunConfig(is_online=True, is_overwriting=True))
     recording.write(at(seen(0, (1, True), confirmed={1}), Fraction(0)))
     with pytest.raises(OptionError, match="by another process"):
-        record_into(tmp_path, replacing)
+        record_into(tmp_path, REPLACING)
     recording.write(at(seen(1, (1, True), confirmed={1}), Fraction(1, 10)))
     manifest = recording.close(frozenset({1}))
     assert manifest is not None and manifest.source.frame_count == 2
     assert sum(1 for _ in read_alpha(recording.folder / "person_01.mkv")) == 2
-    assert record_into(tmp_path, replacing).close(frozenset()) is None
+    assert record_into(tmp_path, REPLACING).close(frozenset()) is None

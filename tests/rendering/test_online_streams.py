@@ -22,6 +22,7 @@ from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.manifest import load_manifest
 from instmatt_video.media.alpha_reader import AlphaReader, read_alpha
 from instmatt_video.media.frame import ClipInfo, Frame
+from instmatt_video.media.video_stream import VideoAlphaStream
 from instmatt_video.people.finder import FoundPeople
 from instmatt_video.rendering.online_streams import MAX_WAITING_FRAMES, OnlineStreams
 from instmatt_video.rendering.run_result import RunResult
@@ -186,6 +187,22 @@ def test_a_full_disk_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("instmatt_video.media.alpha_stream.AlphaStream.write", full)
     with pytest.raises(AlphaWriteError, match="the disk is full"):
         write(tmp_path, [seen(k, (1, True), confirmed={1}) for k in range(40)])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_fault_at_the_end_leaves_nothing_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify = VideoAlphaStream.verify
+
+    def verify_one(self: VideoAlphaStream) -> None:
+        if self.path.stem == "person_02":
+            raise AlphaWriteError("reads back wrong")
+        verify(self)
+
+    monkeypatch.setattr(VideoAlphaStream, "verify", verify_one)
+    with pytest.raises(AlphaWriteError, match="reads back wrong"):
+        write(tmp_path, [seen(k, (1, True), (2, True), confirmed={1, 2}) for k in range(3)])
     assert not list(tmp_path.iterdir())
 
 

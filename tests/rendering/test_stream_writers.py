@@ -39,10 +39,10 @@ class MadeStream:
             raise AlphaWriteError("disk full")
         self.written.append((time, layer))
 
-    def close(self) -> None:
+    def finish(self) -> None:
         if self.fails_at_end:
             raise AlphaWriteError("does not read back")
-        self.end = "closed"
+        self.end = "finished"
 
     def abort(self) -> None:
         self.end = self.end or "aborted"
@@ -123,13 +123,13 @@ class TestWorker:
     def item(self, k: int) -> tuple[Frame, FrameAlphas]:
         return Frame(k, Fraction(k, 25), IMAGE), alphas_of(visible={}, index=k)
 
-    def test_all_is_written_then_closed(self) -> None:
+    def test_all_is_written_then_finished(self) -> None:
         stream, stop = MadeStream(), threading.Event()
         worker = self.worker(stream, stop)
         for k in range(10):
             worker.send(self.item(k))
         worker.finish()
-        assert len(stream.written) == 10 and stream.end == "closed" and not stop.is_set()
+        assert len(stream.written) == 10 and stream.end == "finished" and not stop.is_set()
 
     def test_its_error_reaches_the_sender(self) -> None:
         stream, stop = MadeStream(fails_at=2), threading.Event()
