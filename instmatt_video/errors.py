@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fastapi.exceptions import RequestValidationError
     from pydantic import ValidationError
 
 
@@ -76,8 +77,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in str(error)
 
 
-def first_complaint(error: ValidationError) -> str:
-    """Return in a line what is wrong first of values that a person wrote, and where."""
+def first_complaint(error: ValidationError | RequestValidationError) -> str:
+    """Return in a line what is wrong first of values that came from outside, and where."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from socket import socket
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..rendering.preview import color_of_track
+from ..web.bad_requests import refuse_in_words
 from ..web.guard import guard, page_url
 from ..web.server import bind, require_web
 from .backgrounds import Backgrounds
@@ -39,6 +40,10 @@ _FILES = {
 }
 
 
+Number = Annotated[int, Field(ge=1)]
+"""Of a person."""
+
+
 class Change(BaseModel):
     """What a page asks for; what is not named stays as it is."""
 
@@ -46,8 +51,8 @@ class Change(BaseModel):
 
     view: Literal["tinted", "cutout", "mattes", "source"] = "tinted"
     background: str = Field("blur", max_length=4096)
-    solo: int | None = Field(None, ge=1)
-    hidden: list[int] = Field([], max_length=1000)
+    solo: Number | None = None
+    hidden: list[Number] = Field([], max_length=1000)
 
     def apply(self, choice: ViewChoice) -> ViewChoice:
         """Return the choice with what was named replaced."""
@@ -79,6 +84,8 @@ class LivePage:
         self._control, self._backgrounds = control, backgrounds
         self._pictures = _JpegSlot()
         self._live: LiveFrame | None = None
+        self._people = 0
+        """Shown so far; their numbers are counted from 1."""
         self._figures = Figures()
         self._socket: socket = bind(host, port, "--serve")
         port = self._socket.getsockname()[1]
@@ -97,6 +104,7 @@ class LivePage:
     def show(self, picture: Picture, live: LiveFrame, figures: Figures) -> None:
         """Show a picture on every open page."""
         self._live, self._figures = live, figures
+        self._people = max([self._people, *(person.number for person in live.people)])
         self._pictures.put(picture)
 
     def is_open(self) -> bool:
@@ -135,11 +143,21 @@ class LivePage:
             "figures": asdict(self._figures),
         }
 
+    def _knows(self, change: Change) -> bool:
+        """Say whether everybody named has been shown, or was chosen otherwise."""
+        choice = self._control.choice
+        named = {*change.hidden, *([change.solo] if change.solo else [])}
+        return all(
+            number <= self._people or number in choice.hidden or number == choice.solo
+            for number in named
+        )
+
     def _app(self) -> Any:
         from fastapi import FastAPI, HTTPException
         from fastapi.responses import FileResponse, StreamingResponse
 
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        refuse_in_words(app)
         for path, (name, media_type) in _FILES.items():
             answer = partial(FileResponse, Path(__file__).with_name(name), media_type=media_type)
             app.add_route(path, _answering(answer))
@@ -155,6 +173,8 @@ class LivePage:
         async def change(change: Change) -> dict[str, Any]:
             if not self._backgrounds.knows(change.background):
                 raise HTTPException(400, "there is no such background")
+            if not self._knows(change):
+                raise HTTPException(400, "there has been no such person")
             self._control.change(change.apply)
             return self.state()
 

@@ -20,10 +20,7 @@ async function ask(address, body) {
   const answer = await fetch(address, options);
   const isJson = (answer.headers.get("content-type") || "").includes("json");
   const content = isJson ? await answer.json() : { error: await answer.text() };
-  if (!answer.ok) {
-    const detail = content.detail && content.detail[0];
-    throw new Error(content.error || (detail && detail.msg) || answer.statusText);
-  }
+  if (!answer.ok) throw new Error(content.error || answer.statusText);
   return content;
 }
 

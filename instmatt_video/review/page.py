@@ -22,6 +22,7 @@ from ..rendering.preview import color_of_track, text_color_on
 from ..rendering.render import PREVIEW_FILE
 from ..rendering.report_style import STYLE
 from ..settings import config_of
+from ..web.bad_requests import refuse_in_words
 from .correction import Correction
 from .session import Review
 
@@ -145,6 +146,7 @@ def create_app(review: Review) -> FastAPI:
     page = ReviewPage(review)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(InstMattVideoError, _tell)
+    refuse_in_words(app)
     for address, (name, media_type) in _PAGE_FILES.items():
         app.add_api_route(address, _file_server(name, media_type), methods=["GET"])
     app.add_api_route("/style.css", lambda: Response(STYLE, media_type="text/css"), methods=["GET"])

@@ -84,6 +84,25 @@ def test_what_cannot_be_is_told(
     assert load_manifest(folder).corrections == ()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"kind": "split", "track": 1, "frame": NaN}',
+        '{"kind": "split", "track": 1e400, "frame": 2}',
+        '{"kind": "rename", "track": 1, "name": "\\ud800"}',
+        '{"kind": "\\ud800"}',
+        '{"kind": "drop", "track": 1, "\\ud800": 1}',
+        "NaN",
+    ],
+)
+def test_what_no_json_could_repeat(page: Any, folder: Path, body: str) -> None:
+    headers = ORIGIN | {"content-type": "application/json"}
+    answer = page.post("/api/corrections", content=body, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("body")
+    assert load_manifest(folder).corrections == ()
+
+
 def test_rendering_tells_what_it_did(page: Any, folder: Path) -> None:
     page.post("/api/corrections", json={"kind": "drop", "track": 2}, headers=ORIGIN)
     old_preview = page.get("/api/state").json()["preview"]
