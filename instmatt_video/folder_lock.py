@@ -1,7 +1,7 @@
-"""One rendering of a clip's folder at a time, and one change of its manifest, whichever process.
+"""One rendering of a clip's folder at a time, one change of its manifest, one writer of a file.
 
-Knows folders; knows nothing of what is written there. The system lets go of a lock when a process
-dies.
+Knows folders and names, whichever process asks for them; knows nothing of what is written there.
+The system lets go of a lock when a process dies.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import AlphaWriteError, OptionError
@@ -49,7 +49,28 @@ def changing_alone(store: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _held(path: Path, what: str, waits: bool) -> Iterator[None]:
+def writing_alone(path: Path) -> Iterator[None]:
+    """Hold the name of a file while the `with` block writes it; its folder exists.
+
+    Raises:
+        OptionError: Somebody else holds it.
+        AlphaWriteError: The folder cannot be written.
+    """
+    lock, what = path.with_name(f".{path.name}.lock"), f"{path} is being written"
+    with _held(lock, what, waits=False) as descriptor:
+        if not _is_at(descriptor, lock):
+            raise OptionError(f"{what} by another process")  # which was done just now
+        try:
+            yield
+        finally:
+            # Before it is let go, so that nobody else has it by then; Windows keeps an open file.
+            with suppress(OSError):
+                lock.unlink()
+
+
+@contextmanager
+def _held(path: Path, what: str, waits: bool) -> Iterator[int]:
+    """Hold the lock on a folder or a file, which is made; yield its descriptor."""
     try:
         descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT)
     except OSError as error:
@@ -59,9 +80,17 @@ def _held(path: Path, what: str, waits: bool) -> Iterator[None]:
             _lock(descriptor, waits)
         except OSError as error:
             raise OptionError(f"{what} by another process") from error
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Say whether an open file still has its name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _lock(descriptor: int, waits: bool) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import av
 import ffmpeg
 
-from ..errors import AlphaWriteError, OptionError
+from ..errors import AlphaWriteError, FrameDecodeError, OptionError, VideoOpenError
+from ..folder_lock import writing_alone
 from ..media.source import describe_av_error
 from ..media.timetable import read_timetable
 from ..media.video_file import decode_pictures, first_video_stream, open_container
@@ -61,7 +62,8 @@ def compose_streams(
 
     Raises:
         VideoOpenError: The folder, a stream or the background cannot be read.
-        OptionError: There is no ffmpeg program, choices that cannot be, or `out` is there already.
+        OptionError: There is no ffmpeg program, choices that cannot be, or `out` is there already
+            or being written.
         AlphaWriteError: The video could not be written, or failed its verification.
     """
     options, report, out = options or ComposeOptions(), progress or ignore, Path(out)
@@ -70,13 +72,16 @@ def compose_streams(
     material = gather(Path(folder), options)
     clip = material.clip
     _warn(material, options)
-    _refuse_taken(out, material, options)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with (
+            writing_alone(out),
             whole_file(out) as partial,
             tempfile.TemporaryDirectory(prefix="instmatt-compose-") as scratch,
         ):
+            _refuse_taken(out, material, options)
+            # Of a run that was killed, whose ffmpeg may still be at it.
+            partial.unlink(missing_ok=True)
             if options.is_sheet:
                 layer, size = build_sheet(material, Path(scratch))
             else:
@@ -202,6 +207,8 @@ def _verify(partial: Path, out: Path, clip: Clip, size: tuple[int, int]) -> None
             pictures = [p for p in decode_pictures(container, stream, _raise) if p is not None]
     except av.FFmpegError as error:
         raise AlphaWriteError(f"{out}: does not read back: {describe_av_error(error)}") from error
+    except (VideoOpenError, FrameDecodeError) as error:
+        raise AlphaWriteError(f"{out}: does not read back: {error}") from error
     complaints = {
         f"{len(timetable.ticks)} frames, not {clip.frame_count}": len(timetable.ticks)
         != clip.frame_count,

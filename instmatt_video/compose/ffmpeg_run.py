@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
+import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 
@@ -17,6 +22,7 @@ _EMPTY_WORDS = (
     "Error reinitializing filters",
     "Failed to inject frame",
 )
+_PR_SET_PDEATHSIG = 1
 
 
 def require_ffmpeg() -> str:
@@ -43,12 +49,15 @@ def run_ffmpeg(command: Sequence[str], report_frame: Callable[[int], None]) -> N
 
     Raises:
         AlphaWriteError: It failed; the message is the last line that it wrote.
+        OSError: The disk is full, which ffmpeg may say and yet end well.
     """
     command = [*command, "-nostdin", "-hide_banner", "-loglevel", "error", "-nostats"]
     command += ["-progress", "pipe:1"]
     # A file takes what ffmpeg says, however much; a pipe that nobody reads would stop it.
     with tempfile.TemporaryFile() as words:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=words, preexec_fn=_mortal_with_us()
+        )
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -63,10 +72,21 @@ def run_ffmpeg(command: Sequence[str], report_frame: Callable[[int], None]) -> N
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=5)
                 process.kill()
-        if status:
-            words.seek(0)
-            last = last_words(words.read().decode("utf-8", "replace"))
-            raise AlphaWriteError(f"ffmpeg failed with status {status}: {last}")
+        words.seek(0)
+        text = words.read().decode("utf-8", "replace")
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        if os.strerror(number) in text:
+            raise OSError(number, os.strerror(number))
+    if status:
+        raise AlphaWriteError(f"ffmpeg failed with status {status}: {last_words(text)}")
+
+
+def _mortal_with_us() -> Callable[[], object] | None:
+    """Return what a child does first so that it is stopped when this process is killed (Linux)."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def last_words(text: str) -> str:

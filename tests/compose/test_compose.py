@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from instmatt_video.compose.composition import compose_streams
 from instmatt_video.compose.options import ComposeOptions, Placement, parse_background
 from instmatt_video.errors import AlphaWriteError, InstMattVideoError, OptionError, VideoOpenError
+from instmatt_video.folder_lock import writing_alone
 from instmatt_video.manifest import load_manifest
 from instmatt_video.media import ClipInfo, ColorTags, Layer, open_alpha_stream, open_source
 from instmatt_video.media.color import plane_view
@@ -436,6 +438,49 @@ def test_a_stream_that_breaks_off_leaves_nothing(
     with pytest.raises(AlphaWriteError, match="ffmpeg failed with status"):
         compose_streams(folder, tmp_path / "out.mov", ComposeOptions(parse_background("blue")))
     assert not [path for path in tmp_path.iterdir() if "out" in path.name]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a script")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        pytest.param("", "does not read back", id="torn"),
+        pytest.param("out.mov: No space left on device", "No space left on device", id="full disk"),
+    ],
+)
+def test_a_program_that_ends_well_without_a_film_is_not_believed(
+    make_folder: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    told: str,
+) -> None:
+    """As ffmpeg does where the disk is full at the film's end."""
+    folder, program = make_folder(), tmp_path / "bin" / "ffmpeg"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\n"
+        "out = next(word[5:] for word in sys.argv if word.endswith('.partial'))\n"
+        f"open(out, 'wb').write(b'half a film')\nsys.stderr.write({words!r})\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    out = tmp_path / "out" / "out.mov"
+    with pytest.raises(AlphaWriteError, match=rf"out\.mov.*{told}"):
+        compose_streams(folder, out, ComposeOptions(parse_background("blue")))
+    assert not list(out.parent.iterdir())
+
+
+def test_a_file_that_somebody_is_writing_is_not_composed(
+    make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder, out = make_folder(), tmp_path / "out.mov"
+    options = ComposeOptions(parse_background("blue"), is_overwriting=True)
+    with writing_alone(out), pytest.raises(OptionError, match="is being written by another"):
+        compose_streams(folder, out, options)
+    assert not list(tmp_path.iterdir())
+    compose_streams(folder, out, options)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
 
 
 def test_without_the_program_there_is_one_line_and_status_2(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import sys
 
 import pytest
@@ -25,6 +26,16 @@ def test_a_failure_is_one_line_and_progress_is_told() -> None:
     with pytest.raises(AlphaWriteError, match=r"^ffmpeg failed with status 7: last$"):
         run_ffmpeg([sys.executable, "-c", script], frames.append)
     assert frames == [3]
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_full_disk_is_known_whatever_status_it_ends_in(status: int) -> None:
+    words = "Error writing trailer of file:out.mp4: No space left on device\nConversion failed!"
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        run_ffmpeg(
+            [sys.executable, "-c", SCRIPT.format(words=words, status=status)], lambda _: None
+        )
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_leaving_by_an_exception_stops_the_program() -> None:
