@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import AlphaWriteError
+from ..folder_lock import writing_alone
 from ..whole_file import whole_file
 from .parts import MAX_BATCH, MAX_SIDE_PX, STRIDE, Part, run_part
 
@@ -50,13 +51,14 @@ def export_part(part: Part, path: Path, format: str, metadata: Mapping[str, str]
         metadata: Stands in the file.
 
     Raises:
-        AlphaWriteError: The file cannot be written, or does not give what torch gives.
+        OptionError: Somebody else is writing the file.
+        AlphaWriteError: It cannot be written, or does not give what torch gives.
     """
     write, read = (_write_onnx, open_onnx) if format == "onnx" else (_write_script, _read_script)
     cases = part.check_inputs()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as partial:
+        with writing_alone(path), whole_file(path) as partial:
             write(part, cases, partial, metadata)
             difference = largest_difference(part, read(partial), cases)
             if not difference <= TOLERANCE:
@@ -147,7 +149,10 @@ def _write_script(
         warnings.simplefilter("ignore")  # sizes that the trace takes as they come: compared below
         traced = torch.jit.trace(part.module, cases[0], check_trace=False)  # type: ignore[no-untyped-call]
         traced = torch.jit.freeze(traced.eval())
-        torch.jit.save(traced, str(path), _extra_files=dict(metadata))
+        # Torch's own writing to a name ends the whole process where the disk is full.
+        script = io.BytesIO()
+        torch.jit.save(traced, script, _extra_files=dict(metadata))
+    path.write_bytes(script.getbuffer())
 
 
 def _read_script(path: Path) -> Reader:

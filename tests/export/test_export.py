@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +108,40 @@ def test_a_file_that_differs_is_not_kept(
     monkeypatch.setattr(writing, "_read_script", lambda path: lambda inputs: fault(*inputs))  # type: ignore[operator]
     with pytest.raises(AlphaWriteError, match="differs from torch by"):
         export_part(small_part(cases()), tmp_path / "a.pt", "torchscript", {})
+    assert not list(tmp_path.iterdir())
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from instmatt_video.errors import AlphaWriteError
+from instmatt_video.export.writing import export_part
+from tests.export.test_export import cases, small_part
+
+part = small_part(cases())
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+try:
+    export_part(part, Path(sys.argv[1]), sys.argv[2], {})
+except AlphaWriteError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sets files no limit")
+@pytest.mark.parametrize("format", writing.FORMATS)
+def test_where_a_file_finds_no_room_it_is_one_line(tmp_path: Path, format: str) -> None:
+    if format == "onnx":
+        pytest.importorskip("onnxscript")
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "net"), format],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.strip().endswith("net cannot be written: File too large")
     assert not list(tmp_path.iterdir())
 
 
