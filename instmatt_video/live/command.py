@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DEFAULT_GOAL_FPS = 12.0
+_MAX_SIDE_PX = 65_535
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -193,14 +195,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Raise where a number is out of its range."""
-    if args.goal_fps <= 0:
-        raise OptionError(f"--goal-fps must be above 0, not {args.goal_fps:g}")
-    if args.max_side < 16:
-        raise OptionError(f"--max-side must be 16 pixels or more, not {args.max_side}")
-    for name in ("frames", "seconds", "solo"):
+    if not 16 <= args.max_side <= _MAX_SIDE_PX:
+        raise OptionError(f"--max-side must be in 16..{_MAX_SIDE_PX} pixels, not {args.max_side}")
+    for name in ("goal_fps", "frames", "seconds", "solo"):
         value = getattr(args, name)
-        if value is not None and value <= 0:
-            raise OptionError(f"--{name} must be above 0, not {value:g}")
+        if value is not None and not 0 < value < math.inf:  # NaN neither
+            option = "--" + name.replace("_", "-")
+            raise OptionError(f"{option} must be a number above 0, not {value}")
 
 
 def _open_outputs(
