@@ -29,7 +29,7 @@ def rendering_alone(folder: Path) -> Iterator[None]:
         raise AlphaWriteError(f"{folder} cannot be written: {error.strerror}") from error
     # The folder itself outlives whatever is removed from it; only Windows cannot open one.
     path = folder / ".render.lock" if sys.platform == "win32" else folder
-    with _held(path, f"{folder} is being rendered", waits=False):
+    with _held(path, folder, "rendered", waits=False):
         yield
 
 
@@ -44,7 +44,7 @@ def changing_alone(store: Path) -> Iterator[None]:
         OptionError: Somebody else holds it for longer than a change takes (Windows only).
         AlphaWriteError: The folder cannot be written.
     """
-    with _held(store / "manifest.lock", f"{store.parent} is being changed", waits=True):
+    with _held(store / "manifest.lock", store.parent, "changed", waits=True):
         yield
 
 
@@ -56,10 +56,10 @@ def writing_alone(path: Path) -> Iterator[None]:
         OptionError: Somebody else holds it.
         AlphaWriteError: The folder cannot be written.
     """
-    lock, what = path.with_name(f".{path.name}.lock"), f"{path} is being written"
-    with _held(lock, what, waits=False) as descriptor:
-        if not _is_at(descriptor, lock):
-            raise OptionError(f"{what} by another process")  # which was done just now
+    lock = path.with_name(f".{path.name}.lock")
+    with _held(lock, path, "written", waits=False) as descriptor:
+        if not _is_at(descriptor, lock):  # the other has just done
+            raise OptionError(f"{path} is being written by another process")
         try:
             yield
         finally:
@@ -69,17 +69,24 @@ def writing_alone(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _held(path: Path, what: str, waits: bool) -> Iterator[int]:
-    """Hold the lock on a folder or a file, which is made; yield its descriptor."""
+def _held(path: Path, thing: Path, done: str, waits: bool) -> Iterator[int]:
+    """Hold the lock on a folder or a file, which is made; yield its descriptor.
+
+    Args:
+        path: The folder or file.
+        thing: What it stands for.
+        done: What is done to that meanwhile.
+        waits: Wait for somebody else who holds it.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT)
     except OSError as error:
-        raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error
+        raise AlphaWriteError(f"{thing} cannot be written: {error.strerror}") from error
     try:
         try:
             _lock(descriptor, waits)
         except OSError as error:
-            raise OptionError(f"{what} by another process") from error
+            raise OptionError(f"{thing} is being {done} by another process") from error
         yield descriptor
     finally:
         os.close(descriptor)
