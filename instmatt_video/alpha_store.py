@@ -31,7 +31,7 @@ FOLDER_NAME = "alphas"
 ALPHA_LEVELS = 4095
 """Alpha is kept in 12 bits: finer than any format's 10, coarser than the network's noise."""
 JOURNAL_FILE = "journal.jsonl"
-_VERSION = 3
+_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,8 @@ class FrameRecord:
     detections: Detections
     tracks: tuple[TrackedBox, ...]
     alphas: tuple[StoredAlpha, ...]
+    is_held: bool = False
+    """The frame could not be read: what is in its place was seen beside it."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ class _Chunk:
     end: int
     """One more than the index of its last frame."""
     sha256: str
+    held: Sequence[int]
+    """Those of its frames that could not be read."""
 
 
 class AlphaStore:
@@ -126,8 +130,13 @@ class AlphaStore:
 
     @property
     def frame_count(self) -> int:
-        """Frames of the clip up to the last stored one, those that cannot be decoded included."""
+        """Frames that are stored."""
         return self._chunks[-1].end if self._chunks else 0
+
+    @property
+    def held_frames(self) -> list[int]:
+        """Those that could not be read."""
+        return [frame for chunk in self._chunks for frame in chunk.held]
 
     @property
     def size_bytes(self) -> int:
@@ -199,7 +208,7 @@ class AlphaStore:
             if line.get("is_complete"):
                 self.is_complete = True
                 continue
-            chunk = _Chunk(line["first"], line["end"], line["sha256"])
+            chunk = _Chunk(**line)
             path = self._path(chunk.first)
             if not path.is_file():
                 break
@@ -210,13 +219,11 @@ class AlphaStore:
     def append(self, records: Sequence[FrameRecord]) -> None:
         """Store the next frames as one chunk.
 
-        Frames that the source cannot decode are missing among them.
-
         Raises:
             AlphaWriteError: The disk is full or not writable.
         """
-        if not records or records[0].index < self.frame_count:
-            raise ValueError(f"the next chunk begins with frame {self.frame_count} or a later one")
+        if not records or records[0].index != self.frame_count:
+            raise ValueError(f"the next chunk begins with frame {self.frame_count}")
         chunk = self._write_chunk(records)
         with _disk_errors(self.folder):
             self._note(vars(chunk))
@@ -277,7 +284,8 @@ class AlphaStore:
             file.flush()
             os.fsync(file.fileno())
         digest = hashlib.sha256(data).hexdigest()
-        return _Chunk(records[0].index, records[-1].index + 1, digest)
+        held = [record.index for record in records if record.is_held]
+        return _Chunk(records[0].index, records[-1].index + 1, digest, held)
 
     def _path(self, first: int) -> Path:
         return self.folder / f"{first:08d}.chunk"
@@ -346,6 +354,7 @@ def _pack(records: Sequence[FrameRecord]) -> bytes:
                 "time": str(record.time),
                 "is_cut": record.is_cut,
                 "was_looked_at": record.was_looked_at,
+                "is_held": record.is_held,
                 "tracks": [
                     [t.track_id, [float(v) for v in t.box], t.score, t.row] for t in record.tracks
                 ],
@@ -392,4 +401,5 @@ def _unpack(data: bytes) -> Iterator[FrameRecord]:
                     for track_id, box, score, row in frame["tracks"]
                 ),
                 tuple(alphas),
+                frame["is_held"],
             )

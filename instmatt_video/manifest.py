@@ -51,6 +51,8 @@ class SourceRecord(_Model):
     """Where it lay when it was read; `None` for what cannot be read again."""
     pictures_sha256: str | None = None
     """Of the names, sizes and times of an image sequence's files."""
+    unreadable: tuple[tuple[int, int], ...] = ()
+    """First and last frame of each stretch in whose place a neighbouring frame stands."""
 
     @property
     def frames(self) -> range:

@@ -132,6 +132,7 @@ def matte_video(
                 plans,
                 rendered,
                 store.frame_count,
+                store.held_frames,
                 store_bytes=store.size_bytes,
                 stitching=stitch_record(found),
                 corrections=corrections,

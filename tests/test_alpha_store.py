@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -129,8 +130,18 @@ class TestRecords:
             store.append([record(1)])
         with pytest.raises(ValueError, match="next chunk begins with frame 2"):
             store.append([])
-        store.append([record(3)])  # frame 2 could not be decoded
-        assert [r.index for r in store.records()] == [0, 1, 3]
+        with pytest.raises(ValueError, match="next chunk begins with frame 2"):
+            store.append([record(3)])
+
+    def test_frames_that_could_not_be_read_are_known(self, tmp_path: Path) -> None:
+        folder = tmp_path / "s"
+        store = filled(folder, 1)
+        store.append([replace(record(index), is_held=index == 3) for index in (2, 3)])
+        store.amend({0: replace(record(0), is_held=True)})
+        store.complete()
+        again = AlphaStore.open(folder)
+        assert store.held_frames == again.held_frames == [0, 3]
+        assert [r.index for r in again.records() if r.is_held] == [0, 3]
 
     def test_size_is_that_of_the_chunks(self, tmp_path: Path) -> None:
         store = filled(tmp_path / "s")

@@ -137,7 +137,7 @@ class TestDamagedClip:
         assert any("truncated?" in warning for warning in manifest.warnings)
 
     @pytest.mark.parametrize("bad", [0, 3, FRAMES - 1], ids=["first", "middle", "last"])
-    def test_a_corrupt_frame_of_a_folder_is_left_out_and_named(
+    def test_a_corrupt_frame_of_a_folder_keeps_its_place_and_is_named(
         self, bad: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         folder = write_frames(tmp_path / "shot", FRAMES)
@@ -147,29 +147,54 @@ class TestDamagedClip:
         monkeypatch.setenv("INSTMATT_VIDEO_CHUNK_FRAMES", "2")
         manifest = succeed(folder, tmp_path / "out", "--fps", "25")
         assert any(torn.name in warning for warning in manifest.warnings)
-        coverage = coverage_of(tmp_path / "out" / "shot" / "person_01.mkv")
-        assert len(coverage) == FRAMES - 1
-        good = [index for index in range(FRAMES) if index != bad]
-        for index, found in zip(good, coverage, strict=True):
-            left, top, right, bottom = boxes_at(index)[0]
-            assert found == pytest.approx((right - left) * (bottom - top), rel=0.01), index
+        assert manifest.source.unreadable == ((bad, bad),)
+        assert manifest.source.frame_count == FRAMES
+        stream = np.stack(list(read_alpha(tmp_path / "out" / "shot" / "person_01.mkv")))
+        assert len(stream) == FRAMES
+        for index, found in enumerate(stream):
+            truth = np.zeros_like(found)
+            if index or not bad == 0:  # nobody is known before the first picture
+                left, top, right, bottom = boxes_at(index - 1 if index == bad else index)[0]
+                truth[top:bottom, left:right] = 1
+            assert np.array_equal(found, truth), index
 
-    def test_pictures_after_a_gap_keep_their_numbers(self, tmp_path: Path) -> None:
+    def test_online_a_corrupt_frame_keeps_its_place_too(self, tmp_path: Path) -> None:
+        folder = write_frames(tmp_path / "shot", FRAMES)
+        for index in (5, 6):
+            (folder / f"{index:04d}.png").write_bytes(b"torn")
+        manifests = [
+            succeed(folder, tmp_path / name, "--fps", "25", *options)
+            for name, options in (("stored", []), ("online", ["--online"]))
+        ]
+        assert [m.source.unreadable for m in manifests] == [((5, 6),)] * 2
+        stored, online = (
+            np.stack(list(read_alpha(tmp_path / name / "shot" / "person_01.mkv")))
+            for name in ("stored", "online")
+        )
+        assert np.array_equal(stored, online) and len(stored) == FRAMES
+        assert np.array_equal(stored[6], stored[4])
+
+    def test_no_number_is_missing_among_the_pictures(self, tmp_path: Path) -> None:
         folder = write_frames(tmp_path / "shot", FRAMES, first=1001)
         torn = folder / "1004.png"
         torn.write_bytes(b"torn")
         succeed(folder, tmp_path / "out", "--fps", "25", "--format", "png")
         names = sorted(p.name for p in (tmp_path / "out" / "shot" / "person_01").iterdir())
-        assert names == [f"00{n}.png" for n in range(1001, 1001 + FRAMES) if n != 1004]
+        assert names == [f"00{n}.png" for n in range(1001, 1001 + FRAMES)]
 
-    def test_a_run_that_broke_off_after_a_gap_resumes(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., str]
+    @pytest.mark.parametrize(
+        ("bad", "fails_at"),
+        [pytest.param([1], 11, id="after them"), pytest.param([4, 5, 6], 7, id="among them")],
+    )
+    def test_a_run_that_broke_off_at_corrupt_frames_resumes(
+        self, bad: list[int], fails_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         folder = write_frames(tmp_path / "shot", FRAMES)
-        (folder / "0001.png").write_bytes(b"torn")
+        for index in bad:
+            (folder / f"{index:04d}.png").write_bytes(b"torn")
         monkeypatch.setenv("INSTMATT_VIDEO_CHUNK_FRAMES", "2")
         with monkeypatch.context() as patch:
-            choice = DetectorChoice(ColorDetector(fails_at=11), "made for tests")
+            choice = DetectorChoice(ColorDetector(fails_at=fails_at), "made for tests")
             patch.setattr(networks, "create_detector", lambda *_, **__: choice)
             with pytest.raises(RuntimeError, match="pulled the plug"):
                 main([str(folder), "--out-dir", str(tmp_path / "out"), *QUICK])

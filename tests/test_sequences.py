@@ -39,7 +39,7 @@ def test_pictures_keep_their_numbers_behind_one_that_cannot_be_decoded(
     output = replace(LIGHT.output, format="png", is_trimmed=is_trimmed)
     manifest = run(shot, tmp_path / "out", replace(LIGHT, output=output))
     for track in manifest.tracks:
-        first = track.first_frame if is_trimmed else 1002
+        first = track.first_frame if is_trimmed else 1001
         names = sorted(path.name for path in (tmp_path / "out" / "shot" / track.file).iterdir())
         assert names[0] == f"{first:06d}.png"
         assert names[-1] == f"{track.last_frame:06d}.png"
@@ -60,7 +60,8 @@ def test_a_link_that_leads_nowhere_is_a_frame_that_cannot_be_decoded(
     (shot / "f.1012.png").unlink()
     (shot / "f.1012.png").symlink_to(tmp_path / "nowhere.png")
     manifest = run(shot, tmp_path / "out")
-    assert manifest.tracks[0].last_frame == 1011
+    assert manifest.source.unreadable == ((1012, 1012),)
+    assert manifest.tracks[0].last_frame == 1012, "the frame before stands in"
     assert any("f.1012.png: cannot be decoded" in text for text in manifest.warnings)
 
 

@@ -62,7 +62,7 @@ def find_cuts(clip: FrameSource, report: Report) -> tuple[list[int], int]:
     """
     detector, cuts, count = CutDetector(), [], 0
     for frame in clip:
-        if detector.update(as_eight_bit(frame.image)):
+        if not frame.is_held and detector.update(as_eight_bit(frame.image)):
             cuts.append(frame.index)
         count = frame.index + 1
         report(Progress("cuts", count, clip.info.frame_count, 0))

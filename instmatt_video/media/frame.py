@@ -32,6 +32,8 @@ class Frame:
     """Presentation time in seconds, exact."""
     image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
     """RGB, `(H, W, 3)`, upright (rotation applied); uint16 uses the full 16-bit range."""
+    is_held: bool = False
+    """The frame cannot be read: the picture before it, or else the one after it, stands in."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from .exr_header import ExrHeader, read_exr_header
 from .frame import ClipInfo, ColorTags, Frame
 from .image_size import read_image_size
 from .plate import PLATE_SUFFIXES, read_plate
-from .source import FrameSource
+from .source import HELD, FrameSource
 from .timetable import DEFAULT_FRAME_RATE
 from .video_file import MAX_BAD_FRAMES_IN_A_ROW
 
@@ -76,22 +76,37 @@ class ImageSequenceSource(FrameSource):
         """Yield the pictures from index `start` on."""
         if start < 0:
             raise ValueError(f"start must be >= 0, got {start}")
-        bad_in_a_row = 0
-        for index in range(start, len(self._paths)):
+        before: Image | None = None
+        missing: list[int] = []
+        for index in range(self._readable_at_or_before(start), len(self._paths)):
             image = read_image(self._paths[index])
             if image is None:
-                bad_in_a_row += 1
-                self.skipped_frames += 1
-                self._warn(f"{self._paths[index]}: cannot be decoded and is skipped")
-                if bad_in_a_row > MAX_BAD_FRAMES_IN_A_ROW:
+                missing.append(index)
+                self._warn(f"{self._paths[index]}: cannot be decoded; {HELD}")
+                if len(missing) > MAX_BAD_FRAMES_IN_A_ROW:
                     raise FrameDecodeError(
                         f"{self._paths[index]}: more than {MAX_BAD_FRAMES_IN_A_ROW} frames in a "
                         "row cannot be decoded"
                     )
                 continue
-            bad_in_a_row = 0
             self._check_size(self._paths[index], image.shape[1], image.shape[0])
-            yield Frame(index, index / self.info.frame_rate, image)
+            yield from self._held(missing, start, image if before is None else before)
+            if index >= start:
+                yield Frame(index, index / self.info.frame_rate, image)
+            before, missing = image, []
+        if before is not None:
+            yield from self._held(missing, start, before)
+
+    def _readable_at_or_before(self, index: int) -> int:
+        """Return the place of the picture that stands at an index; the first where none does."""
+        while 0 < index < len(self._paths) and read_image(self._paths[index]) is None:
+            index -= 1
+        return index
+
+    def _held(self, missing: Sequence[int], start: int, image: Image) -> Iterator[Frame]:
+        for index in missing:
+            if index >= start:
+                yield Frame(index, index / self.info.frame_rate, image, is_held=True)
 
     def _primaries(self, header: ExrHeader | None) -> str:
         """Return the FFmpeg name of the primaries; those without one are left as they are."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from typing import NoReturn
@@ -19,7 +20,7 @@ from av.video.frame import VideoFrame
 from ..errors import FrameDecodeError, VideoOpenError
 from .color import RgbConverter, tags_of_stream
 from .frame import ClipInfo, Frame
-from .source import FrameSource, describe_av_error
+from .source import HELD, FrameSource, describe_av_error
 from .timetable import DEFAULT_FRAME_RATE, FORMATS_WITHOUT_TIMES
 from .video_file import (
     MAX_BAD_FRAMES_IN_A_ROW,
@@ -37,7 +38,8 @@ _CAMERA_FORMAT = {"linux": "v4l2", "darwin": "avfoundation"}
 class LiveSource(FrameSource):
     """Frames as they arrive; they can be read once.
 
-    `Frame.index` counts what arrived, whether or not it could be decoded. Times are the stream's
+    `Frame.index` counts what arrived, whether or not it could be decoded; in place of what could
+    not stands the picture before it, where the next one's time leaves room. Times are the stream's
     own; a frame that bears none, or one that does not advance, is put one nominal frame after its
     predecessor.
     """
@@ -100,31 +102,33 @@ class LiveSource(FrameSource):
         if self._pictures is None:
             raise ValueError(f"{self._spec}: a live source can be read only once")
         pictures, self._pictures = self._pictures, None
-        step = max(1, round(1 / (self.info.frame_rate * self.info.time_base)))
-        last_tick: int | None = None
-        bad_in_a_row = 0
+        tick_s = self.info.time_base
+        step_s = max(1, round(1 / (self.info.frame_rate * tick_s))) * tick_s
+        last: Frame | None = None
+        missing: list[Frame] = []
         for index, picture in enumerate(chain([self._first], pictures)):
+            before = missing[-1] if missing else last
+            due_s = Fraction(0) if before is None else before.time + step_s
             if picture is None:
-                bad_in_a_row += 1
-                self.skipped_frames += 1
-                if bad_in_a_row > MAX_BAD_FRAMES_IN_A_ROW:
+                if len(missing) == MAX_BAD_FRAMES_IN_A_ROW:
                     raise FrameDecodeError(
                         f"{self._spec}: more than {MAX_BAD_FRAMES_IN_A_ROW} frames in a row "
                         "cannot be decoded"
                     )
-                if last_tick is not None and not self._keeps_times:
-                    last_tick += step
+                if last is not None:
+                    self._warn(f"some frames cannot be decoded; {HELD}")
+                    missing.append(replace(last, index=index, time=due_s, is_held=True))
                 continue
-            bad_in_a_row = 0
-            following = 0 if last_tick is None else last_tick + step
-            tick = picture.pts if self._keeps_times else None
-            if tick is None or (last_tick is not None and tick <= last_tick):
-                tick = following
-            last_tick = tick
-            if index >= start:
-                image = turned_clockwise(self._converter(picture), self.info.rotation_deg)
-                image = self._fitted(image)
-                yield Frame(index, tick * self.info.time_base, image)
+            pts = picture.pts if self._keeps_times else None
+            time_s = due_s if pts is None else pts * tick_s
+            if last is not None and time_s <= last.time:
+                time_s = due_s
+            image = turned_clockwise(self._converter(picture), self.info.rotation_deg)
+            last = Frame(index, time_s, self._fitted(image))
+            ready = [*(frame for frame in missing if frame.time < time_s), last]
+            yield from (frame for frame in ready if frame.index >= start)
+            missing = []
+        yield from (frame for frame in missing if frame.index >= start)
 
     def close(self) -> None:
         """Close the camera or the connection."""

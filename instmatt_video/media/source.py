@@ -23,12 +23,14 @@ from .frame import ClipInfo, Frame
 
 _log = logging.getLogger(__name__)
 
+HELD = "a neighbouring picture stands in"
+"""What becomes of a frame that cannot be decoded."""
 _NETWORK = re.compile(r"^(rtsps?|rtmps?|srt|udp|rtp|tcp|https?|mms)://", re.IGNORECASE)
 _PRINTF = re.compile(r"%0?\d*d")
 
 
 class FrameSource(ABC):
-    """Frames of one clip, in order.
+    """Frames of one clip, in order; one that cannot be read keeps its place (`Frame.is_held`).
 
     Iterating reads from the first frame. `frames(start)` begins at an index and gives what reading
     from the beginning would have given there. What was odd about the input stands in `warnings`,
@@ -41,14 +43,13 @@ class FrameSource(ABC):
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
-        self.skipped_frames = 0
 
     @abstractmethod
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield the frames from index `start` on.
 
         Raises:
-            FrameDecodeError: More than 8 frames in a row cannot be decoded.
+            FrameDecodeError: More than 8 frames in a row cannot be decoded; all before them came.
         """
 
     def __iter__(self) -> Iterator[Frame]:

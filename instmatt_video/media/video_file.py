@@ -1,8 +1,7 @@
 """Frames of a video file, exact in number and time.
 
 Knows PyAV and the clip's timetable; knows no pipeline. Every picture is placed by its presentation
-time in a timetable read from the packets, so a frame that cannot be decoded leaves a gap and shifts
-no other.
+time in a timetable read from the packets, so a frame that cannot be decoded shifts no other.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from ..errors import FrameDecodeError, VideoOpenError
 from .color import Image, RgbConverter, tags_of_stream
 from .color_noise import noise_of_codec
 from .frame import ClipInfo, Frame
-from .source import FrameSource, describe_av_error
+from .source import HELD, FrameSource, describe_av_error
 from .timecode import counts_frames_at
 from .timetable import Timetable, make_timetable, read_timetable, snap_to_broadcast_rate
 
@@ -77,41 +76,29 @@ class VideoFileSource(FrameSource):
     def _decode(
         self, container: InputContainer, stream: VideoStream, start: int, is_sought: bool
     ) -> Iterator[Frame]:
-        ticks = self._timetable.ticks
-        next_index = start if is_sought else 0
-        is_first = True
-        bad_in_a_row = 0
-        position = 0  # of the next picture to come, where times cannot tell
-        for picture in self._pictures(container, stream):
-            if picture is None:
-                bad_in_a_row += 1
-                position += 1
-                if bad_in_a_row > MAX_BAD_FRAMES_IN_A_ROW and next_index > 0:
-                    raise FrameDecodeError(
-                        f"{self._path}: more than {MAX_BAD_FRAMES_IN_A_ROW} frames in a row "
-                        f"cannot be decoded, from frame {next_index} on"
-                    )
+        before: VideoFrame | None = None
+        last = -1  # index of the picture before
+        position = -1  # of the picture, where times cannot tell
+        for position, picture in enumerate(self._pictures(container, stream)):
+            index = None if picture is None else self._timetable.index_of(picture.pts, position)
+            if picture is None or index is None or index >= len(self._timetable.ticks):
                 continue
-            bad_in_a_row = 0
-            index = self._timetable.index_of(picture.pts, position)
-            position += 1
-            if index is None or index >= len(ticks):
+            if before is None and is_sought:
+                if index > start:
+                    break
+                last = index - 1
+            if index <= last:
                 continue
-            if is_first and is_sought and index > start:
-                yield from self._decode_from_beginning(start)
-                return
-            is_first = False
-            if index < next_index:
-                continue
-            self._note_gap(next_index, index, start)
-            next_index = index + 1
+            yield from self._held(range(last + 1, index), start, before or picture)
             if index >= start:
                 yield Frame(index, self._timetable.time_s(index), self._upright(picture))
-        if is_first and is_sought:
+            before, last = picture, index
+        if before is not None:
+            end = len(self._timetable.ticks)
+            end = end if self._timetable.is_exact else min(position + 1, end)
+            yield from self._held(range(last + 1, end), start, before)
+        elif is_sought:
             yield from self._decode_from_beginning(start)
-            return
-        end = len(ticks) if self._timetable.is_exact else min(position, len(ticks))
-        self._note_gap(next_index, end, start)
 
     def _decode_from_beginning(self, start: int) -> Iterator[Frame]:
         """Yield the frames from `start` on where the container's index led past it, or past all."""
@@ -129,20 +116,25 @@ class VideoFileSource(FrameSource):
             lambda error: self._warn(f"reading stopped early: {describe_av_error(error)}"),
         )
 
-    def _note_gap(self, expected: int, index: int, start: int) -> None:
-        """Count the frames `expected..index - 1` as skipped, if they are among those asked for."""
-        expected = max(expected, start)
-        missing = index - expected
-        if missing <= 0:
+    def _held(self, gap: range, start: int, picture: VideoFrame) -> Iterator[Frame]:
+        """Yield the frames of a gap from `start` on, with the picture that is held there."""
+        missing = range(max(gap.start, start), gap.stop)
+        if not missing:
             return
-        self.skipped_frames += missing
-        frames = f"frame {expected}" if missing == 1 else f"frames {expected}-{index - 1}"
-        self._warn(f"{frames} cannot be decoded and {'is' if missing == 1 else 'are'} skipped")
-        if missing > MAX_BAD_FRAMES_IN_A_ROW and expected > 0:
+        if len(gap) > MAX_BAD_FRAMES_IN_A_ROW and gap.start > 0:
             raise FrameDecodeError(
-                f"{self._path}: {missing} frames in a row ({expected}-{index - 1}) cannot be "
-                f"decoded, at most {MAX_BAD_FRAMES_IN_A_ROW} are skipped"
+                f"{self._path}: {self._named(gap)} in a row cannot be decoded, at most "
+                f"{MAX_BAD_FRAMES_IN_A_ROW} are borne"
             )
+        self._warn(f"{self._named(gap)} cannot be decoded; {HELD}")
+        image = self._upright(picture)
+        for index in missing:
+            yield Frame(index, self._timetable.time_s(index), image, is_held=True)
+
+    def _named(self, gap: range) -> str:
+        """Return the frames of a gap as people count, from 1."""
+        first, last = gap.start + 1, gap.stop
+        return f"frame {first}" if first == last else f"frames {first}-{last}"
 
     def _first_decodable(self, container: InputContainer, stream: VideoStream) -> VideoFrame:
         for picture in self._pictures(container, stream):

@@ -152,13 +152,13 @@ class PeopleFinder:
     def find(self, frame: Frame) -> FoundPeople:
         """Return the people of the next frame."""
         image = as_eight_bit(frame.image)
-        is_cut = self._cuts.update(image)
+        is_cut = not frame.is_held and self._cuts.update(image)
         if is_cut:
             self._camera.reset()
         self._elapsed += 1
         self._is_new_shot |= is_cut
         due = self._elapsed >= self.detect_every or self._image is None or self._is_new_shot
-        looks = due and self.detector.looks_at(frame.index)
+        looks = due and not frame.is_held and self.detector.looks_at(frame.index)
         detections, camera = Detections.empty(), None
         if looks:
             detections = self.detector.detect([frame.image], [frame.index])[0]
@@ -166,7 +166,15 @@ class PeopleFinder:
             looks_like = describe_people(image, detections.boxes, detections.masks)
             detections = replace(detections, features=looks_like.astype(np.float32))
         record = FrameRecord(
-            frame.index, frame.time, is_cut, looks, camera, detections, tracks=(), alphas=()
+            frame.index,
+            frame.time,
+            is_cut,
+            looks,
+            camera,
+            detections,
+            tracks=(),
+            alphas=(),
+            is_held=frame.is_held,
         )
         self._track(record)
         present = [
@@ -200,7 +208,8 @@ class PeopleFinder:
             The frame's people as they were found.
         """
         image = as_eight_bit(frame.image)
-        self._cuts.update(image)
+        if not record.is_held:
+            self._cuts.update(image)
         if record.is_cut:
             self._camera.reset()
         if record.was_looked_at:
@@ -296,7 +305,8 @@ class PeopleFinder:
                 steps = (np.zeros(4), last.step)
                 mask = carry_mask(self._image, image, last.mask.box, last.mask.mask, steps)
                 self._carried[track_id] = replace(last, mask=mask)
-        self._image = image
+        if not record.is_held:  # before the first picture nobody has looked
+            self._image = image
         return [one for one in present if one.track_id in self._carried]
 
     def _found(self, frame: Frame, record: FrameRecord, present: Sequence[_Present]) -> FoundPeople:

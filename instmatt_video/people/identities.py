@@ -41,10 +41,7 @@ class Identity:
     @property
     def spans(self) -> tuple[tuple[int, int], ...]:
         """First and last frame of each stretch in which the person is seen."""
-        breaks = np.flatnonzero(np.diff(self.visible) > 1)
-        starts = self.visible[np.concatenate(([0], breaks + 1))]
-        ends = self.visible[np.concatenate((breaks, [len(self.visible) - 1]))]
-        return tuple((int(a), int(b)) for a, b in zip(starts, ends, strict=True))
+        return stretches(self.visible)
 
 
 class Sighting(NamedTuple):
@@ -109,6 +106,21 @@ class Cast:
         for tracklet_id in self.visible_tracklets:
             parts[self.origin_of(tracklet_id)].append(tracklet_id)
         return parts
+
+
+def stretches(frames: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Return the first and last frame of each stretch without a gap.
+
+    Args:
+        frames: Rising.
+    """
+    found: list[tuple[int, int]] = []
+    for frame in map(int, frames):
+        if found and found[-1][1] == frame - 1:
+            found[-1] = (found[-1][0], frame)
+        else:
+            found.append((frame, frame))
+    return tuple(found)
 
 
 def cast_of(

@@ -85,6 +85,7 @@ class OnlineStreams:
         self._waiting: deque[tuple[Frame, FrameRecord]] = deque()
         self._ticks = array("q")
         self._cuts: list[int] = []
+        self._held: list[int] = []
         _refuse_colliding_names(info, config)
         self._rows = None if tracks_file is None else TracksFile(tracks_file)
         self._preview: PreviewWriter | None = None
@@ -116,6 +117,8 @@ class OnlineStreams:
         self.frame_count += 1
         if record.is_cut:
             self._cuts.append(index)
+        if record.is_held:
+            self._held.append(index)
         self._confirmed = found.confirmed_ids
         self._note(record)
         self._waiting.append((frame, record))
@@ -307,6 +310,7 @@ class OnlineStreams:
                 tuple(dict.fromkeys(warnings)),
             ),
             self.frame_count,
+            self._held,
             (self._ticks[-1] - self._ticks[0]) * self.info.time_base + 1 / self.info.frame_rate,
         )
 

@@ -17,7 +17,7 @@ from ..manifest import Manifest, SourceRecord, StageRecord, StitchRecord, TrackR
 from ..media.formats import FORMATS
 from ..media.frame import ClipInfo
 from ..media.source import FrameSource, is_stream
-from ..people.identities import Cast
+from ..people.identities import Cast, stretches
 from ..progress import Report
 from ..settings import plain_settings
 from ..stages import StageClock
@@ -162,6 +162,7 @@ def describe_run(
         wall_s: Seconds from start to end.
     """
     info = clip.info
+    first_number, unreadable = info.first_frame_number, stretches(result.held_frames)
     lasts_s = info.duration_s or result.duration_s or result.frame_count / info.frame_rate
     return Manifest(
         program_version=__version__,
@@ -184,9 +185,10 @@ def describe_run(
             timecode=info.timecode,
             has_audio=info.has_audio,
             is_variable_rate=info.is_variable_rate,
-            first_frame_number=info.first_frame_number,
+            first_frame_number=first_number,
             absolute_path=None if is_stream(str(source)) else str(Path(source).absolute()),
             pictures_sha256=clip.checksum,
+            unreadable=tuple((a + first_number, b + first_number) for a, b in unreadable),
         ),
         settings=plain_settings(config),
         detector=networks.detector.name,
@@ -204,7 +206,7 @@ def describe_run(
         wall_s=round(wall_s, 3),
         alpha_store_bytes=result.store_bytes,
         warnings=tuple(clip.warnings),
-        cuts=tuple(cut + info.first_frame_number for cut in result.cast.cuts),
+        cuts=tuple(cut + first_number for cut in result.cast.cuts),
         tracks=(),
         stitching=result.stitching,
         corrections=result.corrections,

@@ -22,6 +22,8 @@ class RunResult:
     plans: Sequence[StreamPlan]
     rendered: RenderResult
     frame_count: int
+    held_frames: Sequence[int] = ()
+    """Those that could not be read."""
     duration_s: Fraction | None = None
     """From the first frame to the last one's end, where only reading to the end told."""
     store_bytes: int = 0

@@ -61,9 +61,5 @@ class Analysed:
 
     @cached_property
     def times(self) -> tuple[Fraction, ...]:
-        """When each frame is shown, in seconds; one that cannot be decoded, as its predecessor."""
-        known = {record.index: record.time for record in self.store.records()}
-        times = [Fraction(0)]
-        for index in range(self.store.frame_count):
-            times.append(known.get(index, times[-1]))
-        return tuple(times[1:])
+        """When each frame is shown, in seconds."""
+        return tuple(record.time for record in self.store.records())

@@ -77,6 +77,20 @@ def write_video(
             container.mux([*track.encode(sound), *track.encode(None)])
 
 
+def damage(path: Path, broken: range, kept_bytes: int = 0) -> Path:
+    """Overwrite the packets number `broken` of a file of key frames with zeros.
+
+    `kept_bytes` of each are left: some containers have its header there.
+    """
+    with av.open(path) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    for position, size in packets[broken.start : broken.stop]:
+        data[position + kept_bytes : position + size] = bytes(size - kept_bytes)
+    path.write_bytes(data)
+    return path
+
+
 def forget_codec(path: Path) -> Path:
     """Rename a movie's last 16-bit sound to a codec that FFmpeg does not know; return the movie."""
     before, known, after = path.read_bytes().rpartition(b"sowt")

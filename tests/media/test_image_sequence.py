@@ -94,7 +94,9 @@ def test_mixed_kinds_are_refused(make_folder: Maker) -> None:
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
 @pytest.mark.parametrize("damage", ["cut off", "noise", "empty"])
-def test_a_corrupt_frame_is_named_and_skipped(make_folder: Maker, suffix: str, damage: str) -> None:
+def test_a_corrupt_frame_is_named_and_the_one_before_stands_in(
+    make_folder: Maker, suffix: str, damage: str
+) -> None:
     folder = make_folder(template=f"frame_{{:d}}.{suffix}")
     path = folder / f"frame_3.{suffix}"
     data = path.read_bytes()
@@ -103,9 +105,10 @@ def test_a_corrupt_frame_is_named_and_skipped(make_folder: Maker, suffix: str, d
     )
     source = open_source(folder, frame_rate=25)
     frames = list(source)
-    assert [frame.index for frame in frames] == [0, 1, 2, 4, 5, 6, 7]
-    assert frames[3].time == Fraction(4, 25)
-    assert source.skipped_frames == 1
+    assert [frame.index for frame in frames] == list(range(8))
+    assert [frame.time for frame in frames] == [Fraction(k, 25) for k in range(8)]
+    assert [frame.index for frame in frames if frame.is_held] == [3]
+    assert np.array_equal(frames[3].image, frames[2].image)
     assert len(source.warnings) == 1
     assert str(path) in source.warnings[0]
 
@@ -114,8 +117,35 @@ def test_nine_corrupt_frames_in_a_row_end_the_run(make_folder: Maker) -> None:
     folder = make_folder(numbers=range(20))
     for number in range(5, 14):
         (folder / f"frame_{number}.png").write_bytes(b"noise")
+    frames = []
     with pytest.raises(FrameDecodeError, match=r"frame_13\.png: more than 8 frames in a row"):
-        list(open_source(folder))
+        frames.extend(frame.index for frame in open_source(folder))
+    assert frames == list(range(5)), "all that come before are given"
+
+
+@pytest.mark.parametrize(
+    ("bad", "shown"),
+    [
+        pytest.param([0, 1], {0: 2, 1: 2}, id="the first two"),
+        pytest.param([3, 4, 5], {3: 2, 4: 2, 5: 2}, id="in the middle"),
+        pytest.param([6, 7], {6: 5, 7: 5}, id="the last two"),
+        pytest.param([2, 4], {2: 1, 4: 3}, id="apart"),
+    ],
+)
+def test_wherever_reading_begins_the_same_pictures_stand_in(
+    make_folder: Maker, bad: list[int], shown: dict[int, int]
+) -> None:
+    folder = make_folder()
+    for number in bad:
+        (folder / f"frame_{number}.png").write_bytes(b"noise")
+    source = open_source(folder, frame_rate=25)
+    for start in range(8):
+        frames = list(source.frames(start))
+        assert [frame.index for frame in frames] == list(range(start, 8))
+        assert [frame.index for frame in frames if frame.is_held] == [k for k in bad if k >= start]
+        for frame in frames:
+            picture = disc_picture(shown.get(frame.index, frame.index))
+            assert np.array_equal(frame.image, picture), (start, frame.index)
 
 
 def test_hidden_files_and_notes_do_not_matter(make_folder: Maker) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from instmatt_video.errors import VideoOpenError
 from instmatt_video.media import open_source
+from tests.media.made_clips import damage
 
 Maker = Callable[..., Path]
 
@@ -45,6 +46,20 @@ def test_rubbish_on_standard_input(data: bytes, monkeypatch: pytest.MonkeyPatch)
     feed(monkeypatch, data)
     with pytest.raises(VideoOpenError, match="standard input: cannot be opened"):
         open_source("-")
+
+
+@pytest.mark.parametrize("name", ["clip.nut", "clip.avi"], ids=["with times", "without times"])
+def test_the_picture_before_stands_in_for_a_fault(
+    name: str, make_video: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_video(name, codec="mjpeg", pixel_format="yuvj420p", count=12)
+    feed(monkeypatch, damage(path, range(4, 6), kept_bytes=16).read_bytes())
+    with open_source("-") as source:
+        frames = list(source)
+    assert [frame.time for frame in frames] == [Fraction(k, 25) for k in range(12)]
+    assert [frame.index for frame in frames if frame.is_held] == [4, 5]
+    assert all(frame.image is frames[3].image for frame in frames[4:6])
+    assert source.warnings == ["some frames cannot be decoded; a neighbouring picture stands in"]
 
 
 def test_a_turned_clip_is_upright(make_video: Maker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
 from instmatt_video.media import open_source
 from instmatt_video.media.video_file import MAX_BAD_FRAMES_IN_A_ROW
-from tests.media.made_clips import disc_picture, write_video
+from tests.media.made_clips import damage, disc_picture, write_video
 
 Maker = Callable[..., Path]
 
@@ -98,17 +98,20 @@ def test_one_frame_is_a_clip(make_video: Maker) -> None:
     assert list(source.frames(1)) == []
 
 
+INTERLACED = "interlaced: fields are matted as they are; deinterlace first for clean edges"
+
+
 def test_interlaced_is_flagged(make_video: Maker) -> None:
     source = open_source(make_video("fields.mp4", options={"flags": "+ildct+ilme"}, height=64))
     assert source.info.is_interlaced
-    assert any("interlaced" in warning for warning in source.warnings)
+    assert source.warnings == [INTERLACED]
 
 
 def test_fields_count_as_pictures(make_video: Maker) -> None:
     source = open_source(make_video("fields.mp4", options={"flags": "+ildct+ilme"}, height=64))
     assert [frame.index for frame in source] == list(range(8))
     assert source.info.frame_count == 8
-    assert source.skipped_frames == 0
+    assert source.warnings == [INTERLACED]
 
 
 def test_what_an_edit_list_hides_is_not_shown_nor_missed(make_video: Maker) -> None:
@@ -166,20 +169,9 @@ def test_sound_is_left_out_where_another_rate_would_part_it_from_the_pictures(
     assert source.warnings == ([] if has_audio else [warning])
 
 
-def damage(path: Path, broken: range) -> Path:
-    """Overwrite the packets number `broken` of a file of key frames with zeros."""
-    with av.open(path) as container:
-        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    data = bytearray(path.read_bytes())
-    for position, size in packets[broken.start : broken.stop]:
-        data[position : position + size] = bytes(size)
-    path.write_bytes(data)
-    return path
-
-
 @pytest.mark.parametrize("codec", ["mjpeg", "prores_ks"])
 @pytest.mark.parametrize("count", [1, 2, 8], ids=["one", "two", "the most that is borne"])
-def test_a_fault_in_the_middle_is_skipped_and_counted(
+def test_the_picture_before_stands_in_for_a_fault(
     make_video: Maker, codec: str, count: int
 ) -> None:
     pixel_format = "yuvj420p" if codec == "mjpeg" else "yuv422p10le"
@@ -187,25 +179,43 @@ def test_a_fault_in_the_middle_is_skipped_and_counted(
     broken = range(7, 7 + count)
     source = open_source(damage(path, broken))
     frames = list(source)
-    whole = [k for k in range(30) if k not in broken]
-    assert [frame.index for frame in frames] == whole
-    assert [frame.time for frame in frames] == [Fraction(k, 25) for k in whole]
-    assert source.skipped_frames == count
-    assert len(source.warnings) == 1
-    assert "cannot be decoded" in source.warnings[0]
+    assert [frame.index for frame in frames] == list(range(30))
+    assert [frame.time for frame in frames] == [Fraction(k, 25) for k in range(30)]
+    assert [frame.index for frame in frames if frame.is_held] == list(broken)
+    for frame in frames:
+        shown = 6 if frame.index in broken else frame.index
+        assert np.array_equal(frame.image, frames[shown].image)
+    named = "frame 8" if count == 1 else f"frames 8-{7 + count}"
+    assert source.warnings == [f"{named} cannot be decoded; a neighbouring picture stands in"]
     # From within the hole, and from behind it.
-    for start in (broken.start, broken.stop):
-        part = [frame.index for frame in source.frames(start)]
-        assert part == list(range(broken.stop, 30))
+    for start in (broken.start, broken.stop - 1, broken.stop):
+        part = list(source.frames(start))
+        assert [frame.index for frame in part] == list(range(start, 30))
+        assert [frame.is_held for frame in part] == [frame.index in broken for frame in part]
+        assert np.array_equal(part[0].image, frames[start].image)
+    assert len(source.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "stands_in"), [(range(3), 3), (range(27, 30), 26)], ids=["beginning", "end"]
+)
+def test_a_fault_at_either_end_keeps_its_place(
+    make_video: Maker, broken: range, stands_in: int
+) -> None:
+    path = make_video("clip.mov", codec="mjpeg", pixel_format="yuvj420p", count=30)
+    frames = list(open_source(damage(path, broken)))
+    assert [frame.index for frame in frames] == list(range(30))
+    assert [frame.index for frame in frames if frame.is_held] == list(broken)
+    assert all(np.array_equal(frames[k].image, frames[stands_in].image) for k in broken)
 
 
 def test_nine_faults_in_a_row_end_the_run(make_video: Maker) -> None:
     path = make_video("clip.mov", codec="mjpeg", pixel_format="yuvj420p", count=30)
     source = open_source(damage(path, range(7, 16)))
     frames = []
-    with pytest.raises(FrameDecodeError, match="frames in a row"):
+    with pytest.raises(FrameDecodeError, match=r"frames 8-16 in a row cannot be decoded"):
         frames.extend(frame.index for frame in source)
-    assert len(source.warnings) >= 1 or source.skipped_frames == 0
+    assert frames == list(range(7)), "all that come before are given"
 
 
 def test_a_clip_without_one_good_frame_does_not_open(make_video: Maker) -> None:
@@ -248,7 +258,7 @@ def test_containers_without_an_index_are_sought_to_the_last_frame(
         part = list(source.frames(start))
         assert [frame.index for frame in part] == list(range(start, 58)), start
         assert np.array_equal(part[-1].image, whole[-1].image)
-        assert source.warnings == [] and source.skipped_frames == 0
+        assert source.warnings == []
 
 
 def test_a_recording_may_begin_between_two_key_frames(make_video: Maker) -> None:
@@ -262,11 +272,14 @@ def test_a_recording_may_begin_between_two_key_frames(make_video: Maker) -> None
     source = open_source(path)
     assert source.info.frame_count == 65
     frames = list(source)
-    first = frames[0].index
+    assert [frame.index for frame in frames] == list(range(65))
+    first = next(frame.index for frame in frames if not frame.is_held)
     assert first > MAX_BAD_FRAMES_IN_A_ROW
-    assert [frame.index for frame in frames] == list(range(first, 65))
-    assert source.warnings == [f"frames 0-{first - 1} cannot be decoded and are skipped"]
-    for frame in frames:
+    named = f"frames 1-{first}"
+    assert source.warnings == [f"{named} cannot be decoded; a neighbouring picture stands in"]
+    assert all(frame.is_held == (frame.index < first) for frame in frames)
+    assert np.array_equal(frames[0].image, frames[first].image)
+    for frame in frames[first:]:
         assert np.abs(frame.image - disc_picture(10 + frame.index).astype(int)).mean() < 4
 
 

@@ -148,6 +148,34 @@ def test_replay_and_preparation_bring_back_the_past(every: int, blind: Sequence[
         assert found.is_coasted == whole[k].is_coasted
 
 
+def held(index: int, shown: int) -> Frame:
+    return replace(frame(index, picture(shown)), is_held=True)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_held_frame_shows_everybody_where_they_were(every: int) -> None:
+    detector = ColorDetector()
+    finder = PeopleFinder(detector, every)
+    frames = [held(k, 11) if k in (12, 13, 14) else frame(k) for k in range(20)]
+    found = [finder.find(f) for f in frames]
+    assert not {12, 13, 14} & set(detector.looks)
+    for index in (12, 13, 14):
+        assert found[index].track_ids == found[11].track_ids
+        assert all(found[index].is_coasted) and found[index].record.is_held
+        assert np.abs(found[index].people.boxes - found[11].people.boxes).max() < 0.5
+        assert not found[index].record.is_cut
+    assert found[19].track_ids == found[11].track_ids, "nobody is lost behind them"
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_the_first_picture_is_looked_at_behind_held_frames(every: int) -> None:
+    detector = ColorDetector()
+    finder = PeopleFinder(detector, every)
+    found = [finder.find(held(k, 2) if k < 2 else frame(k)) for k in range(4)]
+    assert detector.looks[0] == 2
+    assert [len(people.track_ids) for people in found[:3]] == [0, 0, 1]
+
+
 class SeesEvenFrames(ColorDetector):
     """Has masks for every second frame alone."""
 
