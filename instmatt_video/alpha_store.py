@@ -126,6 +126,8 @@ class AlphaStore:
         self.folder = folder
         self.fingerprint = json.loads(json.dumps(fingerprint))
         self.is_complete = False
+        self.breaks_off: str | None = None
+        """Why a complete store's clip could not be read on after the last frame."""
         self._chunks: list[_Chunk] = []
 
     @property
@@ -146,13 +148,15 @@ class AlphaStore:
     def create(self) -> None:
         """Begin anew; what was there is removed."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self._chunks, self.is_complete = [], False
+        self._chunks, self.is_complete, self.breaks_off = [], False, None
         with _disk_errors(self.folder):
             self.folder.mkdir(parents=True)
             self._note({"version": _VERSION, "fingerprint": self.fingerprint})
 
     def resume(self) -> bool:
         """Take up the whole chunks of an earlier run; return whether there was one to take up.
+
+        Where its clip broke off the store is not complete any more: a disk may be back again.
 
         Raises:
             OptionError: The earlier run had another source or other settings.
@@ -170,6 +174,8 @@ class AlphaStore:
                 f"{self.folder} was made with another {changed}: {advice}, or use --overwrite"
             )
         self._take_up(lines[1:])
+        if self.breaks_off is not None:
+            self.is_complete, self.breaks_off = False, None
         # A torn last line goes: what is noted next must begin on a line of its own.
         self._rewrite_journal()
         return True
@@ -206,7 +212,7 @@ class AlphaStore:
         """Take up chunks as far as they are whole."""
         for line in lines:
             if line.get("is_complete"):
-                self.is_complete = True
+                self.is_complete, self.breaks_off = True, line["breaks_off"]
                 continue
             chunk = _Chunk(**line)
             path = self._path(chunk.first)
@@ -249,11 +255,21 @@ class AlphaStore:
                 )
         self._rewrite_journal()
 
-    def complete(self) -> None:
-        """Note that the clip is analysed to its end."""
+    def complete(self, breaks_off: str | None = None) -> None:
+        """Note that the clip is analysed to its end.
+
+        Args:
+            breaks_off: Why it cannot be read further, where that is not its own end.
+
+        Raises:
+            AlphaWriteError: The disk is full or not writable.
+        """
+        self.is_complete, self.breaks_off = True, breaks_off
         with _disk_errors(self.folder):
-            self._note({"is_complete": True})
-        self.is_complete = True
+            self._note(self._end())
+
+    def _end(self) -> dict[str, Any]:
+        return {"is_complete": True, "breaks_off": self.breaks_off}
 
     def records(self) -> Iterator[FrameRecord]:
         """Yield all frames in order; one chunk is in memory at a time."""
@@ -311,7 +327,7 @@ class AlphaStore:
     def _rewrite_journal(self) -> None:
         lines = [{"version": _VERSION, "fingerprint": self.fingerprint}, *map(vars, self._chunks)]
         if self.is_complete:
-            lines.append({"is_complete": True})
+            lines.append(self._end())
         with _disk_errors(self.folder), whole_file(self.folder / JOURNAL_FILE) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
 

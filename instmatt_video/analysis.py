@@ -11,6 +11,7 @@ import torch
 from .alpha_frame import AlphaFrame
 from .alpha_store import AlphaStore, FrameRecord, pack_alpha
 from .cores import usable_cores
+from .errors import FrameDecodeError
 from .matting.claims import yield_to_seen
 from .matting.matter import Matter
 from .media.frame import Frame
@@ -41,31 +42,34 @@ def analyse(
         finder: Detection and tracking, fresh.
         steadier: Of masks, fresh.
         matter: Masks to alphas.
-        store: Created or resumed; complete afterwards.
+        store: Created or resumed; complete afterwards, up to where the clip can be read.
         clock: Counts the stages' work.
         chunk_frames: Frames a chunk.
         report: Told of every frame.
 
     Raises:
-        FrameDecodeError: The clip cannot be read on; whole chunks are kept.
         AlphaWriteError: The store cannot be written; whole chunks are kept.
     """
     _catch_up(source, finder, steadier, store)
     pending: list[FrameRecord] = []
     seen: set[int] = set()
+    breaks_off: str | None = None
     frames = source.frames(store.frame_count)
-    for found in matted_frames(frames, finder, steadier, matter, clock):
-        record = found.record
-        pending.append(record)
-        seen.update(track.track_id for track in record.tracks)
-        report(Progress("analyse", record.index + 1, source.info.frame_count, len(seen)))
-        if len(pending) == chunk_frames:
-            with clock.measure("store"):
-                store.append(pending)
-            pending = []
+    try:
+        for found in matted_frames(frames, finder, steadier, matter, clock):
+            record = found.record
+            pending.append(record)
+            seen.update(track.track_id for track in record.tracks)
+            report(Progress("analyse", record.index + 1, source.info.frame_count, len(seen)))
+            if len(pending) == chunk_frames:
+                with clock.measure("store"):
+                    store.append(pending)
+                pending = []
+    except FrameDecodeError as error:
+        breaks_off = str(error)
     if pending:
         store.append(pending)
-    store.complete()
+    store.complete(breaks_off)
 
 
 def matted_frames(

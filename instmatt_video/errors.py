@@ -31,7 +31,7 @@ class VideoOpenError(InstMattVideoError):
 
 
 class FrameDecodeError(InstMattVideoError):
-    """Too many frames in a row could not be decoded."""
+    """Too many frames in a row could not be decoded; those before them are finished."""
 
     exit_status = 3
 

@@ -53,6 +53,8 @@ class SourceRecord(_Model):
     """Of the names, sizes and times of an image sequence's files."""
     unreadable: tuple[tuple[int, int], ...] = ()
     """First and last frame of each stretch in whose place a neighbouring frame stands."""
+    breaks_off: str | None = None
+    """Why nothing could be read after the last frame, where that is not the clip's own end."""
 
     @property
     def frames(self) -> range:

@@ -6,9 +6,10 @@ Nothing is kept but the streams: no later frame corrects who is who, and nothing
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
 from .analysis import matted_frames
-from .errors import AlphaWriteError
+from .errors import AlphaWriteError, FrameDecodeError
 from .matting.matter import Matter
 from .media.source import FrameSource
 from .people.finder import PeopleFinder
@@ -35,22 +36,26 @@ def stream_online(
         finder: Detection and tracking, fresh.
         steadier: Of masks, fresh.
         matter: Masks to alphas.
-        streams: Fresh; finished and verified afterwards, or removed.
+        streams: Fresh; finished and verified afterwards, up to where the clip can be read, or
+            removed.
         clock: Counts the stages' work.
         report: Told of every frame.
 
     Raises:
-        FrameDecodeError: The clip cannot be read on; nothing is kept.
         AlphaWriteError: A stream cannot be written, or no frame could be read.
     """
     with (
         streams,
         closing(matted_frames(source.frames(), finder, steadier, matter, clock)) as frames,
     ):
-        for found in frames:
-            streams.write(found)
-            count = streams.frame_count
-            report(Progress("stream", count, source.info.frame_count, streams.people))
+        breaks_off: str | None = None
+        try:
+            for found in frames:
+                streams.write(found)
+                count = streams.frame_count
+                report(Progress("stream", count, source.info.frame_count, streams.people))
+        except FrameDecodeError as error:
+            breaks_off = str(error)
         if not streams.frame_count:
             raise AlphaWriteError(f"{source.info.name} has no frame that could be read")
-        return streams.close(finder.finish())
+        return replace(streams.close(finder.finish()), breaks_off=breaks_off)

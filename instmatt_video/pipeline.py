@@ -11,6 +11,7 @@ import logging
 import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from .checksums import sha256_of
 from .clip_folder import make_room, refuse_earlier, refuse_source_inside
 from .config import MatteConfig
 from .detection.detector import Detector
-from .errors import AlphaWriteError, OptionError
+from .errors import AlphaWriteError, FrameDecodeError, OptionError
 from .folder_lock import changing_alone, rendering_alone
 from .manifest import FILE_NAME as MANIFEST_FILE
 from .manifest import Manifest, load_manifest
@@ -78,7 +79,7 @@ def matte_video(
 
     Raises:
         VideoOpenError: There is nothing to read.
-        FrameDecodeError: The clip breaks off; what was analysed is kept.
+        FrameDecodeError: The clip breaks off; everything is written of what comes before.
         OptionError: Choices that cannot be, or an output that is there already, or is being
             rendered.
         DeviceError: The device is not here.
@@ -132,7 +133,9 @@ def matte_video(
                 plans,
                 rendered,
                 store.frame_count,
+                _duration_s(clip, store),
                 store.held_frames,
+                store.breaks_off,
                 store_bytes=store.size_bytes,
                 stitching=stitch_record(found),
                 corrections=corrections,
@@ -148,6 +151,10 @@ def matte_video(
             )
         if config.run.is_cleaned:
             store.remove()
+    if result.breaks_off is not None:
+        raise FrameDecodeError(
+            f"{result.breaks_off}; the {result.frame_count} frames before are finished in {folder}"
+        )
     return manifest
 
 
@@ -164,6 +171,12 @@ def _find_identities(
         if fill(clip, store, found, matter):
             found = finder.cast(store.records(), believed)
     return found
+
+
+def _duration_s(clip: FrameSource, store: AlphaStore) -> Fraction:
+    """Return the time from the clip's first frame to the end of the last stored one."""
+    (last,) = store.records_between(store.frame_count - 1, store.frame_count - 1)
+    return last.time - (clip.info.first_time or 0) + 1 / clip.info.frame_rate
 
 
 def _earlier_corrections(folder: Path) -> tuple[Correction, ...]:

@@ -108,7 +108,8 @@ def run_stages(
     A stage that fails stops the others; its error is raised here. Closing the iterator stops all.
 
     Args:
-        items: What goes in; taken in a thread of its own.
+        items: What goes in; taken in a thread of its own. Where taking fails, its error is raised
+            here when all that was taken before has been worked on.
         stages: In order.
         clock: Counts the work of each stage, and of taking an item under `source_name`.
         source_name: Name of the taking.
@@ -116,6 +117,7 @@ def run_stages(
     """
     stop = threading.Event()
     errors: list[BaseException] = []
+    last_error: list[BaseException] = []
     boxes = [Mailbox(stop) for _ in range(len(stages) + 1)]
 
     def guarded(work: Callable[[], None]) -> None:
@@ -132,8 +134,12 @@ def run_stages(
     def feed() -> None:
         iterator = iter(items)
         while True:
-            with clock.measure(source_name):
-                item = next(iterator, _END)
+            try:
+                with clock.measure(source_name):
+                    item = next(iterator, _END)
+            except BaseException as error:  # handed to the consumer, who raises it
+                last_error.append(error)
+                item = _END
             boxes[0].put(item)
             if item is _END:
                 return
@@ -172,8 +178,8 @@ def run_stages(
         stop.set()
         for thread in threads:
             thread.join()
-    if errors:
-        raise errors[0]
+    for error in (*errors, *last_error):
+        raise error
 
 
 def _result(item: Any) -> Any:

@@ -24,8 +24,10 @@ from instmatt_video.cli import main
 from instmatt_video.detection.detector import DetectorChoice
 from instmatt_video.manifest import Manifest, load_manifest
 from instmatt_video.matting.matter import Matter
+from instmatt_video.media import image_sequence
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.media.folder_stream import FolderAlphaStream
+from instmatt_video.media.image_sequence import read_image
 from instmatt_video.media.video_stream import VideoAlphaStream
 from tests.media.made_clips import disc_picture, write_video
 from tests.synthetic_clip import BoxMatter, ColorDetector, boxes_at, write_clip, write_frames
@@ -204,15 +206,70 @@ class TestDamagedClip:
         first, second = (np.stack(list(read_alpha(stream))) for stream in streams)
         assert np.array_equal(first, second)
 
-    def test_too_many_corrupt_frames_end_the_run_and_keep_the_work(
-        self, tmp_path: Path, fails: Callable[..., str]
-    ) -> None:
-        folder = write_frames(tmp_path / "shot", 20)
-        for index in range(5, 14):
+
+BROKEN_AT = 12
+"""Nine corrupt frames begin here: what comes before them is finished, and nothing behind them."""
+
+
+@pytest.mark.usefixtures("people")
+class TestClipThatBreaksOff:
+    @pytest.fixture
+    def broken(self, tmp_path: Path) -> Path:
+        folder = write_frames(tmp_path / "shot", FRAMES + 9)
+        for index in range(BROKEN_AT, BROKEN_AT + 9):
             (folder / f"{index:04d}.png").write_bytes(b"torn")
-        line = fails(3, folder, "--fps", "25")
-        assert "more than 8 frames in a row" in line and "0013.png" in line
-        assert not list((tmp_path / "out" / "shot").glob("person_*"))
+        return folder
+
+    @pytest.mark.parametrize("options", [[], ["--online"]], ids=["stored", "online"])
+    def test_is_finished_up_to_there(
+        self, options: list[str], broken: Path, tmp_path: Path, fails: Callable[..., str]
+    ) -> None:
+        line = fails(3, broken, "--fps", "25", *options)
+        assert "0020.png: more than 8 frames in a row cannot be decoded" in line
+        folder = tmp_path / "out" / "shot"
+        assert f"the {BROKEN_AT} frames before are finished in {folder}" in line
+        source = load_manifest(folder).source
+        assert (source.frame_count, source.duration_s) == (BROKEN_AT, BROKEN_AT / 25)
+        assert source.breaks_off is not None and source.breaks_off in line
+        assert source.breaks_off in (folder / "report.html").read_text()
+        for index, found in enumerate(read_alpha(folder / "person_01.mkv")):
+            left, top, right, bottom = boxes_at(index)[0]
+            assert found.sum() == (right - left) * (bottom - top)
+        assert index == BROKEN_AT - 1
+        assert partial_files(folder) == []
+
+    def test_can_be_corrected_and_rendered_and_ends_alike_when_resumed(
+        self, broken: Path, tmp_path: Path, fails: Callable[..., str]
+    ) -> None:
+        line = fails(3, broken, "--fps", "25")
+        folder = tmp_path / "out" / "shot"
+        assert main(["tracks", str(folder), "rename", "1", "Anna"]) == 0
+        assert main(["tracks", str(folder), "render"]) == 0
+        before = (folder / "person_01.mkv").stat().st_mtime_ns
+        assert fails(3, broken, "--fps", "25", "--resume") == line
+        assert (folder / "person_01.mkv").stat().st_mtime_ns == before
+        assert load_manifest(folder).tracks[0].name == "Anna"
+
+    def test_is_read_on_by_resume_when_its_disk_is_back(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., str]
+    ) -> None:
+        folder = write_frames(tmp_path / "shot", FRAMES + 9)
+        monkeypatch.setenv("INSTMATT_VIDEO_CHUNK_FRAMES", "5")
+        away = [folder / f"{index:04d}.png" for index in range(BROKEN_AT, FRAMES + 9)]
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                image_sequence,
+                "read_image",
+                lambda path: None if path in away else read_image(path),
+            )
+            fails(3, folder)
+        manifest = succeed(folder, tmp_path / "out", "--resume")
+        assert manifest.source.breaks_off is None
+        assert manifest.source.frame_count == FRAMES + 9
+        succeed(folder, tmp_path / "whole")
+        streams = [tmp_path / run / "shot" / "person_01.mkv" for run in ("out", "whole")]
+        first, second = (np.stack(list(read_alpha(stream))) for stream in streams)
+        assert np.array_equal(first, second)
 
 
 @pytest.mark.usefixtures("people")

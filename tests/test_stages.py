@@ -78,13 +78,37 @@ def test_the_error_of_any_stage_is_raised(failing: int) -> None:
     assert seen == list(range(len(seen))) and len(seen) <= 3
 
 
-def test_the_error_of_the_source_is_raised() -> None:
-    def source() -> Iterator[int]:
-        yield 1
-        raise ValueError("no more")
+def breaking_off(count: int) -> Iterator[int]:
+    yield from range(count)
+    raise ValueError("no more")
 
+
+def test_the_error_of_the_source_is_raised_behind_all_that_came_before() -> None:
+    held: list[int] = []
+
+    def hold_two(x: int) -> list[int]:
+        held.append(x)
+        return [held.pop(0)] if len(held) > 2 else []
+
+    stages = (
+        Stage("steps", hold_two, finish=lambda: held),
+        Stage("several", lambda x: time.sleep(0.01) or x, workers=2),
+        Stage("b", str),
+    )
+    seen = []
     with pytest.raises(ValueError, match="no more"):
-        list(run_stages(source(), (Stage("a", str),), StageClock()))
+        for item in run_stages(breaking_off(9), stages, StageClock()):
+            seen.append(item)
+    assert seen == list("012345678")
+
+
+def test_a_stage_that_fails_is_told_of_rather_than_the_source() -> None:
+    def fail(x: int) -> int:
+        time.sleep(0.05)  # the source has failed by then
+        raise OSError("the stage broke")
+
+    with pytest.raises(OSError, match="the stage broke"):
+        list(run_stages(breaking_off(1), (Stage("a", fail),), StageClock()))
 
 
 def test_the_error_of_the_consumer_stops_the_stages() -> None:

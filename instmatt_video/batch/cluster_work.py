@@ -16,6 +16,7 @@ from ..alpha_store import FOLDER_NAME
 from ..checksums import sha256_of
 from ..clip_folder import make_room, refuse_source_inside
 from ..detection.detector import mask_folder
+from ..errors import FrameDecodeError
 from ..media.source import open_source
 from ..networks import NetworkProvider
 from ..progress import Progress, Report
@@ -88,7 +89,10 @@ def plan_clip(job: ClipJob, segment_frames: int, threads: int, post: Report) -> 
             is_begun = (job.folder / FOLDER_NAME).is_dir() and not segments_folder(job).is_dir()
             if is_begun and not config.run.is_overwriting:
                 return whole
-            cuts, frame_count = find_cuts(clip, now_and_then(post))
+            try:
+                cuts, frame_count = find_cuts(clip, now_and_then(post))
+            except FrameDecodeError:
+                return whole  # its analysis ends there, too, and says so
         segments = plan_segments(cuts, frame_count, segment_frames)
         if len(segments) > 1:
             make_room(job.folder, config)

@@ -29,12 +29,15 @@ _NO_INFLUENCE = ("is_resumed", "is_overwriting", "is_cleaned", "is_offline", "ch
 def finished_manifest(job: ClipJob) -> Manifest | None:
     """Return the manifest of a clip that is done: same source, masks, settings, all streams whole.
 
+    A clip that breaks off is never done: it may have been a disk that was away.
+
     `None` where anything of that is not so.
     """
     try:
         manifest = load_manifest(job.folder)
         is_same = (
-            _relevant(manifest.settings) == _relevant(plain_settings(job.config))
+            manifest.source.breaks_off is None
+            and _relevant(manifest.settings) == _relevant(plain_settings(job.config))
             and _is_source(job.clip, manifest.source)
             and manifest.masks_sha256 == _checksum_of_masks(job)
         )

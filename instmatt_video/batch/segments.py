@@ -19,7 +19,7 @@ from instmatt_video.trackers import CutDetector
 from ..alpha_store import FOLDER_NAME, AlphaStore, FrameRecord
 from ..analysis import analyse
 from ..clip_folder import SEGMENTS_FOLDER
-from ..errors import AlphaWriteError, OptionError
+from ..errors import AlphaWriteError, FrameDecodeError, OptionError
 from ..media.frame import Frame, as_eight_bit
 from ..media.source import FrameSource, open_source
 from ..networks import NetworkProvider
@@ -103,6 +103,9 @@ def analyse_segment(
         origin: What tells the source from others: its checksum, or its name.
         provide_networks: Where the networks come from.
         report: Told of every frame.
+
+    Raises:
+        FrameDecodeError: The segment breaks off; the next run tries to read on.
     """
     config = job.config
     with open_source(job.clip, frame_rate=config.frame_rate) as clip:
@@ -122,6 +125,8 @@ def analyse_segment(
                 config.run.chunk_frames,
                 report,
             )
+        if store.breaks_off is not None:
+            raise FrameDecodeError(store.breaks_off)
     return fingerprint
 
 

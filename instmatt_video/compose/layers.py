@@ -143,15 +143,18 @@ class LayerMaker:
         return ffmpeg.input(_url(person.path), **words).video
 
     def _source(self) -> Node:
-        source = self._clip.source
-        assert source is not None  # `gather` has seen to it
-        paths = list_frames(source)
+        clip = self._clip
+        assert clip.source is not None  # `gather` has seen to it
+        # Of a clip that breaks off FFmpeg may read more than was matted.
+        end = {"end_frame" if clip.is_variable_rate else "end_pts": clip.frame_count}
+        paths = list_frames(clip.source)
         if paths is not None:
-            return self._converted(self._pictures(paths), None)  # JPEG has a matrix of its own
-        frames = ffmpeg.input(_url(source)).video
-        frames = self._in_turn(frames) if self._clip.is_retimed else self._on_clock(frames, 0)
+            frames = self._pictures(paths).filter("trim", **end)
+            return self._converted(frames, None)  # JPEG has a matrix of its own
+        frames = ffmpeg.input(_url(clip.source)).video
+        frames = self._in_turn(frames) if clip.is_retimed else self._on_clock(frames, 0)
         # Chroma of interlaced frames stays in its field.
-        return self._converted(frames, self._clip.color, interl=-1)
+        return self._converted(frames.filter("trim", **end), clip.color, interl=-1)
 
     def _on_clock(self, frames: Node, first: int) -> Node:
         """Return frames whose first is the clip's frame `first`, at exactly the clip's times."""

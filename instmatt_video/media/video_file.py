@@ -123,8 +123,8 @@ class VideoFileSource(FrameSource):
             return
         if len(gap) > MAX_BAD_FRAMES_IN_A_ROW and gap.start > 0:
             raise FrameDecodeError(
-                f"{self._path}: {self._named(gap)} in a row cannot be decoded, at most "
-                f"{MAX_BAD_FRAMES_IN_A_ROW} are borne"
+                f"{self._path}: more than {MAX_BAD_FRAMES_IN_A_ROW} frames in a row cannot be "
+                f"decoded ({self._named(gap)})"
             )
         self._warn(f"{self._named(gap)} cannot be decoded; {HELD}")
         image = self._upright(picture)

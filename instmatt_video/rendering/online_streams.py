@@ -310,8 +310,8 @@ class OnlineStreams:
                 tuple(dict.fromkeys(warnings)),
             ),
             self.frame_count,
-            self._held,
             (self._ticks[-1] - self._ticks[0]) * self.info.time_base + 1 / self.info.frame_rate,
+            self._held,
         )
 
 

@@ -163,7 +163,6 @@ def describe_run(
     """
     info = clip.info
     first_number, unreadable = info.first_frame_number, stretches(result.held_frames)
-    lasts_s = info.duration_s or result.duration_s or result.frame_count / info.frame_rate
     return Manifest(
         program_version=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -175,7 +174,7 @@ def describe_run(
             height=info.height,
             frame_rate=str(info.frame_rate),
             frame_count=result.frame_count,
-            duration_s=float(lasts_s),
+            duration_s=float(result.duration_s),
             color_primaries=info.color.primaries,
             color_transfer=info.color.transfer,
             color_matrix=info.color.matrix,
@@ -189,6 +188,7 @@ def describe_run(
             absolute_path=None if is_stream(str(source)) else str(Path(source).absolute()),
             pictures_sha256=clip.checksum,
             unreadable=tuple((a + first_number, b + first_number) for a, b in unreadable),
+            breaks_off=result.breaks_off,
         ),
         settings=plain_settings(config),
         detector=networks.detector.name,
@@ -205,7 +205,7 @@ def describe_run(
         ),
         wall_s=round(wall_s, 3),
         alpha_store_bytes=result.store_bytes,
-        warnings=tuple(clip.warnings),
+        warnings=(*clip.warnings, *([result.breaks_off] if result.breaks_off else [])),
         cuts=tuple(cut + first_number for cut in result.cast.cuts),
         tracks=(),
         stitching=result.stitching,

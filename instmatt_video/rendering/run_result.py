@@ -22,10 +22,12 @@ class RunResult:
     plans: Sequence[StreamPlan]
     rendered: RenderResult
     frame_count: int
+    duration_s: Fraction
+    """From the first frame to the last one's end."""
     held_frames: Sequence[int] = ()
     """Those that could not be read."""
-    duration_s: Fraction | None = None
-    """From the first frame to the last one's end, where only reading to the end told."""
+    breaks_off: str | None = None
+    """Why the clip could not be read on after the last frame."""
     store_bytes: int = 0
     """Size of the alpha store; an online run has none."""
     stitching: StitchRecord | None = None

@@ -16,7 +16,7 @@ from instmatt_video.config import OutputConfig
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.progress import Progress, ignore
 from tests.batch.stubs import LIGHT, StubNetworks, job_of, overwriting
-from tests.synthetic_clip import write_clip
+from tests.synthetic_clip import write_clip, write_frames
 
 FRAMES = 20
 
@@ -125,3 +125,15 @@ def test_a_folder_of_pictures_is_known_by_its_path(made: ClipJob, tmp_path: Path
     assert [matte_clip(job, ignore, StubNetworks()).state for _ in range(2)] == ["done", "skipped"]
     moved = folder.rename(tmp_path / "else")
     assert finished_manifest(replace(job, clip=str(moved))) is None
+
+
+def test_a_clip_that_breaks_off_is_finished_so_far_but_never_done(tmp_path: Path) -> None:
+    clip = write_frames(tmp_path / "shot", FRAMES + 9)
+    for index in range(FRAMES, FRAMES + 9):
+        (clip / f"{index:04d}.png").write_bytes(b"torn")
+    job = job_of(clip, tmp_path / "out")
+    for _ in range(2):
+        outcome = matte_clip(job, ignore, StubNetworks())
+        assert (outcome.state, outcome.exit_status) == ("failed", 3)
+        assert "more than 8 frames in a row" in str(outcome.error)
+        assert len(list(read_alpha(job.folder / "person_01.mkv"))) == FRAMES

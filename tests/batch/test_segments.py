@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instmatt_video.batch import cluster_work
 from instmatt_video.batch.clip_work import matte_clip
 from instmatt_video.batch.segments import (
     Segment,
@@ -21,10 +22,11 @@ from instmatt_video.batch.segments import (
     segments_folder,
 )
 from instmatt_video.checksums import sha256_of
-from instmatt_video.errors import AlphaWriteError, OptionError
+from instmatt_video.errors import AlphaWriteError, FrameDecodeError, OptionError
 from instmatt_video.media.source import open_source
 from instmatt_video.progress import ignore
 from tests.batch.stubs import CUTS, LIGHT, SHOT_FRAMES, StubNetworks, chunks_of, job_of, write_shots
+from tests.synthetic_clip import write_frames
 
 SEGMENTS = [Segment(0, 20), Segment(20, 40), Segment(40, 60)]
 
@@ -108,3 +110,23 @@ def test_only_whole_segments_of_the_same_networks_are_merged(shots: Path, tmp_pa
         merge_segments(job, SEGMENTS[:2], [made, {**made, "detector": "another"}])
     with pytest.raises(AlphaWriteError, match="00000020 is not whole"):
         merge_segments(job, SEGMENTS[:2], [made, made])
+
+
+def test_a_clip_that_breaks_off_is_no_segments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_frames(tmp_path / "shot", 40)
+    for index in range(25, 34):
+        (clip / f"{index:04d}.png").write_bytes(b"torn")
+    for name in ("keep_log_quiet", "take_threads"):  # these change the whole process
+        monkeypatch.setattr(cluster_work, name, lambda *_: None)
+    job = job_of(clip, tmp_path / "out")
+    plan = cluster_work.plan_clip(job, 10, 1, ignore)
+    assert isinstance(plan, cluster_work.ClipPlan) and plan.segments == ()
+    # One whose disk goes away only then is not merged without its end.
+    segments = [Segment(0, 20), Segment(20, 40)]
+    made = analyse_segment(job, segments[0], "origin", StubNetworks(), ignore)
+    with pytest.raises(FrameDecodeError, match="more than 8 frames in a row"):
+        analyse_segment(job, segments[1], "origin", StubNetworks(), ignore)
+    with pytest.raises(AlphaWriteError, match="00000020 is not whole"):
+        merge_segments(job, segments, [made, made])

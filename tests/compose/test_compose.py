@@ -13,16 +13,30 @@ import cv2
 import numpy as np
 import pytest
 
+from instmatt_video import matte_video
 from instmatt_video.compose.composition import compose_streams
 from instmatt_video.compose.options import ComposeOptions, Placement, parse_background
-from instmatt_video.errors import AlphaWriteError, InstMattVideoError, OptionError, VideoOpenError
+from instmatt_video.errors import (
+    AlphaWriteError,
+    FrameDecodeError,
+    InstMattVideoError,
+    OptionError,
+    VideoOpenError,
+)
 from instmatt_video.folder_lock import writing_alone
 from instmatt_video.manifest import load_manifest
 from instmatt_video.media import ClipInfo, ColorTags, Layer, open_alpha_stream, open_source
 from instmatt_video.media.color import plane_view
 from tests.compose.conftest import FRAMES
-from tests.media.made_clips import write_video
-from tests.synthetic_clip import SIZE, boxes_at, write_clip, write_frames
+from tests.media.made_clips import damage, write_video
+from tests.synthetic_clip import (
+    SIZE,
+    BoxMatter,
+    ColorDetector,
+    boxes_at,
+    write_clip,
+    write_frames,
+)
 
 pytestmark = pytest.mark.usefixtures("ffmpeg_program")
 
@@ -513,3 +527,13 @@ def test_command_says_what_it_made(
         "people": [1, 2],
     }
     assert out.is_file()
+
+
+def test_a_clip_that_breaks_off_is_shown_up_to_there(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mov"
+    write_video(clip, count=30, codec="mjpeg", pixel_format="yuvj420p")
+    damage(clip, range(14, 26))
+    with pytest.raises(FrameDecodeError):
+        matte_video(clip, tmp_path, detector=ColorDetector(), matter=BoxMatter())
+    made = compose_streams(tmp_path / "clip", tmp_path / "out.mp4", ComposeOptions())
+    assert made.frame_count == len(pictures(tmp_path / "out.mp4")) == 14

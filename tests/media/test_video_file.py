@@ -213,7 +213,7 @@ def test_nine_faults_in_a_row_end_the_run(make_video: Maker) -> None:
     path = make_video("clip.mov", codec="mjpeg", pixel_format="yuvj420p", count=30)
     source = open_source(damage(path, range(7, 16)))
     frames = []
-    with pytest.raises(FrameDecodeError, match=r"frames 8-16 in a row cannot be decoded"):
+    with pytest.raises(FrameDecodeError, match=r"more than 8 .* \(frames 8-16\)"):
         frames.extend(frame.index for frame in source)
     assert frames == list(range(7)), "all that come before are given"
 
