@@ -48,6 +48,7 @@ def analyse(
         report: Told of every frame.
 
     Raises:
+        VideoOpenError: The clip changes meanwhile; whole chunks of the former one are kept.
         AlphaWriteError: The store cannot be written; whole chunks are kept.
     """
     _catch_up(source, finder, steadier, store)
@@ -62,11 +63,13 @@ def analyse(
             seen.update(track.track_id for track in record.tracks)
             report(Progress("analyse", record.index + 1, source.info.frame_count, len(seen)))
             if len(pending) == chunk_frames:
+                source.refuse_changed()
                 with clock.measure("store"):
                     store.append(pending)
                 pending = []
     except FrameDecodeError as error:
         breaks_off = str(error)
+    source.refuse_changed()
     if pending:
         store.append(pending)
     store.complete(breaks_off)

@@ -42,6 +42,7 @@ def stream_online(
         report: Told of every frame.
 
     Raises:
+        VideoOpenError: The clip changes meanwhile; nothing is kept.
         AlphaWriteError: A stream cannot be written, or no frame could be read.
     """
     with (
@@ -58,4 +59,5 @@ def stream_online(
             breaks_off = str(error)
         if not streams.frame_count:
             raise AlphaWriteError(f"{source.info.name} has no frame that could be read")
+        source.refuse_changed()
         return replace(streams.close(finder.finish()), breaks_off=breaks_off)

@@ -78,7 +78,7 @@ def matte_video(
         What was made, as it stands in `manifest.json`.
 
     Raises:
-        VideoOpenError: There is nothing to read.
+        VideoOpenError: There is nothing to read, or it changes meanwhile.
         FrameDecodeError: The clip breaks off; everything is written of what comes before.
         OptionError: Choices that cannot be, or an output that is there already, or is being
             rendered.

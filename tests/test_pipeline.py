@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from instmatt_video.errors import AlphaWriteError, OptionError, VideoOpenError
 from instmatt_video.manifest import Manifest, load_manifest
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.progress import Progress
-from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, boxes_at, write_clip
+from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, boxes_at, write_clip, write_frames
 
 FRAMES = 40
 LIGHT = MatteConfig(output=OutputConfig(format="matte-ffv1", has_preview=False))
@@ -279,6 +280,48 @@ def test_kill_and_resume(
         assert track.file is not None
         assert np.array_equal(alphas(folder / track.file), alphas(whole / "walk" / track.file))
     assert not list(folder.glob(".*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("stage", "is_online"),
+    [
+        pytest.param("analyse", False, id="while matting"),
+        pytest.param("render", False, id="while rendering"),
+        pytest.param("stream", True, id="online"),
+    ],
+)
+@pytest.mark.parametrize("is_folder", [False, True], ids=["a video", "a folder"])
+def test_a_clip_that_changes_meanwhile_is_told_of_and_costs_nothing(
+    is_folder: bool, stage: str, is_online: bool, clip: Path, tmp_path: Path
+) -> None:
+    changing = tmp_path / "walk.mp4"
+    if is_folder:
+        changing = write_frames(tmp_path / "walk", FRAMES) / f"{FRAMES - 1:04d}.png"
+    else:
+        shutil.copy(clip, changing)
+    source, former = changing.parent if is_folder else changing, tmp_path / "former"
+
+    def overwrite(progress: Progress) -> None:
+        if (progress.stage, progress.done) == (stage, 20):
+            changing.rename(former)
+            changing.write_bytes(former.read_bytes())
+
+    choice = RunConfig(chunk_frames=8, is_online=is_online)
+    with pytest.raises(VideoOpenError, match=f"{source} has changed while it was read"):
+        run(source, tmp_path / "out", replace(LIGHT, run=choice), progress=overwrite)
+    folder = tmp_path / "out" / "walk"
+    assert [path.name for path in folder.iterdir()] == ([] if is_online else ["alphas"])
+    if is_online:
+        return
+    former.rename(changing)
+    detector = ColorDetector()
+    resumed = replace(LIGHT, run=RunConfig(chunk_frames=8, is_resumed=True))
+    run(source, tmp_path / "out", resumed, detector=detector)
+    assert min(detector.looks, default=FRAMES) == (16 if stage == "analyse" else FRAMES)
+    run(source, tmp_path / "whole")
+    for name in ("person_01.mkv", "person_02.mkv", "person_03.mkv"):
+        whole = alphas(tmp_path / "whole" / "walk" / name)
+        assert np.array_equal(alphas(folder / name), whole)
 
 
 def test_clean_removes_the_store(clip: Path, tmp_path: Path) -> None:

@@ -89,6 +89,10 @@ class SegmentSource(FrameSource):
                 return
             yield replace(frame, index=frame.index - self._segment.first)
 
+    def refuse_changed(self) -> None:
+        """Raise where the clip's files are no longer those that were opened."""
+        self._clip.refuse_changed()
+
 
 def analyse_segment(
     job: ClipJob, segment: Segment, origin: str, provide_networks: NetworkProvider, report: Report

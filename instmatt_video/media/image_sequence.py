@@ -97,6 +97,9 @@ class ImageSequenceSource(FrameSource):
         if before is not None:
             yield from self._held(missing, start, before)
 
+    def _has_changed(self) -> bool:
+        return checksum_of_frames(self._paths) != self.checksum
+
     def _readable_at_or_before(self, index: int) -> int:
         """Return the place of the picture that stands at an index; the first where none does."""
         while 0 < index < len(self._paths) and read_image(self._paths[index]) is None:

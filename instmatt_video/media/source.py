@@ -55,6 +55,21 @@ class FrameSource(ABC):
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
 
+    def refuse_changed(self) -> None:
+        """Raise where the files are no longer those that were opened, as far as the disk tells.
+
+        Raises:
+            VideoOpenError: They have changed, or are gone: mattes and pictures would not match.
+        """
+        if self._has_changed():
+            raise VideoOpenError(
+                f"{self.info.path} has changed while it was read: put the former one back and use "
+                "--resume, or run it again with --overwrite"
+            )
+
+    def _has_changed(self) -> bool:
+        return False
+
     def close(self) -> None:  # noqa: B027 - only live sources hold anything between frames
         """Let go of files and devices; a second call does nothing."""
 

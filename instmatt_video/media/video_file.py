@@ -45,6 +45,7 @@ class VideoFileSource(FrameSource):
     def __init__(self, path: Path, frame_rate: Fraction | None = None) -> None:
         super().__init__()
         self._path = path
+        self._stamp = _stamp_of(path)
         container = open_container(path)
         with container:
             stream = first_video_stream(container, path)
@@ -99,6 +100,9 @@ class VideoFileSource(FrameSource):
             yield from self._held(range(last + 1, end), start, before)
         elif is_sought:
             yield from self._decode_from_beginning(start)
+
+    def _has_changed(self) -> bool:
+        return _stamp_of(self._path) != self._stamp
 
     def _decode_from_beginning(self, start: int) -> Iterator[Frame]:
         """Yield the frames from `start` on where the container's index led past it, or past all."""
@@ -226,6 +230,15 @@ class VideoFileSource(FrameSource):
 
     def _upright(self, picture: VideoFrame) -> Image:
         return self._fitted(turned_clockwise(self._converter(picture), self.info.rotation_deg))
+
+
+def _stamp_of(path: Path) -> tuple[int, int] | None:
+    """Return size and time of the last change; `None` where no file is."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def open_container(path: Path) -> InputContainer:

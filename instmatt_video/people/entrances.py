@@ -51,6 +51,7 @@ def fill_entrances(source: FrameSource, store: AlphaStore, cast: Cast, matter: M
         matter: Masks to alphas.
 
     Raises:
+        VideoOpenError: The clip has changed since it was opened.
         AlphaWriteError: The store cannot be written.
     """
     count = 0
@@ -70,6 +71,7 @@ def fill_entrances(source: FrameSource, store: AlphaStore, cast: Cast, matter: M
                 score = float(found.scores[step.row])
                 added[frame.index] = late.add(frame, step.record, step.tracklet, person, score)
         if added:
+            source.refuse_changed()
             store.amend(added)
         count += len(added)
     return count

@@ -59,6 +59,7 @@ def fill_gaps(source: FrameSource, store: AlphaStore, cast: Cast, matter: Matter
         matter: Masks to alphas.
 
     Raises:
+        VideoOpenError: The clip has changed since it was opened.
         AlphaWriteError: The store cannot be written.
     """
     count = 0
@@ -66,6 +67,7 @@ def fill_gaps(source: FrameSource, store: AlphaStore, cast: Cast, matter: Matter
     for gap in find_gaps(cast):
         fills = _fill(source, store, gap, late)
         if fills:
+            source.refuse_changed()
             store.amend(fills)
         count += len(fills)
     return count

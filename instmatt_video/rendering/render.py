@@ -138,6 +138,7 @@ def render(
         audio_from: File whose sound is copied into colour streams.
 
     Raises:
+        VideoOpenError: The clip changes meanwhile; nothing gets a name.
         AlphaWriteError: A stream cannot be written or fails its verification; others are kept.
     """
     ledger = stream_ledger(store)
@@ -166,6 +167,7 @@ def render(
             for worker in workers:
                 worker.send((frame, alphas))
             report(Progress("render", frame.index + 1, store.frame_count, len(due)))
+        source.refuse_changed()
         for worker in workers:
             worker.finish()
             worker.writer.publish()
