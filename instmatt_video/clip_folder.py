@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from .alpha_store import FOLDER_NAME, AlphaStore
 from .config import MatteConfig
 from .errors import AlphaWriteError, OptionError
 from .manifest import FILE_NAME as MANIFEST_FILE
-from .manifest import load_manifest
+from .manifest import Manifest, load_manifest
 from .media.folder_stream import holds_only_pictures
 from .media.formats import FORMATS
 from .media.source import is_stream
 from .rendering.online_streams import INCOMPLETE
-from .rendering.render import PREVIEW_FILE, stream_ledger
+from .rendering.render import PREVIEW_FILE, REST, stream_ledger
 from .rendering.report import FILE_NAME as REPORT_FILE
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
+from .settings import config_of
 
 _STREAM_NAME = re.compile(rf"(person_\d+|rest)({re.escape(INCOMPLETE)})?")
 """Of streams whose run was broken off before anything told of them."""
@@ -105,6 +107,32 @@ def _remove_earlier(folder: Path) -> None:
     remove_torn(folder)
     for name in (FOLDER_NAME, TRACKS_FILE, REPORT_FILE, PREVIEW_FILE, MANIFEST_FILE):
         _remove(folder / name)
+
+
+def remove_leftovers(folder: Path, earlier: Manifest | None, wanted: Collection[str]) -> None:
+    """Remove what earlier runs wrote, the present one does not want, and nobody has changed since.
+
+    Args:
+        folder: The clip's output folder.
+        earlier: What told of it before the present run, if anything did.
+        wanted: Files of the present run.
+    """
+    ledger = stream_ledger(AlphaStore(folder / FOLDER_NAME, {}))
+    told = {} if earlier is None else _files_of(earlier)
+    ledger.adopt({file: digest for file, digest in told.items() if file not in wanted})
+    ledger.prune(wanted)
+
+
+def _files_of(manifest: Manifest) -> dict[str, str | None]:
+    """Return the files that a run wrote beside those that every run writes, and their checksums."""
+    output = config_of(manifest.settings).output
+    files = {track.file: track.sha256 for track in manifest.tracks if track.file}
+    others = {
+        f"{REST}{FORMATS[output.format].extension}": output.has_rest,
+        PREVIEW_FILE: output.has_preview,
+        REPORT_FILE: output.has_report,
+    }
+    return files | {file: None for file, is_there in others.items() if is_there}
 
 
 def remove_torn(folder: Path) -> None:

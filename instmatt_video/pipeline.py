@@ -20,7 +20,7 @@ from . import __version__
 from .alpha_store import FOLDER_NAME, AlphaStore
 from .analysis import analyse
 from .checksums import sha256_of
-from .clip_folder import make_room, refuse_earlier, refuse_source_inside
+from .clip_folder import make_room, refuse_earlier, refuse_source_inside, remove_leftovers
 from .config import MatteConfig
 from .detection.detector import Detector
 from .errors import AlphaWriteError, FrameDecodeError, OptionError
@@ -41,7 +41,8 @@ from .people.returned_pixels import return_pixels
 from .progress import Report, ignore
 from .rendering.online_streams import OnlineStreams
 from .rendering.publication import describe_run, publish, stitch_record, write_people
-from .rendering.render import check_output
+from .rendering.render import check_output, stream_keys
+from .rendering.report import FILE_NAME as REPORT_FILE
 from .rendering.run_result import RunResult
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from .review.correction import Correction
@@ -101,6 +102,7 @@ def matte_video(
         logger.info("%s", networks.reason)
         held.enter_context(rendering_alone(folder))
         make_room(folder, config)
+        earlier = load_manifest(folder) if (folder / MANIFEST_FILE).is_file() else None
 
         finder = PeopleFinder(networks.detector, config.detection.detect_every, tracker)
         steadier = MaskSteadier.of(networks.detector, config.detection.steady_frames)
@@ -149,6 +151,10 @@ def matte_video(
             manifest = publish(
                 folder, manifest, result.cast, result.plans, result.rendered, config.output
             )
+        if config.run.is_resumed:
+            wanted = [*stream_keys(result.plans, result.cast, config.output)]
+            wanted += [REPORT_FILE] if config.output.has_report else []
+            remove_leftovers(folder, earlier, wanted)
         if config.run.is_cleaned:
             store.remove()
     if result.breaks_off is not None:

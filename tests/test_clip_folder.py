@@ -84,7 +84,7 @@ def test_streams_of_a_template_are_replaced_too(tmp_path: Path) -> None:
     folder = tmp_path / "walk"
     (folder / "manifest.json").unlink()  # broken off: the store's ledger knows what was written
     run(clip, tmp_path, AGAIN)
-    assert not list((folder / "mattes").iterdir())
+    assert not (folder / "mattes").exists()
     assert (folder / "person_01.mkv").is_file()
 
 

@@ -217,6 +217,73 @@ def test_resume_keeps_verified_streams_and_mends_others(clip: Path, tmp_path: Pa
     assert len(alphas(mended)) == FRAMES
 
 
+def files_in(folder: Path) -> list[str]:
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and "alphas" not in path.parts
+    )
+
+
+EVERYTHING = OutputConfig(format="matte-ffv1", has_rest=True, filename="{name}/matte.{ext}")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(RunConfig(), id="stored"),
+        pytest.param(RunConfig(is_cleaned=True), id="cleaned"),
+        pytest.param(RunConfig(is_online=True), id="online"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        pytest.param(
+            replace(EVERYTHING, only=(2,), has_report=False, has_preview=False, has_rest=False),
+            ["manifest.json", "person_02/matte.mkv", "tracks.txt"],
+            id="less",
+        ),
+        pytest.param(
+            replace(EVERYTHING, format="matte-mp4", only=(2,)),
+            [
+                *("manifest.json", "person_02/matte.mp4", "preview.mp4"),
+                *("report.html", "rest.mp4", "tracks.txt"),
+            ],
+            id="another format",
+        ),
+    ],
+)
+def test_a_resumed_run_leaves_what_its_manifest_tells_of(
+    before: RunConfig, output: OutputConfig, expected: list[str], clip: Path, tmp_path: Path
+) -> None:
+    run(clip, tmp_path, MatteConfig(output=EVERYTHING, run=before))
+    folder = tmp_path / "walk"
+    assert len(files_in(folder)) == 8
+    run(clip, tmp_path, MatteConfig(output=output, run=RunConfig(is_resumed=True)))
+    assert files_in(folder) == expected
+    assert not (folder / "person_01").exists()
+    assert load_manifest(folder).tracks[1].file == expected[1]
+
+
+@pytest.mark.parametrize("is_cleaned", [False, True], ids=["stored", "cleaned"])
+def test_a_resumed_run_removes_nothing_of_anybody_elses(
+    is_cleaned: bool, clip: Path, tmp_path: Path
+) -> None:
+    run(clip, tmp_path, replace(LIGHT, run=RunConfig(is_cleaned=is_cleaned)))
+    folder = tmp_path / "walk"
+    (folder / "person_01.mkv").write_bytes(b"graded by hand")
+    (folder / "notes.txt").write_text("mine")
+    (folder / "person_07.mkv").write_text("mine")
+    output = replace(LIGHT.output, only=(2,))
+    run(clip, tmp_path, MatteConfig(output=output, run=RunConfig(is_resumed=True)))
+    assert files_in(folder) == [
+        *("manifest.json", "notes.txt", "person_01.mkv", "person_02.mkv"),
+        *("person_07.mkv", "report.html", "tracks.txt"),
+    ]
+    assert (folder / "person_01.mkv").read_bytes() == b"graded by hand"
+
+
 KILLED = """
 import sys, time
 from pathlib import Path

@@ -5,9 +5,10 @@ Knows files and checksums; knows nothing of what is in them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from ..checksums import sha256_of
@@ -79,6 +80,15 @@ class StreamLedger:
         """Say whether a name was ever noted."""
         return file in self._entries
 
+    def adopt(self, files: Mapping[str, str | None]) -> None:
+        """Note files that an earlier run tells of, for `prune`; what is noted already stays so.
+
+        Args:
+            files: Checksums by name; `None` where the run gave none.
+        """
+        told = {file: ("told of" if digest else "", digest) for file, digest in files.items()}
+        self._entries = told | self._entries
+
     def prune(self, wanted: Collection[str]) -> tuple[str, ...]:
         """Remove noted streams that are not wanted any more; return their names.
 
@@ -93,10 +103,14 @@ class StreamLedger:
                 continue
             if path.is_dir() and not path.is_symlink() and holds_only_pictures(path):
                 shutil.rmtree(path)
-                removed.append(file)
             elif path.is_file() and (not key or sha256_of(path) == checksum):
                 path.unlink()
-                removed.append(file)
+            else:
+                continue
+            removed.append(file)
+            with contextlib.suppress(OSError):  # whatever else lies there keeps a folder
+                for parent in path.parents[: len(Path(file).parts) - 1]:
+                    parent.rmdir()
         self._save()
         return tuple(removed)
 
