@@ -15,6 +15,7 @@ from .manifest import Manifest, load_manifest
 from .media.folder_stream import holds_only_pictures
 from .media.formats import FORMATS
 from .media.source import is_stream
+from .printable import printable
 from .rendering.online_streams import INCOMPLETE
 from .rendering.render import PREVIEW_FILE, REST, stream_ledger
 from .rendering.report import FILE_NAME as REPORT_FILE
@@ -48,7 +49,11 @@ def refuse_earlier(folder: Path, config: MatteConfig) -> None:
 
     Files that no run told of are not gone on with either: they may be anybody's. Alphas of a whole
     clip alone, which a run leaves that was refused after its analysis, are gone on with unasked.
+    Nor is there an output under a name that is not UTF-8: OpenCV cannot read back what is written
+    there.
     """
+    if printable(folder) != str(folder):
+        raise OptionError(f"{printable(folder)}: the name is not UTF-8: give another --out-dir")
     is_wanted = config.run.is_resumed or config.run.is_overwriting
     if not folder.is_dir():
         return

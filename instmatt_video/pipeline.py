@@ -47,6 +47,7 @@ from .rendering.run_result import RunResult
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from .review.correction import Correction
 from .review.corrections import corrected_cast, output_after
+from .settings import refuse_undecodable_settings
 from .stages import StageClock
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ def matte_video(
     config, report = config or MatteConfig(), progress or ignore
     started, clock = time.monotonic(), StageClock()
     check_format(config.output.format, quality=config.output.quality)
+    refuse_undecodable_settings(config)
     if is_stream(str(source)) and not config.run.is_online:
         raise OptionError(f"{source} can be read only once: add --online")
     with open_source(source, frame_rate=config.frame_rate) as clip, ExitStack() as held:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from .config import MatteConfig
 from .errors import OptionError, first_complaint
+from .printable import printable
 
 ENVIRONMENT_PREFIX = "INSTMATT_VIDEO_"
 
@@ -72,6 +73,19 @@ def plain_settings(config: MatteConfig) -> dict[str, Any]:
     """Return a config as JSON holds it, for a manifest."""
     plain: dict[str, Any] = json.loads(json.dumps(asdict(config), default=str))
     return plain
+
+
+def refuse_undecodable_settings(config: MatteConfig) -> None:
+    """Raise where a name in a config is not UTF-8: no manifest could hold it.
+
+    Raises:
+        OptionError: A folder of masks, weights or a template are called so.
+    """
+    plain = plain_settings(config)
+    for section in (plain, *(value for value in plain.values() if isinstance(value, dict))):
+        for name, value in section.items():
+            if isinstance(value, str) and printable(value) != value:
+                raise OptionError(f"{name}: {printable(value)} is not UTF-8: rename it")
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

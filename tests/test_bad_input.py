@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -114,6 +116,45 @@ class TestNoClip:
         line = fails(3, path)
         assert named in line and "input.mp4" in line
         assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other file systems take no such names")
+class TestNamesThatAreNoText:
+    NAME = os.fsdecode(b"caf\xe9")
+
+    @pytest.mark.parametrize("kind", ["video", "folder", "frames", "on the way"])
+    def test_of_a_clip_are_refused_before_any_work(
+        self, kind: str, clip: Path, tmp_path: Path, fails: Callable[..., str]
+    ) -> None:
+        path = tmp_path / self.NAME
+        if kind == "video":
+            shutil.copy(clip, path := path.with_suffix(".mp4"))
+        elif kind == "folder":
+            write_frames(tmp_path / "shot", 2).rename(path)
+        elif kind == "frames":
+            path = write_frames(tmp_path / "shot", 2)
+            (path / "0001.png").rename(path / f"{self.NAME}.png")
+        else:
+            path.mkdir()
+            shutil.copy(clip, path := path / "clip.mp4")
+        assert r"caf\xe9" in (line := fails(3, path)) and "not UTF-8: rename it" in line
+        assert not (tmp_path / "out").exists()
+        if kind != "frames":
+            assert main(["batch", str(path), "--out-dir", str(tmp_path / "out")]) == 3
+
+    @pytest.mark.parametrize("option", ["--filename", "--detector", "--model"])
+    def test_of_settings_are_refused_before_any_work(
+        self, option: str, clip: Path, tmp_path: Path, fails: Callable[..., str]
+    ) -> None:
+        assert r"caf\xe9 is not UTF-8: rename it" in fails(2, clip, option, f"masks:{self.NAME}")
+        assert not (tmp_path / "out").exists()
+
+    def test_of_the_folder_of_outputs_are_refused_too(
+        self, clip: Path, tmp_path: Path, fails: Callable[..., str]
+    ) -> None:
+        line = fails(2, clip, out=tmp_path / self.NAME)
+        assert line.endswith(r"caf\xe9/walk: the name is not UTF-8: give another --out-dir")
+        assert not list(tmp_path.iterdir())
 
 
 def write_sound(path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import OptionError, VideoOpenError
 from ..manifest import FILE_NAME as MANIFEST_FILE
 from ..media.image_sequence import IMAGE_SUFFIXES, natural_key
-from ..media.source import is_pattern, is_stream
+from ..media.source import is_pattern, is_stream, refuse_undecodable
 from .clip_list import LIST_SUFFIXES, ListColumn, read_clip_list
 
 VIDEO_SUFFIXES = frozenset(
@@ -45,13 +45,14 @@ def find_clips(inputs: Sequence[str], columns: Mapping[str, ListColumn]) -> list
         columns: What a list may set, by the name of its column.
 
     Raises:
-        VideoOpenError: A folder or pattern holds no clip.
+        VideoOpenError: A folder or pattern holds no clip, or a clip's name is not UTF-8.
         OptionError: A list cannot be understood, or an input never ends.
     """
     found: dict[str, RequestedClip] = {}
     for text in inputs:
         for request in _clips_of(text, columns):
             absolute = str(Path(request.clip).absolute())
+            refuse_undecodable(Path(absolute))
             if absolute in found and request.options != found[absolute].options:
                 raise OptionError(
                     f"{request.place or text}: {request.clip} is asked for twice, "

@@ -18,6 +18,7 @@ import av
 import cv2
 
 from ..errors import VideoOpenError
+from ..printable import printable
 from .color import Image
 from .frame import ClipInfo, Frame
 
@@ -108,7 +109,7 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
             it replaces the clip's own times.
 
     Raises:
-        VideoOpenError: Nothing there can be read as frames.
+        VideoOpenError: Nothing there can be read as frames, or a name is not UTF-8.
         ValueError: `frame_rate` is not positive.
     """
     # The kinds know this module, so it meets them only here.
@@ -126,6 +127,8 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
     if is_stream(text):
         return LiveSource(text, rate)
     frames = list_frames(text)
+    for path in (Path(text).absolute(), *(frames or ())):
+        refuse_undecodable(path)
     if frames is not None:
         return ImageSequenceSource(clip_name(text), frames, rate)
     return VideoFileSource(Path(text), rate)
@@ -150,6 +153,16 @@ def list_frames(spec: str | Path) -> list[Path] | None:
     if glob.has_magic(text):
         return list_globbed_frames(text)
     raise VideoOpenError(f"{text}: no such file or folder")
+
+
+def refuse_undecodable(path: Path) -> None:
+    """Raise where a name is not UTF-8: manifest and report could not tell of the clip.
+
+    Raises:
+        VideoOpenError: The path, or a folder in it, is called so.
+    """
+    if printable(path) != str(path):
+        raise VideoOpenError(f"{printable(path)}: the name is not UTF-8: rename it")
 
 
 def describe_av_error(error: Exception) -> str:

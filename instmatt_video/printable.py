@@ -1,0 +1,11 @@
+"""Names as text: file systems take bytes that are not UTF-8, which Python carries as surrogates."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def printable(name: str | Path) -> str:
+    r"""Return a name with the bytes that are not UTF-8 spelled out, as `caf\xe9`."""
+    return os.fsencode(name).decode(errors="backslashreplace")
