@@ -89,7 +89,8 @@ def link_rows(
         )
         for track_id, part in _split_by_identity(tracked)
     ]
-    identity_of = stitch(tracklets, stitch_config)
+    frames = np.arange(1, int(detections[-1, FRAME]) + 1) if len(detections) else np.arange(0)
+    identity_of = stitch(tracklets, stitch_config, {0: frames})
     is_kept = np.isin(tracked[:, IDENTITY], list(identity_of))
     stitched = tracked[is_kept]
     stitched[:, IDENTITY] = [identity_of[int(track_id)] for track_id in stitched[:, IDENTITY]]

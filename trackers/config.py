@@ -150,10 +150,13 @@ class StitchConfig:
     strong_margin: float = 0.02
     """By this much a pair joined by appearance alone must be more alike than the next best."""
     min_identity_frames: int = 10
-    """A person detected in fewer frames is dropped."""
+    """A person detected in fewer frames is dropped, unless a shot allowed no more."""
     min_unconfirmed_frames: int = 10
     """So is a person in fewer frames of whom no tracklet was confirmed: somebody found in every
     other frame may be a chain of tracklets that all ended young."""
+    min_cut_off_frames: int = 4
+    """A confirmed person seen so often at a shot's beginning or end may have been there before it,
+    or after."""
     min_mean_score: float = 0.6
     """A person whose detections are less certain on average is dropped, 0..1."""
 
@@ -162,7 +165,12 @@ class StitchConfig:
             _check(name, getattr(self, name), 0.0, 1.0)
         for name in ("max_gap_frames", "max_absence_frames"):
             _check(name, getattr(self, name), 0, 10**6)
-        for name in ("velocity_frames", "min_identity_frames", "min_unconfirmed_frames"):
+        for name in (
+            "velocity_frames",
+            "min_identity_frames",
+            "min_unconfirmed_frames",
+            "min_cut_off_frames",
+        ):
             _check(name, getattr(self, name), 1, 10**6)
         for name in ("coast_frames", "position_std", "size_std"):
             _check(name, getattr(self, name), 1e-3, 10**6)

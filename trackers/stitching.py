@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ class Tracklet:
 def stitch(
     tracklets: Sequence[Tracklet],
     config: StitchConfig | None = None,
-    looked_at: IntArray | None = None,
+    looked_at: Mapping[int, IntArray] | None = None,
 ) -> dict[int, int]:
     """Return the identity of each tracklet; tracklets that are no lasting person are left out.
 
@@ -54,10 +54,14 @@ def stitch(
     Args:
         tracklets: In any order, with distinct ids. May be empty.
         config: What may be joined and what is dropped.
-        looked_at: `(L,)` frames in which anybody could be detected, ascending; `None`: in all.
+        looked_at: By shot its frames in which anybody could be detected, `(L,)`, rising; `None`:
+            all from the first tracklet of a shot to its last.
 
     Returns:
         Tracklet id → identity, both from 1; identities are numbered by first frame, then left edge.
+        Whoever is seen in fewer frames than the config asks for is somebody all the same where a
+        shot allowed no more: seen in most of the looks of a short one, or, where a tracklet is
+        confirmed, in most of those from its beginning until they left, or since they came.
 
     Source:
         Zhang, Li and Nevatia 2008 for data association as one optimum over the clip.
@@ -71,47 +75,58 @@ def stitch(
     earlier, later = match_listed_pairs(*_motion_values(parts, config))
     chains = _chains(len(parts), earlier, later)
     chains = _join_by_appearance(parts, chains, config)
-    looks_in_shot = _looks_in_shots(parts, looked_at)
+    looked_at = _frames_by_shot(parts) if looked_at is None else looked_at
     identities: dict[int, int] = {}
     number = 0
     for chain in sorted(chains, key=lambda chain: chain[0]):
         members = [parts[index] for index in chain]
-        if _is_person(members, looks_in_shot, config):
+        if _is_person(members, looked_at, config):
             number += 1
             identities |= {part.track_id: number for part in members}
     return identities
 
 
-def _looks_in_shots(parts: Sequence[Tracklet], looked_at: IntArray | None) -> dict[int, int]:
-    """Return how often each shot was looked at from its first to its last tracklet."""
+def _frames_by_shot(parts: Sequence[Tracklet]) -> dict[int, IntArray]:
+    """Return all frames from the first tracklet of each shot to its last."""
     first: dict[int, int] = {}
     last: dict[int, int] = {}
     for part in parts:
         start, end = int(part.frames[0]), int(part.frames[-1])
         first[part.shot] = min(start, first.get(part.shot, start))
         last[part.shot] = max(end, last.get(part.shot, end))
-    if looked_at is None:
-        return {shot: last[shot] - first[shot] + 1 for shot in first}
-    return {
-        shot: int(
-            np.searchsorted(looked_at, last[shot], "right")
-            - np.searchsorted(looked_at, first[shot], "left")
-        )
-        for shot in first
-    }
+    return {shot: np.arange(first[shot], last[shot] + 1) for shot in first}
 
 
 def _is_person(
-    members: Sequence[Tracklet], looks_in_shot: dict[int, int], config: StitchConfig
+    members: Sequence[Tracklet], looked_at: Mapping[int, IntArray], config: StitchConfig
 ) -> bool:
     scores = np.concatenate([part.scores for part in members])
-    # Nobody can be seen more often than the shot was looked at.
-    most = max(looks_in_shot[part.shot] for part in members)
-    is_confirmed = any(part.is_confirmed for part in members)
-    needed = min(config.min_identity_frames, most)
-    if not is_confirmed:
+    if float(scores.mean()) < config.min_mean_score:
+        return False
+    needed = config.min_identity_frames
+    if not any(part.is_confirmed for part in members):
         needed = max(needed, config.min_unconfirmed_frames)
-    return len(scores) >= needed and float(scores.mean()) >= config.min_mean_score
+    return len(scores) >= needed or any(
+        _is_mostly_seen([part for part in members if part.shot == shot], looked_at[shot], config)
+        for shot in {part.shot for part in members}
+    )
+
+
+def _is_mostly_seen(parts: Sequence[Tracklet], looks: IntArray, config: StitchConfig) -> bool:
+    """Return whether somebody was seen in most of the looks that a shot allowed.
+
+    Args:
+        parts: The person's tracklets in the shot, in time.
+        looks: The shot's frames in which anybody could be detected.
+        config: From how many sightings on the shot may have cut off the rest of a stay: then
+            only the looks since the person came count, or those until they left.
+    """
+    seen, possible = sum(len(part.frames) for part in parts), len(looks)
+    if seen >= config.min_cut_off_frames and any(part.is_confirmed for part in parts):
+        before = int(np.searchsorted(looks, parts[0].frames[0]))
+        after = possible - int(np.searchsorted(looks, parts[-1].frames[-1], "right"))
+        possible -= max(before, after)
+    return 2 * seen > possible
 
 
 def _motion_values(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -137,11 +138,13 @@ def cast_of(
             tracklet is believed in are fewer by the share of frames at which the detector looked.
     """
     config = config or StitchConfig()
-    looks: dict[int, bool] = {}
-    lives, cuts = _lives_of(_noting_looks(records, looks))
-    looked_at = np.array([frame for frame, was_looked_at in looks.items() if was_looked_at], int)
-    needed = round(config.min_identity_frames * len(looked_at) / max(1, len(looks)))
-    config = replace(config, min_identity_frames=max(1, needed))
+    looks = _Looks()
+    lives, cuts = _lives_of(looks.noted(records))
+    config = replace(
+        config,
+        min_identity_frames=max(1, round(config.min_identity_frames * looks.share)),
+        min_cut_off_frames=max(1, ceil(config.min_cut_off_frames * looks.share)),
+    )
     tracklets = [
         Tracklet(
             track_id=track_id,
@@ -155,15 +158,36 @@ def cast_of(
         for track_id, life in lives.items()
     ]
     members: dict[int, list[int]] = defaultdict(list)
-    for tracklet_id, identity in stitch(tracklets, config, looked_at).items():
+    for tracklet_id, identity in stitch(tracklets, config, looks.by_shot()).items():
         members[identity].append(tracklet_id)
     return _cast(lives, cuts, members, confirmed & lives.keys())
 
 
-def _noting_looks(records: Iterable[FrameRecord], looks: dict[int, bool]) -> Iterator[FrameRecord]:
-    for record in records:
-        looks[record.index] = record.was_looked_at
-        yield record
+class _Looks:
+    """Where the detector looked."""
+
+    def __init__(self) -> None:
+        self._num_frames = 0
+        self._by_shot: list[list[int]] = [[]]
+
+    def noted(self, records: Iterable[FrameRecord]) -> Iterator[FrameRecord]:
+        """Yield records as they are."""
+        for record in records:
+            self._num_frames += 1
+            if record.is_cut:
+                self._by_shot.append([])
+            if record.was_looked_at:
+                self._by_shot[-1].append(record.index)
+            yield record
+
+    @property
+    def share(self) -> float:
+        """Of all frames."""
+        return sum(map(len, self._by_shot)) / max(1, self._num_frames)
+
+    def by_shot(self) -> dict[int, npt.NDArray[np.intp]]:
+        """Return the frames of each shot, rising."""
+        return {shot: np.array(looks, np.intp) for shot, looks in enumerate(self._by_shot)}
 
 
 def known_cast(

@@ -11,7 +11,7 @@ from instmatt_video.people.identities import Cast, Identity, cast_of
 from instmatt_video.rendering.tracks_file import write_tracks
 from instmatt_video.review.correction import Merge
 from instmatt_video.review.corrections import corrected_cast
-from instmatt_video.trackers import StitchConfig
+from instmatt_video.trackers import StitchConfig, Tracker
 from tests.made_records import frame_record, tracked
 
 EASY = StitchConfig(min_identity_frames=1)
@@ -56,6 +56,30 @@ def test_short_clips_keep_their_people_however_seldom_the_detector_looks(looks_e
         for index in range(8)
     ]
     assert len(cast_of(records, frozenset({1})).identities) == 1
+
+
+@pytest.mark.parametrize("pattern", ["d.d", "dd.d", "dd.dd", "ddd.dd", "d.dd.ddd", "...ddddd"])
+@pytest.mark.parametrize("after", [0, 100], ids=["a clip", "a shot before another"])
+def test_in_a_short_shot_a_miss_or_a_late_entry_loses_nobody(pattern: str, after: int) -> None:
+    """Followed by the tracker, which may end a track that is missed when it is young."""
+    tracker, records = Tracker(), []
+    for index, letter in enumerate(pattern + "." * after):
+        is_seen, is_cut = letter == "d", index == len(pattern)
+        boxes = [[20.0, 10.0, 40.0, 50.0]] if is_seen else np.zeros((0, 4))
+        tracks = tracker.update(boxes, [0.9] * is_seen, is_cut=is_cut)
+        seen = tuple(tracked(track.track_id, 20.0) for track in tracks if track.detection == 0)
+        records.append(frame_record(index, seen, is_cut=is_cut))
+    (identity,) = cast_of(records, tracker.finish()).identities
+    assert identity.visible.tolist() == [k for k, letter in enumerate(pattern) if letter == "d"]
+
+
+@pytest.mark.parametrize("frames", [(50,), (50, 51), (98, 99), (99,)])
+def test_a_frame_or_two_of_a_long_shot_make_nobody(frames: tuple[int, ...]) -> None:
+    records = [
+        frame_record(index, (tracked(1, 20.0),) if index in frames else ()) for index in range(100)
+    ]
+    for confirmed in (frozenset({1}), frozenset[int]()):
+        assert cast_of(records, confirmed).identities == ()
 
 
 def test_frames_that_could_not_be_read_hide_nobody() -> None:
@@ -106,7 +130,10 @@ def test_nobody() -> None:
 
 
 def test_a_short_track_that_was_never_confirmed_is_nobody() -> None:
-    records = [frame_record(k, (tracked(1, 20), tracked(2, 90))) for k in range(9)]
+    records = [
+        frame_record(k, (tracked(1, 20), tracked(2, 90)) if k < 9 else (tracked(1, 20),))
+        for k in range(20)
+    ]
     cast = cast_of(records, frozenset({1}))
     assert [i.tracklet_ids for i in cast.identities] == [frozenset({1})]
     assert cast.rest([]) == frozenset({1})

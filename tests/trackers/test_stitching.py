@@ -135,12 +135,42 @@ def test_the_short_the_unsure_and_the_never_confirmed_are_dropped():
 def test_whoever_is_seen_often_is_a_person_though_never_for_long(count, score, is_person):
     """Found in every other frame: no tracklet is longer than one detection."""
     parts = [tracklet(k + 1, [2 * k], score=score, is_confirmed=False) for k in range(count)]
-    assert len(stitch(parts)) == (count if is_person else 0)
+    assert len(stitch(parts, looked_at={0: np.arange(40)})) == (count if is_person else 0)
 
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_nobody_can_be_there_longer_than_the_clip(count):
     assert stitch([tracklet(1, range(count))]) == {1: 1}
+
+
+@pytest.mark.parametrize(
+    ("frames", "is_person"),
+    [
+        pytest.param(range(96, 100), True, id="comes in at the end"),
+        pytest.param(range(4), True, id="leaves at the beginning"),
+        pytest.param([93, 95, 97, 99], True, id="comes in, missed in every other frame"),
+        pytest.param(range(40, 49), False, id="a while in the middle"),
+        pytest.param(range(98, 100), False, id="two frames at the end"),
+        pytest.param(range(2), False, id="two frames at the beginning"),
+        pytest.param([90, 91, 92, 93], False, id="no longer there at the end"),
+    ],
+)
+def test_a_shot_may_cut_off_the_rest_of_a_stay(frames, is_person):
+    parts = [tracklet(1, frames)]
+    assert stitch(parts, looked_at={0: np.arange(100)}) == ({1: 1} if is_person else {})
+    parts = [tracklet(1, frames, is_confirmed=False)]
+    assert stitch(parts, looked_at={0: np.arange(100)}) == {}
+
+
+def test_frames_at_which_nobody_looked_hide_nobody():
+    parts = [tracklet(1, range(0, 12, 3), is_confirmed=False)]
+    assert stitch(parts, looked_at={0: np.arange(0, 14, 3)}) == {1: 1}
+    assert stitch(parts, looked_at={0: np.arange(14)}) == {}
+
+
+def test_each_shot_is_judged_by_its_own_length():
+    parts = [tracklet(1, range(5)), tracklet(2, range(50, 55), x=600.0, shot=1)]
+    assert stitch(parts, looked_at={0: np.arange(5), 1: np.arange(5, 100)}) == {1: 1}
 
 
 def test_an_unconfirmed_piece_may_belong_to_somebody():
