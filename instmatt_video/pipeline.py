@@ -32,6 +32,7 @@ from .media.formats import check_format
 from .media.source import FrameSource, is_stream, open_source
 from .networks import NetworkProvider, Networks, load_networks
 from .online import stream_online
+from .people.brief_people import tell_of_brief_people
 from .people.entrances import fill_entrances
 from .people.finder import PeopleFinder, PersonTracker
 from .people.gap_filling import fill_gaps
@@ -143,6 +144,7 @@ def matte_video(
                 store_bytes=store.size_bytes,
                 stitching=stitch_record(found),
                 corrections=corrections,
+                warnings=_warnings_of(store, found, first, config.output.has_rest),
             )
 
         wall_s = time.monotonic() - started
@@ -185,6 +187,17 @@ def _duration_s(clip: FrameSource, store: AlphaStore) -> Fraction:
     """Return the time from the clip's first frame to the end of the last stored one."""
     (last,) = store.records_between(store.frame_count - 1, store.frame_count - 1)
     return last.time - (clip.info.first_time or 0) + 1 / clip.info.frame_rate
+
+
+def _warnings_of(
+    store: AlphaStore, found: Cast, first_number: int, has_rest: bool
+) -> tuple[str, ...]:
+    """Return what should be known of people who were seen too briefly; the log tells it, too."""
+    *_, last = store.records_between(store.frame_count - 1, store.frame_count - 1)
+    lines = tell_of_brief_people(found, last, first_number, has_rest)
+    for line in lines:
+        logger.warning("%s", line)
+    return lines
 
 
 def _earlier_corrections(folder: Path) -> tuple[Correction, ...]:

@@ -102,6 +102,18 @@ def test_nobody_is_no_error(tmp_path: Path) -> None:
     assert not list((tmp_path / "out" / "empty").glob("person_*"))
 
 
+def test_whoever_comes_with_the_last_frames_is_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clip = write_clip(tmp_path / "late.mp4", 26)  # the last person comes with frame 25
+    with caplog.at_level("WARNING"):
+        manifest = run(clip, tmp_path / "out")
+    assert len(manifest.tracks) == 2
+    (line,) = manifest.warnings
+    assert "the last frame, 26, shows somebody too new" in line
+    assert line in caplog.text and line in (tmp_path / "out/late/report.html").read_text()
+
+
 def test_only_rest_and_trim(clip: Path, tmp_path: Path) -> None:
     output = replace(LIGHT.output, only=(2,), has_rest=True, is_trimmed=True)
     manifest = run(clip, tmp_path, replace(LIGHT, output=output))

@@ -205,7 +205,11 @@ def describe_run(
         ),
         wall_s=round(wall_s, 3),
         alpha_store_bytes=result.store_bytes,
-        warnings=(*clip.warnings, *([result.breaks_off] if result.breaks_off else [])),
+        warnings=(
+            *clip.warnings,
+            *result.warnings,
+            *([result.breaks_off] if result.breaks_off else []),
+        ),
         cuts=tuple(cut + first_number for cut in result.cast.cuts),
         tracks=(),
         stitching=result.stitching,

@@ -34,3 +34,5 @@ class RunResult:
     """Who was joined to whom; an online run joins nobody."""
     corrections: tuple[Correction, ...] = ()
     """What people have changed, and the streams show."""
+    warnings: tuple[str, ...] = ()
+    """What its people make worth knowing."""
