@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from .media.frame_rate import as_frame_rate
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 RUNTIMES = ("torch", "onnx")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -67,7 +69,7 @@ class MattingConfig:
             raise ValueError(f"context must be in 0..1, not {self.context}")
         if self.color_noise is not None and not 5e-4 <= self.color_noise <= 0.1:
             raise ValueError(f"color_noise must be in 0.0005..0.1, not {self.color_noise}")
-        if not re.fullmatch(rf"{'|'.join(DEVICES)}|cuda:\d+", self.device):
+        if not re.fullmatch(rf"{'|'.join(DEVICES)}|cuda:[0-9]+", self.device):
             raise ValueError(
                 f"device must be one of {', '.join(DEVICES)}, or as cuda:1, not {self.device!r}"
             )
@@ -152,3 +154,7 @@ class MatteConfig:
     run: RunConfig = field(default_factory=RunConfig)
     frame_rate: Fraction | None = None
     """Frames per second of a folder of pictures; a video brings its own."""
+
+    def __post_init__(self) -> None:
+        if self.frame_rate is not None:
+            as_frame_rate(self.frame_rate)

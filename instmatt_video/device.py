@@ -18,14 +18,16 @@ def choose_device(name: str) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    device = torch.device(name)
-    if device.type == "cuda":
+    kind, _, number = name.partition(":")
+    if kind == "cuda":
         count = torch.cuda.device_count()
-        if (device.index or 0) >= count:
+        # torch would take cuda:300 for cuda:44: it counts in eight bits.
+        if int(number or 0) >= count:
             raise DeviceError(
                 f"device {name} was asked for, but this machine has {count} CUDA GPUs"
             )
-    if device.type == "mps" and not torch.backends.mps.is_available():
+    device = torch.device(kind, int(number)) if number else torch.device(kind)
+    if kind == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("device mps was asked for, but this machine has no Metal GPU")
     return device
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from .config import FOREGROUND_METHODS, MatteConfig
 from .matting.options import add_matting_options
 from .media.formats import FORMATS
+from .media.frame_rate import as_frame_rate
 
 
 def add_job_options(parser: argparse.ArgumentParser) -> None:
@@ -155,6 +156,6 @@ def _track_numbers(text: str) -> tuple[int, ...]:
 
 def _rate(text: str) -> Fraction:
     try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate") from error
+        return as_frame_rate(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -272,6 +272,12 @@ class TestStatus:
             pytest.param(["walk.mp4", "--out-dir", "o", "--only", "x"], "track numbers", id="list"),
             pytest.param(["walk.mp4", "--out-dir", "o", "--fps", "fast"], "--fps", id="rate"),
             pytest.param(["walk.mp4", "--out-dir", "o", "--fps", "25/0"], "--fps", id="no rate"),
+            pytest.param(["walk.mp4", "--out-dir", "o", "--fps", "1e400"], "--fps", id="fast"),
+            pytest.param(["walk.mp4", "--out-dir", "o", "--fps", "1e-400"], "--fps", id="slow"),
+            pytest.param(
+                ["walk.mp4", "--out-dir", "o", "--fps", "1e999999999"], "--fps", id="ever"
+            ),
+            pytest.param(["walk.mp4", "--out-dir", "o", "--fps", "100001"], "0.001..1", id="range"),
             pytest.param(
                 ["compos", "o/walk", "--out", "x.mp4"], "is compose meant?", id="misspelt command"
             ),

@@ -30,7 +30,7 @@ def test_auto_takes_the_best(machine, gpus: int, has_metal: bool, chosen: str) -
 def test_what_is_here_is_used(machine) -> None:  # type: ignore[no-untyped-def]
     machine(2)
     assert choose_device("cpu") == torch.device("cpu")
-    assert choose_device("cuda:1") == torch.device("cuda", 1)
+    assert choose_device("cuda:1") == choose_device("cuda:01") == torch.device("cuda", 1)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,8 @@ def test_what_is_here_is_used(machine) -> None:  # type: ignore[no-untyped-def]
     [
         (0, "cuda", "cuda was asked for, but this machine has 0 CUDA GPUs"),
         (1, "cuda:1", "cuda:1 was asked for, but this machine has 1 CUDA GPUs"),
+        (1, "cuda:256", "cuda:256 was asked for, but this machine has 1 CUDA GPUs"),
+        (1, "cuda:999999999999999", "cuda:999999999999999 was asked for"),
         (1, "mps", "mps was asked for, but this machine has no Metal GPU"),
     ],
 )

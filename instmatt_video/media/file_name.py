@@ -5,6 +5,7 @@ Knows names; touches no disk.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -13,6 +14,9 @@ from string import Formatter
 from ..errors import OptionError
 
 TEMPLATE_FIELDS = ("clip", "track", "name", "ext")
+
+MAX_NAME_BYTES = 240
+"""Longest name of a file or folder; file systems take 255, and a file in the making bears more."""
 
 _UNSAFE = re.compile(r'[/\\\x00-\x1f<>:"|?*]')
 
@@ -31,17 +35,14 @@ def render_filename(template: str, *, clip: str, track: int, name: str, ext: str
         A path with forward slashes. What no file system takes in a name is replaced by `_`.
 
     Raises:
-        OptionError: The template has other fields, or leads out of the output folder.
+        OptionError: The template has other fields, leads out of the output folder, or gives a name
+            that file systems do not take.
     """
     values = {"clip": _safe(clip), "track": track, "name": _safe(name), "ext": ext.lstrip(".")}
     try:
-        fields = [field for _, field, _, _ in Formatter().parse(template) if field is not None]
-        unknown = sorted(set(fields) - set(TEMPLATE_FIELDS))
-        if unknown:
-            raise OptionError(
-                f"file name template {template!r}: no field {unknown[0]!r}, "
-                f"there are {', '.join(TEMPLATE_FIELDS)}"
-            )
+        for _, field, form, _ in Formatter().parse(template):
+            if field is not None:
+                _check_field(field, form or "")
         rendered = template.format(**values)
     except ValueError as error:
         raise OptionError(f"file name template {template!r}: {error}") from error
@@ -51,7 +52,21 @@ def render_filename(template: str, *, clip: str, track: int, name: str, ext: str
     last = path.name.rstrip(".")
     if not last or last.startswith("."):
         raise OptionError(f"file name template {template!r} gives no visible name: {rendered!r}")
+    longest = max(len(os.fsencode(part)) for part in path.parts)
+    if longest > MAX_NAME_BYTES:
+        raise OptionError(
+            f"file name template {template!r} gives a name of {longest} bytes, "
+            f"and file systems take {MAX_NAME_BYTES}: {rendered[:20]!r}…"
+        )
     return str(path.with_name(last))
+
+
+def _check_field(field: str, form: str) -> None:
+    """Raise where there is no such field, or its form may make it longer than any name."""
+    if field not in TEMPLATE_FIELDS:
+        raise ValueError(f"no field {field!r}, there are {', '.join(TEMPLATE_FIELDS)}")
+    if "{" in form or any(int(number) > MAX_NAME_BYTES for number in re.findall(r"\d+", form)):
+        raise ValueError(f"{form!r} is no width of a name")
 
 
 def render_filenames(

@@ -21,6 +21,7 @@ from ..errors import VideoOpenError
 from ..printable import printable
 from .color import Image
 from .frame import ClipInfo, Frame
+from .frame_rate import as_frame_rate
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
 
     Raises:
         VideoOpenError: Nothing there can be read as frames, or a name is not UTF-8.
-        ValueError: `frame_rate` is not positive.
+        ValueError: `frame_rate` is out of `as_frame_rate`'s range.
     """
     # The kinds know this module, so it meets them only here.
     from .image_sequence import ImageSequenceSource
@@ -118,9 +119,7 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
     from .timetable import snap_to_broadcast_rate
     from .video_file import VideoFileSource
 
-    rate = None if frame_rate is None else Fraction(frame_rate)
-    if rate is not None and rate <= 0:
-        raise ValueError(f"frame_rate must be > 0, got {frame_rate}")
+    rate = None if frame_rate is None else as_frame_rate(frame_rate)
     if rate is not None and isinstance(frame_rate, float):
         rate = snap_to_broadcast_rate(rate.limit_denominator(1000))  # 29.97 means 30000/1001
     text = str(spec)

@@ -16,6 +16,7 @@ FIELDS = {"clip": "in", "track": 3, "name": "person", "ext": ".mov"}
         ("{clip}/{name}_{track:02d}.{ext}", "in/person_03.mov"),
         ("{track}.{ext}", "3.mov"),
         ("shots/{clip}/{track:04d}.{ext}", "shots/in/0003.mov"),
+        ("{name:->235}.{ext}", "-" * 229 + "person.mov"),
     ],
 )
 def test_fields_are_filled(template: str, expected: str) -> None:
@@ -39,6 +40,14 @@ def test_a_folder_of_pictures_has_no_trailing_dot() -> None:
         ("{name:02d}.{ext}", "format code"),
         ("{clip.__class__}.{ext}", "no field"),
         (".{track}", "no visible name"),
+        ("{}.{ext}", "no field ''"),
+        ("{track:999999999}.{ext}", "'999999999' is no width"),
+        ("{track:.999999999f}.{ext}", "no width"),
+        ("{name:>300}.{ext}", "'>300' is no width"),
+        ("{track:{track}}.{ext}", "no width"),
+        ("{track:{oops}}.{ext}", "no width"),
+        ("{name:>200}{name:>200}.{ext}", "a name of 404 bytes"),
+        ("é" * 130 + "/{track}.{ext}", "a name of 260 bytes"),
     ],
 )
 def test_bad_templates_are_refused(template: str, words: str) -> None:

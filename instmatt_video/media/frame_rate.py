@@ -1,0 +1,32 @@
+"""Which frame rates there are: what is asked for must be one that containers can count in."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+LEAST, MOST = Fraction(1, 1000), Fraction(100_000)
+_MAX_DENOMINATOR = 10_000
+"""Far finer than any clock, and small enough for the 32 bits that containers have."""
+
+
+def as_frame_rate(value: str | float | Fraction) -> Fraction:
+    """Return a rate in frames per second; one with endless decimals is the nearest sensible one.
+
+    Args:
+        value: As `25`, `23.976` or `30000/1001`.
+
+    Raises:
+        ValueError: It is no rate, or out of the range that containers can count in.
+
+    >>> as_frame_rate("23.976023976023976")
+    Fraction(24000, 1001)
+    """
+    try:
+        if isinstance(value, str) and "e" in value.lower():
+            raise ValueError(value)  # the fraction of 1e999999999 fills the memory
+        rate = Fraction(value)
+    except (ValueError, ArithmeticError) as error:
+        raise ValueError(f"{str(value)!r} is no frame rate such as 25 or 30000/1001") from error
+    if not LEAST <= rate <= MOST:
+        raise ValueError(f"a frame rate must be in {float(LEAST)}..{MOST}, not {value}")
+    return rate.limit_denominator(_MAX_DENOMINATOR)
