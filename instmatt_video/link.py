@@ -25,6 +25,7 @@ from instmatt_video.trackers import (
 
 from .errors import OptionError
 from .mot_text import BOX, FRAME, IDENTITY, SCORE, FloatArray, read_mot, write_mot
+from .whole_file import check_target
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,10 @@ def link(
     Raises:
         VideoOpenError: The file is missing, or a line is no detection.
         OptionError: The folder of `out_path` does not exist, or it is the detection file itself.
+        AlphaWriteError: The file cannot be written.
     """
     tracker_config = tracker_config or TrackerConfig()
+    check_target(out_path)
     detections = read_mot(detections_path)
     if out_path.exists() and out_path.samefile(detections_path):
         raise OptionError(f"{out_path} holds the detections: give another --out")
@@ -105,11 +108,16 @@ def _track(detections: FloatArray, config: TrackerConfig) -> tuple[FloatArray, f
     """Return a row for each tracked detection, by frame, and the confirmed ids."""
     tracker = Tracker(config)
     rows: list[tuple[float, ...]] = []
-    num_frames = int(detections[-1, FRAME]) if len(detections) else 0
-    starts = np.searchsorted(detections[:, FRAME], np.arange(1, num_frames + 2))
-    for frame in range(1, num_frames + 1):
-        found = detections[starts[frame - 1] : starts[frame]]
-        for track in tracker.update(found[:, BOX], found[:, SCORE]):
+    frames, starts = np.unique(detections[:, FRAME].astype(np.intp), return_index=True)
+    frame, living = 0, 0
+    for next_frame, found in zip(frames.tolist(), np.split(detections, starts[1:]), strict=False):
+        # Frames without detections change nothing once nobody is left who waits for one, and the
+        # clip is not too short to confirm anybody.
+        while frame + 1 < next_frame and (living or frame < config.confirm_frames):
+            frame, living = frame + 1, len(tracker.update(detections[:0, BOX], []))
+        frame, tracks = next_frame, tracker.update(found[:, BOX], found[:, SCORE])
+        living = len(tracks)
+        for track in tracks:
             if track.detection is not None:
                 rows.append((frame, track.track_id, *track.box.tolist(), track.score))
     return np.array(rows, np.float64).reshape(-1, 7), tracker.finish()

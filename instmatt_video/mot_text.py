@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .errors import OptionError, VideoOpenError
-from .whole_file import whole_file
+from .errors import VideoOpenError
+from .whole_file import write_whole
 
 FloatArray = npt.NDArray[np.float64]
 
 # Columns of our rows: frame and identity from 1, box xyxy in pixels, score.
 FRAME, IDENTITY, SCORE = 0, 1, 6
 BOX = slice(2, 6)
+MAX_FRAME = 10_000_000
+"""Four days of video: whatever counts further counts no frames."""
 
 
 def read_mot(path: Path) -> FloatArray:
@@ -29,7 +31,8 @@ def read_mot(path: Path) -> FloatArray:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise VideoOpenError(f"cannot read detections from {path}: {error}") from error
+        words = error.strerror if isinstance(error, OSError) else error
+        raise VideoOpenError(f"cannot read detections from {path}: {words}") from error
     rows = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -38,10 +41,10 @@ def read_mot(path: Path) -> FloatArray:
             row = [float(field) for field in line.split(",")[:7]]
         except ValueError as error:
             raise VideoOpenError(f"{path}, line {number}: {error}") from error
-        if len(row) < 7 or not np.isfinite(row).all() or row[FRAME] < 1:
+        if len(row) < 7 or not np.isfinite(row).all() or not 1 <= row[FRAME] <= MAX_FRAME:
             raise VideoOpenError(
-                f"{path}, line {number}: expected frame (from 1), id, left, top, width, height, "
-                f"score; got {line!r}"
+                f"{path}, line {number}: expected frame (1 to {MAX_FRAME}), id, left, top, width, "
+                f"height, score; got {line!r}"
             )
         rows.append(row)
     table = np.array(rows, np.float64).reshape(-1, 7)
@@ -54,16 +57,12 @@ def write_mot(path: Path, rows: FloatArray) -> None:
     """Write rows `(n, 7)` as `read_mot` returns them; the file gets its name when it is whole.
 
     Raises:
-        OptionError: The file cannot be written.
+        AlphaWriteError: The file cannot be written.
     """
     lines = [
         mot_line(int(row[FRAME]), int(row[IDENTITY]), row[BOX], row[SCORE]) for row in rows.tolist()
     ]
-    try:
-        with whole_file(path) as temporary:
-            temporary.write_text("".join(lines), encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"cannot write tracks to {path}: {error}") from error
+    write_whole(path, "".join(lines))
 
 
 def mot_line(frame: int, identity: int, box: Sequence[float], score: float) -> str:

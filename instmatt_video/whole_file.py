@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import AlphaWriteError
+from .errors import AlphaWriteError, OptionError
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a passing name beside `path`; what is written there gets the name on leaving.
 
-    Left by an exception, nothing stays, and under `path` is what was there before.
+    Left by an exception, nothing stays, and under `path` is what was there before. A pipe or a
+    device keeps its name: it is written to as it is.
 
     Raises:
         OSError: The file cannot be written or named.
     """
+    if _is_pipe_or_device(path):
+        yield path
+        return
     temporary = path.with_name(f".{path.name}.partial")
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_target(path: Path) -> None:
+    """Raise where a file surely cannot be written, before work that may take hours.
+
+    Raises:
+        OptionError: It is a folder, or lies in none.
+        AlphaWriteError: It is not allowed.
+    """
+    try:
+        if path.is_dir():
+            raise OptionError(f"cannot write {path}: it is a folder")
+        if not path.parent.is_dir():
+            raise OptionError(f"cannot write {path}: there is no folder {path.parent}")
+        if not os.access(path if _is_pipe_or_device(path) else path.parent, os.W_OK):
+            raise AlphaWriteError(f"{path} cannot be written: {os.strerror(errno.EACCES)}")
+    except OSError as error:
+        raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -37,3 +61,7 @@ def write_whole(path: Path, text: str) -> None:
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _is_pipe_or_device(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()

@@ -21,7 +21,7 @@ from instmatt_video.eval.video_quality import WEIGHT as VMQ_WEIGHT
 
 from ..console import make_console
 from ..counting_bar import counting_bar
-from ..errors import OptionError
+from ..whole_file import check_target
 from .clip_layouts import LAYOUTS
 from .images import evaluate_images
 from .records import (
@@ -162,15 +162,6 @@ def _finish(
         write_csv(args.csv, outputs.rows(evaluation))
 
 
-def _check_targets(paths: Iterable[Path | None]) -> None:
-    """Refuse files that cannot be written, before an evaluation that may take hours."""
-    for path in paths:
-        if path is not None and path.is_dir():
-            raise OptionError(f"cannot write {path}: it is a folder")
-        if path is not None and not path.parent.is_dir():
-            raise OptionError(f"cannot write {path}: there is no folder {path.parent}")
-
-
 def _run_images(args: argparse.Namespace, console: Console) -> None:
     with counting_bar(make_console(), "images") as progress:
         evaluation = evaluate_images(
@@ -220,6 +211,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         InstMattVideoError: Folders, files or options do not fit; `cli.py` says so in one line.
     """
-    _check_targets((args.html, args.csv))
+    for target in (args.html, args.csv):
+        if target is not None:
+            check_target(target)
     _COMMANDS[args.eval_command](args, Console(width=_WIDE))
     return 0

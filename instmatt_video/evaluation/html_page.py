@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from ..errors import OptionError
+from ..whole_file import write_whole
 from .side_by_side import Panel
 
 _STYLE = """
@@ -51,7 +51,7 @@ def write_page(path: Path, title: str, sections: Iterable[tuple[str, str]]) -> N
     """Write a page of (heading, HTML) sections.
 
     Raises:
-        OptionError: The file cannot be written.
+        AlphaWriteError: The file cannot be written.
     """
     body = "".join(f"<h2>{escape(heading)}</h2>{content}" for heading, content in sections)
     page = (
@@ -60,7 +60,4 @@ def write_page(path: Path, title: str, sections: Iterable[tuple[str, str]]) -> N
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
         f"<body><h1>{escape(title)}</h1>{body}</body></html>\n"
     )
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"cannot write {path}: {error}") from error
+    write_whole(path, page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,7 +12,7 @@ from typing import Any, TypeAlias
 
 from instmatt_video.eval.matte_errors import ERRORS
 
-from ..errors import OptionError
+from ..whole_file import write_whole
 from .images import ImageEvaluation
 from .tracks import TrackEvaluation
 from .videos import VideoEvaluation
@@ -71,16 +72,14 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
     """Write rows as CSV; undefined values stay empty.
 
     Raises:
-        OptionError: The file cannot be written.
+        AlphaWriteError: The file cannot be written.
     """
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            if rows:
-                writer = csv.DictWriter(file, list(rows[0]))
-                writer.writeheader()
-                writer.writerows(_without_nan(list(rows)))
-    except OSError as error:
-        raise OptionError(f"cannot write {path}: {error}") from error
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(_without_nan(list(rows)))
+    write_whole(path, text.getvalue())
 
 
 def _without_nan(value: Any) -> Any:

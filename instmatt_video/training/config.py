@@ -74,13 +74,15 @@ def read_config(path: Path, kind: type[T]) -> T:
     """Return a dataclass from a TOML file.
 
     Raises:
-        OptionError: The file is missing, no TOML, or has a field that `kind` has not.
+        OptionError: The file cannot be read, is no TOML, or has a field that `kind` has not.
     """
     try:
         values = tomllib.loads(path.read_text())
     except FileNotFoundError as error:
         raise OptionError(f"no configuration file {path}") from error
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise OptionError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OptionError(f"{path} is no TOML: {error}") from error
     unknown = _unknown_field(values, kind)
     if unknown:

@@ -6,7 +6,6 @@ Knows files and formats; knows neither augmentation nor networks.
 from __future__ import annotations
 
 import json
-import tarfile
 from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,15 +216,10 @@ def person_from_mask(
 
 
 def _read_document(path: Path, name: str) -> Any:
-    if path.is_dir():
-        return json.loads((path / name).read_bytes())
-    with tarfile.open(path, "r:") as pack:
-        for member in pack:
-            if member.name.removeprefix("./") == name:
-                file = pack.extractfile(member)
-                assert file is not None
-                return json.loads(file.read())
-    raise OptionError(f"{path} has no {name}")
+    try:
+        return json.loads(ImagePack(path).read_bytes(name))
+    except ValueError as error:
+        raise OptionError(f"{name} of {path} is no JSON: {error}") from error
 
 
 def _rgb(image: UInt8Array) -> UInt8Array:

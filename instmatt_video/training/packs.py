@@ -37,11 +37,10 @@ class ImagePack:
             self._root: Path | None = root
         elif path.is_file():
             self._root = None
-            with tarfile.open(path, "r:") as tar:
-                for member in tar:
-                    name = member.name.removeprefix("./")
-                    if member.isfile() and name.startswith(prefix):
-                        self._members[name[len(prefix) :]] = (member.offset_data, member.size)
+            for member in _members_of(path):
+                name = member.name.removeprefix("./")
+                if member.isfile() and name.startswith(prefix):
+                    self._members[name[len(prefix) :]] = (member.offset_data, member.size)
             self.names = sorted(n for n in self._members if n.lower().endswith(SUFFIXES))
         else:
             raise OptionError(f"no folder or tar file of pictures at {path}")
@@ -85,3 +84,11 @@ class ImagePack:
             order = cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
             image = cv2.cvtColor(image, order)
         return np.asarray(image, np.uint8)
+
+
+def _members_of(path: Path) -> list[tarfile.TarInfo]:
+    try:
+        with tarfile.open(path, "r:") as tar:
+            return tar.getmembers()
+    except tarfile.TarError as error:
+        raise OptionError(f"{path} is neither a folder nor an uncompressed tar file") from error

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import errno
 import json
+import os
 import re
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from instmatt_video.errors import OptionError
+from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.evaluation import reports
 from instmatt_video.evaluation.command import add_arguments, run
 from instmatt_video.evaluation.errors import EvaluationError
@@ -188,6 +190,15 @@ def test_files_that_cannot_be_written_are_refused_before_anything_is_read(
         call("images", tmp_path / "no", tmp_path / "no", option, tmp_path / name)
 
 
+@pytest.mark.parametrize("option", ["--html", "--csv"])
+def test_a_place_that_may_not_be_written_is_refused_before_anything_is_read(
+    tmp_path: Path, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # an administrator may write everywhere
+    with pytest.raises(AlphaWriteError, match=r"report cannot be written: Permission denied"):
+        call("images", tmp_path / "no", tmp_path / "no", option, tmp_path / "report")
+
+
 def test_what_was_measured_is_printed_before_it_is_written(
     folders: tuple[Path, Path],
     tmp_path: Path,
@@ -195,10 +206,10 @@ def test_what_was_measured_is_printed_before_it_is_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", fail)
-    with pytest.raises(OptionError, match="disk full"):
+    with pytest.raises(AlphaWriteError, match=r"report\.html cannot be written: No space left"):
         call("images", *folders, "--jobs", 1, "--html", tmp_path / "report.html")
     assert "IMQ" in capsys.readouterr().out
 

@@ -1,12 +1,16 @@
 """The tracker on MOTChallenge text: the file format, and online without the future."""
 
+import errno
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from instmatt_video.errors import OptionError, VideoOpenError
+from instmatt_video.errors import AlphaWriteError, OptionError, VideoOpenError
 from instmatt_video.link import link, link_rows
 from instmatt_video.mot_text import read_mot, write_mot
-from instmatt_video.trackers import StitchConfig, TrackerConfig
+from instmatt_video.trackers import StitchConfig, Tracker, TrackerConfig
 
 
 @pytest.fixture
@@ -70,6 +74,8 @@ def test_no_detections_no_tracks(tmp_path):
         pytest.param("1,-1,0,0,10,20,0.9\n1,-1,zero,0,10,20,0.9\n", id="a word"),
         pytest.param("0,-1,0,0,10,20,0.9\n", id="frame 0"),
         pytest.param("1,-1,nan,0,10,20,0.9\n", id="nan"),
+        pytest.param("1e9,-1,0,0,10,20,0.9\n", id="a frame of next year"),
+        pytest.param("1e20,-1,0,0,10,20,0.9\n", id="a frame that no computer counts to"),
     ],
 )
 def test_a_line_that_is_no_detection_is_named(tmp_path, text):
@@ -85,6 +91,50 @@ def test_a_missing_file_and_a_missing_folder_are_named(tmp_path, detections):
     path = save(tmp_path / "det.txt", detections)
     with pytest.raises(OptionError, match="nowhere"):
         link(path, tmp_path / "nowhere" / "out.txt")
+
+
+def test_a_place_that_may_not_be_written_has_the_status_of_outputs(
+    tmp_path, detections, monkeypatch
+):
+    path = save(tmp_path / "det.txt", detections)
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    for patched in ((os, "access", lambda *_: False), (Path, "write_text", refuse)):
+        with monkeypatch.context() as patch:
+            patch.setattr(*patched)  # an administrator may write everywhere
+            with pytest.raises(
+                AlphaWriteError, match=r"out\.txt cannot be written: Perm"
+            ) as caught:
+                link(path, tmp_path / "out.txt")
+        assert caught.value.exit_status == 7
+
+
+def test_frames_without_anybody_cost_nothing_and_change_nothing(detections, monkeypatch):
+    """The clip, a pause of hours, and the clip again."""
+    config, stitching = TrackerConfig(), StitchConfig()
+    calls = []
+    update = Tracker.update
+    monkeypatch.setattr(
+        Tracker, "update", lambda *args, **kwargs: (calls.append(1), update(*args, **kwargs))[1]
+    )
+    later = detections + np.array([1e6, 0, 0, 0, 0, 0, 0])
+    for online in (True, False):
+        once = link_rows(detections, online, config, stitching)
+        calls.clear()
+        twice = link_rows(np.concatenate([detections, later]), online, config, stitching)
+        assert len(calls) < 400
+        again = twice[twice[:, 0] > 1e6]
+        np.testing.assert_array_equal(twice[: len(once)], once)
+        np.testing.assert_array_equal(again[:, 2:], once[:, 2:])
+        np.testing.assert_array_equal(again[:, 0] - 1e6, once[:, 0])
+
+
+def test_one_detection_after_a_pause_is_no_person():
+    for frame, people in ((1, 1), (4000, 0)):
+        rows = np.array([[frame, -1, 10, 50, 50, 150, 0.9]])
+        assert len(link_rows(rows, True, TrackerConfig(), StitchConfig())) == people
 
 
 def test_detections_are_never_replaced(tmp_path, detections):

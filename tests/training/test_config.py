@@ -88,3 +88,12 @@ def test_schedules_that_come_with_the_program_are_whole() -> None:
         assert config.preset == name.split("-")[1]
     with pytest.raises(OptionError, match="no schedule 'matting-huge' comes with the program"):
         shipped_config("matting-huge")
+
+
+def test_a_file_that_is_no_text_or_no_file_is_named(tmp_path: Path) -> None:
+    video = tmp_path / "s.mp4"
+    video.write_bytes(b"\x00\x00\x00\x18ftypmp42\xff\xfe")
+    with pytest.raises(OptionError, match=r"s\.mp4 is no TOML"):
+        read_config(video, MattingData)
+    with pytest.raises(OptionError, match=r"cannot be read: Is a directory"):
+        read_config(tmp_path, MattingData)

@@ -47,6 +47,18 @@ def pack(tmp_path):
     return folder
 
 
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+def test_a_document_that_is_missing_or_no_json_is_named(pack, kind):
+    document = pack / "instances_person.json"
+    for spoil, words in (
+        (lambda: document.write_bytes(b"\xff{"), r"instances_person\.json of .*pack.* is no JSON"),
+        (document.unlink, r"no instances_person\.json in"),
+    ):
+        spoil()
+        with pytest.raises(OptionError, match=words):
+            read_coco_photos(pack if kind == "folder" else as_tar(pack), "train")
+
+
 def as_tar(folder):
     path = folder.with_suffix(".tar")
     with tarfile.open(path, "w") as tar:
@@ -78,7 +90,7 @@ def test_no_annotations_is_said(pack):
     path = as_tar(pack)
     with tarfile.open(path, "w") as tar:
         tar.add(pack / "images", arcname="images")
-    with pytest.raises(OptionError, match=r"has no instances_person\.json"):
+    with pytest.raises(OptionError, match=r"no instances_person\.json in"):
         read_coco_photos(path, "train")
 
 

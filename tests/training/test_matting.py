@@ -193,9 +193,10 @@ def test_a_missing_extra_is_one_line(
     assert line.endswith('tensorboard, pycocotools: pip install "instmatt-video[train]"')
 
 
-def test_what_the_system_refuses_is_one_line(
+def test_a_folder_as_a_file_of_settings_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["train", "detector", "--data", str(tmp_path), "--out", str(tmp_path / "o")]
-    assert main(words) == 1
-    assert capsys.readouterr().err == f"instmatt-video: error: {tmp_path}: Is a directory\n"
+    assert main(words) == 2
+    said = f"instmatt-video: error: {tmp_path} cannot be read: Is a directory\n"
+    assert capsys.readouterr().err == said

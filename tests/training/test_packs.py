@@ -52,6 +52,14 @@ def test_what_is_not_there(pack_path: Path) -> None:
         ImagePack(pack_path.with_name("nothing"))
 
 
+@pytest.mark.parametrize("content", [b"", bytes(range(256)) * 8], ids=["empty", "a video, say"])
+def test_what_is_no_tar_file(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "s.mp4"
+    path.write_bytes(content)
+    with pytest.raises(OptionError, match=r"s\.mp4 is neither a folder nor an uncompressed tar"):
+        ImagePack(path)
+
+
 def test_what_is_no_picture(folder: Path) -> None:
     (folder / "rgba" / "broken.png").write_bytes(b"no png")
     with pytest.raises(OptionError, match=r"broken\.png of .* cannot be read as a picture"):
