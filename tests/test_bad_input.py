@@ -528,6 +528,11 @@ class TestUnusualClips:
         assert (folder / "report.html").exists()
         assert not list(folder.glob("person_*"))
 
+    def test_a_line_of_pictures_is_searched_like_any_other(self, tmp_path: Path) -> None:
+        clip = tmp_path / "line.mkv"
+        write_video(clip, count=3, width=2000, height=4, codec="ffv1", pixel_format="yuv444p")
+        assert succeed(clip, tmp_path / "out").source.frame_count == 3
+
     @pytest.mark.parametrize(
         ("width", "height", "count"),
         [
@@ -535,6 +540,7 @@ class TestUnusualClips:
             pytest.param(96, 64, 1, id="one frame"),
             pytest.param(16, 64, 2, id="16 px wide"),
             pytest.param(64, 16, 2, id="16 px high"),
+            pytest.param(8, 1920, 2, id="8 px wide"),
         ],
     )
     @pytest.mark.parametrize("format", ["prores4444", "matte-mp4"])

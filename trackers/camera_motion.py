@@ -121,6 +121,8 @@ def _by_phase_correlation(
     previous: GreyImage, current: GreyImage, background: GreyImage
 ) -> FloatArray | None:
     """Return a pure shift, or `None` where the two images' phases do not agree on one."""
+    if min(previous.shape) < 2:  # a line has no phases across
+        return None
     is_background = background > 0
     if previous[is_background].size == 0 or float(previous[is_background].std()) < 2.0:
         return None

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 SMALL_WIDTH = 96
+# Least and most lines of the small frames, however flat or tall the clip.
+MIN_LINES, MAX_LINES = 8, 384
 # Blur of the structure image in small pixels: texture and compression noise are no structure.
 STRUCTURE_BLUR = 1.5
 # Blur of what counts as the light in small pixels, and the share by which every part's reflectance
@@ -150,7 +152,8 @@ def _correlation(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> floa
 def _look_at(image: npt.NDArray[np.uint8]) -> _View | None:
     """Return a frame's view, or `None` where it shows no scene."""
     height, width = image.shape[:2]
-    size = (SMALL_WIDTH, max(8, round(height * SMALL_WIDTH / width)))
+    lines = min(MAX_LINES, max(MIN_LINES, round(height * SMALL_WIDTH / width)))
+    size = (SMALL_WIDTH, lines)
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     inside = (*_without_bars(grey, axis=1), *_without_bars(grey, axis=0))

@@ -88,3 +88,12 @@ def test_people_who_fill_the_frame_leave_nothing_to_say(scene):
         frame = view(scene, still(shift))
         found = estimator.estimate(frame, [[-10, -10, 600, 400]])
     np.testing.assert_array_equal(found, np.eye(2, 3))
+
+
+@pytest.mark.parametrize("shape", [(4, 2000), (1920, 8), (1, 3000), (1, 1)])
+def test_a_picture_that_shrinks_to_a_line_gives_no_motion(shape):
+    image = np.random.default_rng(2).integers(0, 255, (*shape, 3), np.uint8)
+    estimator = CameraMotionEstimator()
+    for step in range(3):
+        motion = estimator.estimate(np.roll(image, 3 * step, axis=1))
+        np.testing.assert_array_equal(motion, np.eye(2, 3))

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from instmatt_video.trackers import CutDetector
+from instmatt_video.trackers import CutDetector, scene_cut
 
 
 def scene(seed, width=480, height=270):
@@ -122,3 +122,12 @@ def test_real_clips_joined_end_to_end(shared_dir):
                 if len(frames) - joints[-1] == 90:
                     break
     assert cuts(frames) == joints[1:]
+
+
+@pytest.mark.parametrize("shape", [(4, 2000), (2000, 4), (1, 3000), (1, 1)])
+def test_the_copies_of_a_narrow_clip_stay_small(shape):
+    image = np.random.default_rng(2).integers(0, 255, (*shape, 3), np.uint8)
+    view = scene_cut._look_at(image)
+    assert view is None or view.small.size <= 3 * 96 * 384
+    detector = CutDetector()
+    assert not any(detector.update(image) for _ in range(3))
