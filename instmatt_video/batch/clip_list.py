@@ -30,6 +30,8 @@ class ListColumn:
     """As `matting.matte_size`."""
     parse: Callable[[str], Any]
     """Text to value."""
+    takes_lists: bool = False
+    """Whether JSON may give several values."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,16 @@ def columns_of(
     columns = {}
     for (section, name), default in settings.items():
         setting = f"{section}.{name}" if section else name
-        columns[setting] = ListColumn(setting, _parser_of_setting(default))
+        columns[setting] = ListColumn(
+            setting, _parser_of_setting(default), isinstance(default, tuple)
+        )
     for flag, action in actions.items():
-        if action.dest in columns or action.dest == "out_dir":
-            columns[flag.lstrip("-")] = ListColumn(action.dest, _parser_of_flag(action))
+        known = columns.get(action.dest)
+        if known is not None or action.dest == "out_dir":
+            takes_lists = known is not None and known.takes_lists
+            columns[flag.lstrip("-")] = ListColumn(
+                action.dest, _parser_of_flag(action), takes_lists
+            )
     return columns
 
 
@@ -77,7 +85,10 @@ def read_clip_list(path: Path, columns: Mapping[str, ListColumn]) -> list[ListRo
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"{path}: the list cannot be read: {error}") from error
     read = _read_csv if path.suffix.lower() == ".csv" else _read_jsonl
-    rows = [_row(f"{path}:{line}", cells, columns) for line, cells in read(path, text, columns)]
+    try:
+        rows = [_row(f"{path}:{line}", cells, columns) for line, cells in read(path, text, columns)]
+    except csv.Error as error:
+        raise OptionError(f"{path} is no CSV: {error}") from error
     if not rows:
         raise OptionError(f"{path}: the list names no clip")
     return rows
@@ -113,8 +124,9 @@ def _read_jsonl(
             continue
         try:
             cells = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise OptionError(f"{path}:{number}: no JSON: {error.msg}") from error
+        except (ValueError, RecursionError) as error:
+            words = error.msg if isinstance(error, json.JSONDecodeError) else error
+            raise OptionError(f"{path}:{number}: no JSON: {words}") from error
         if not isinstance(cells, dict):
             raise OptionError(f"{path}:{number}: must be an object with `clip`")
         for name in cells:
@@ -140,7 +152,8 @@ def _row(place: str, cells: dict[str, Any], columns: Mapping[str, ListColumn]) -
             raise OptionError(f"{place}: {column.setting} is given twice")
         try:
             # JSON brings lists as they are, and numbers and truths as their text.
-            parsed = value if isinstance(value, list) else column.parse(_text(value))
+            is_list = isinstance(value, list) and column.takes_lists
+            parsed = value if is_list else column.parse(_text(value))
         except (ValueError, argparse.ArgumentTypeError) as error:
             raise OptionError(f"{place}: {name}: {error}") from error
         if parsed is not None:
@@ -149,6 +162,8 @@ def _row(place: str, cells: dict[str, Any], columns: Mapping[str, ListColumn]) -
 
 
 def _text(value: object) -> str:
+    if isinstance(value, list | dict):
+        raise ValueError("there can be one value only")
     return value if isinstance(value, str) else json.dumps(value)
 
 

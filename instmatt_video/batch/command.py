@@ -102,7 +102,10 @@ def _engine(args: argparse.Namespace) -> Engine:
     if args.engine == "processes":
         from .processes import ProcessEngine
 
-        return ProcessEngine(args.jobs if args.jobs is not None else 1)
+        jobs = 1 if args.jobs is None else args.jobs
+        if jobs < 1:
+            raise OptionError(f"--jobs must be 1 or more, not {jobs}")
+        return ProcessEngine(jobs)
     if args.jobs is not None:
         raise OptionError("--jobs is for this machine's processes: Ray counts cores and GPUs")
     from .ray_engine import RayEngine

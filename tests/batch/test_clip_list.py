@@ -85,7 +85,7 @@ def test_jsonl_takes_json_values(tmp_path: Path, columns: dict[str, ListColumn])
         pytest.param(
             "l.csv", "clip,rest\na,maybe\n", r":2: rest: 'maybe' is neither true nor", id="truth"
         ),
-        pytest.param("l.csv", "clip,fps\na,fast\n", r":2: fps: 'fast' is no rate", id="rate"),
+        pytest.param("l.csv", "clip,fps\na,fast\n", r":2: fps: 'fast' is no frame rate", id="rate"),
         pytest.param("l.csv", "clip,only\na,one\n", r":2: only: 'one' is no list", id="numbers"),
         pytest.param(
             "l.csv",
@@ -95,6 +95,15 @@ def test_jsonl_takes_json_values(tmp_path: Path, columns: dict[str, ListColumn])
         ),
         pytest.param("l.csv", "clip\n", r"l\.csv: the list names no clip", id="empty list"),
         pytest.param("l.jsonl", '{"clip": "a"}\n{clip}\n', r":2: no JSON", id="no JSON"),
+        pytest.param("l.csv", "clip\n" + "a" * 200_000, r"l\.csv is no CSV: field", id="cell"),
+        pytest.param("l.jsonl", "[" * 100_000, r":1: no JSON: maximum recursion", id="depth"),
+        pytest.param("l.jsonl", "9" * 5_000, r":1: no JSON: Exceeds the limit", id="digits"),
+        pytest.param(
+            "l.jsonl", '{"clip": "a", "out-dir": ["b"]}\n', r":1: out-dir: .* one value", id="list"
+        ),
+        pytest.param(
+            "l.jsonl", '{"clip": "a", "model": {"b": 1}}\n', r":1: model: .* one value", id="table"
+        ),
         pytest.param("l.jsonl", '["a"]\n', r":1: must be an object", id="no object"),
         pytest.param(
             "l.jsonl", '{"clip": "a", "size": 3}\n', r":1: there is no option 'size'", id="key"

@@ -110,6 +110,7 @@ def test_a_list_gives_clips_their_own_options(clips: Path, tmp_path: Path) -> No
         (["a.mp4", "b/a.mp4"], 2, "would both be written"),
         (["a.mp4", "--shard", "3/2"], 2, "shard must be 1/2 to 2/2"),
         (["a.mp4", "--jobs", "2", "--engine", "ray"], 2, "--jobs is for this machine"),
+        (["a.mp4", "--jobs", "0"], 2, "--jobs must be 1 or more, not 0"),
         (["a.mp4", "--format", "gif"], 2, "gif"),
     ],
 )
