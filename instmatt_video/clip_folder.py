@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .alpha_store import FOLDER_NAME, AlphaStore
@@ -44,6 +45,15 @@ def refuse_source_inside(folder: Path, source: str | Path) -> None:
         raise OptionError(f"{folder} holds the clip itself: give another --out-dir")
 
 
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise AlphaWriteError(f"{error.filename} cannot be written: {error.strerror}") from error
+
+
+@_disk_errors()
 def refuse_earlier(folder: Path, config: MatteConfig) -> None:
     """Raise where an earlier output of the clip is neither to be gone on with nor replaced.
 

@@ -173,5 +173,7 @@ def load_manifest(folder: Path) -> Manifest:
             else "it is no output of this program"
         )
         raise VideoOpenError(f"no {FILE_NAME} in {folder}: {what}") from error
+    except OSError as error:
+        raise VideoOpenError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
         raise VideoOpenError(f"{path}: {first_complaint(error)}") from error

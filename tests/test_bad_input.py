@@ -157,6 +157,43 @@ class TestNamesThatAreNoText:
         assert not list(tmp_path.iterdir())
 
 
+def deny(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    """Let the system tell nothing of a place, as of one below a closed folder."""
+    stat = Path.stat  # an administrator may look everywhere
+
+    def refuse(path: Path, **kwargs: Any) -> Any:
+        if path == place:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **kwargs)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+
+
+@pytest.mark.parametrize("words", [["{}", "--out-dir", "o"], ["batch", "{}", "--out-dir", "o"]])
+def test_a_clip_that_may_not_be_read_is_status_3(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    deny(monkeypatch, tmp_path / "shots")
+    assert main([word.format(tmp_path / "shots") for word in words]) == 3
+    assert "shots: cannot be read: Permission denied" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+def test_an_output_that_may_not_be_read_is_status_3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert main(["tracks", str(tmp_path), "list"]) == 3
+    assert "manifest.json: cannot be read: Permission denied" in capsys.readouterr().err
+
+
 def write_sound(path: Path) -> None:
     import av
 
@@ -332,6 +369,12 @@ class TestOutput:
             raise PermissionError(errno.EACCES, "Permission denied")
 
         monkeypatch.setattr(Path, "mkdir", refuse)  # an administrator may write everywhere
+        assert "walk cannot be written: Permission denied" in fails(7, clip)
+
+    def test_a_folder_that_may_not_be_looked_into(
+        self, clip: Path, tmp_path: Path, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        deny(monkeypatch, tmp_path / "out" / "walk")
         assert "walk cannot be written: Permission denied" in fails(7, clip)
 
     @pytest.mark.parametrize(

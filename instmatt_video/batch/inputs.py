@@ -45,12 +45,17 @@ def find_clips(inputs: Sequence[str], columns: Mapping[str, ListColumn]) -> list
         columns: What a list may set, by the name of its column.
 
     Raises:
-        VideoOpenError: A folder or pattern holds no clip, or a clip's name is not UTF-8.
+            VideoOpenError: A folder or pattern holds no clip, or may not be read, or a clip's name is
+            not UTF-8.
         OptionError: A list cannot be understood, or an input never ends.
     """
     found: dict[str, RequestedClip] = {}
     for text in inputs:
-        for request in _clips_of(text, columns):
+        try:
+            requests = _clips_of(text, columns)
+        except OSError as error:
+            raise VideoOpenError(f"{text}: cannot be read: {error.strerror}") from error
+        for request in requests:
             absolute = str(Path(request.clip).absolute())
             refuse_undecodable(Path(absolute))
             if absolute in found and request.options != found[absolute].options:

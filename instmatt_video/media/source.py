@@ -123,14 +123,17 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
     if rate is not None and isinstance(frame_rate, float):
         rate = snap_to_broadcast_rate(rate.limit_denominator(1000))  # 29.97 means 30000/1001
     text = str(spec)
-    if is_stream(text):
-        return LiveSource(text, rate)
-    frames = list_frames(text)
-    for path in (Path(text).absolute(), *(frames or ())):
-        refuse_undecodable(path)
-    if frames is not None:
-        return ImageSequenceSource(clip_name(text), frames, rate)
-    return VideoFileSource(Path(text), rate)
+    try:
+        if is_stream(text):
+            return LiveSource(text, rate)
+        frames = list_frames(text)
+        for path in (Path(text).absolute(), *(frames or ())):
+            refuse_undecodable(path)
+        if frames is not None:
+            return ImageSequenceSource(clip_name(text), frames, rate)
+        return VideoFileSource(Path(text), rate)
+    except OSError as error:
+        raise VideoOpenError(f"{text}: cannot be read: {describe_av_error(error)}") from error
 
 
 def list_frames(spec: str | Path) -> list[Path] | None:
