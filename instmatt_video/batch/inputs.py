@@ -45,8 +45,7 @@ def find_clips(inputs: Sequence[str], columns: Mapping[str, ListColumn]) -> list
         columns: What a list may set, by the name of its column.
 
     Raises:
-            VideoOpenError: A folder or pattern holds no clip, or may not be read, or a clip's name is
-            not UTF-8.
+        VideoOpenError: A folder or pattern holds no clip or may not be read; a name is not UTF-8.
         OptionError: A list cannot be understood, or an input never ends.
     """
     found: dict[str, RequestedClip] = {}

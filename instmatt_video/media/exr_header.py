@@ -6,11 +6,14 @@ Source: "The OpenEXR file layout", Academy Software Foundation.
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from os import SEEK_CUR
 from pathlib import Path
 from typing import BinaryIO
+
+from .frame_rate import as_frame_rate
 
 MAGIC = b"\x76\x2f\x31\x01"
 _WANTED = frozenset(
@@ -46,7 +49,8 @@ def read_exr_header(path: Path) -> ExrHeader | None:
         rate, chromaticities = None, None
         if "framesPerSecond" in attributes:
             numerator, denominator = struct.unpack("<iI", attributes["framesPerSecond"])
-            rate = Fraction(numerator, denominator) if numerator > 0 < denominator else None
+            with suppress(ValueError, ZeroDivisionError):
+                rate = as_frame_rate(Fraction(numerator, denominator))
         if "chromaticities" in attributes:
             chromaticities = struct.unpack("<8f", attributes["chromaticities"])
     except (OSError, KeyError, struct.error):
