@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 import torch
 
-from instmatt_video.alpha_store import FrameRecord
 from instmatt_video.detection.compact import CompactDetector
 from instmatt_video.detection.paste import paste_masks
 from instmatt_video.eval.temporal import TemporalAccumulator
 from instmatt_video.evaluation.benchmark_clips import ClipFrame, plan_clip
+from instmatt_video.frame_record import FrameRecord
 from instmatt_video.matting.matter import Matter
 from instmatt_video.media.color_noise import CODED
 from instmatt_video.media.frame import Frame

@@ -9,9 +9,10 @@ from dataclasses import replace
 import torch
 
 from .alpha_frame import AlphaFrame
-from .alpha_store import AlphaStore, FrameRecord, pack_alpha
+from .alpha_store import AlphaStore
 from .cores import usable_cores
 from .errors import FrameDecodeError
+from .frame_record import FrameRecord, pack_alpha
 from .matting.claims import yield_to_seen
 from .matting.matter import Matter
 from .media.frame import Frame

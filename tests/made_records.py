@@ -10,8 +10,8 @@ from fractions import Fraction
 import numpy as np
 
 from instmatt_video.alpha_frame import AlphaFrame
-from instmatt_video.alpha_store import FrameRecord, StoredAlpha, TrackedBox, pack_alpha
 from instmatt_video.detection.detections import Detections
+from instmatt_video.frame_record import FrameRecord, StoredAlpha, TrackedBox, pack_alpha
 
 
 def tracked(

@@ -10,15 +10,10 @@ import numpy as np
 import pytest
 
 from instmatt_video.alpha_frame import AlphaFrame
-from instmatt_video.alpha_store import (
-    ALPHA_LEVELS,
-    AlphaStore,
-    FrameRecord,
-    TrackedBox,
-    pack_alpha,
-)
+from instmatt_video.alpha_store import AlphaStore
 from instmatt_video.detection.detections import Detections
 from instmatt_video.errors import AlphaWriteError, OptionError
+from instmatt_video.frame_record import ALPHA_LEVELS, FrameRecord, TrackedBox, pack_alpha
 
 PRINT = {"source": "abc", "interval of detection": 1, "size": [4, 3]}
 

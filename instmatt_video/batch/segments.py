@@ -16,10 +16,11 @@ from typing import Any
 
 from instmatt_video.trackers import CutDetector
 
-from ..alpha_store import FOLDER_NAME, AlphaStore, FrameRecord
+from ..alpha_store import FOLDER_NAME, AlphaStore
 from ..analysis import analyse
 from ..clip_folder import SEGMENTS_FOLDER
 from ..errors import AlphaWriteError, FrameDecodeError, OptionError
+from ..frame_record import FrameRecord
 from ..media.frame import Frame, as_eight_bit
 from ..media.source import FrameSource, open_source
 from ..networks import NetworkProvider

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..alpha_frame import AlphaFrame
-from ..alpha_store import FrameRecord, StoredAlpha, TrackedBox, pack_alpha
 from ..detection.detections import Detections
 from ..detection.paste import mask_on_box
+from ..frame_record import FrameRecord, StoredAlpha, TrackedBox, pack_alpha
 from ..media.frame import Frame
 from ..people.identities import Cast
 from ..people.mask_carrying import CarriedMask

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from instmatt_video.trackers import StitchConfig
 
-from ..alpha_store import FrameRecord
+from ..frame_record import FrameRecord
 from .identities import Cast
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from instmatt_video.trackers import TrackerConfig
 from instmatt_video.trackers.boxes import FloatArray, expand_boxes, pairwise_iou
 
-from ..alpha_store import AlphaStore, FrameRecord
+from ..alpha_store import AlphaStore
+from ..frame_record import FrameRecord
 from ..matting.late_matting import LateMatting, rows_of_people
 from ..matting.matter import Matter
 from ..media.source import FrameSource

@@ -21,9 +21,9 @@ from instmatt_video.trackers import (
     describe_people,
 )
 
-from ..alpha_store import FrameRecord, TrackedBox
 from ..detection.detections import Detections
 from ..detection.detector import Detector
+from ..frame_record import FrameRecord, TrackedBox
 from ..media.frame import Frame, as_eight_bit
 from .identities import DRAWN, Cast, cast_of, known_cast
 from .mask_carrying import CarriedMask, carry_mask, step_of_centre

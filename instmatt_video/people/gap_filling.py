@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from instmatt_video.trackers import describe_people
 
-from ..alpha_store import AlphaStore, FrameRecord
+from ..alpha_store import AlphaStore
 from ..detection.paste import mask_on_box
+from ..frame_record import FrameRecord
 from ..matting.late_matting import LateMatting
 from ..matting.matter import Matter
 from ..media.frame import Frame, as_eight_bit

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from instmatt_video.trackers import StitchConfig, Tracklet, stitch
 
-from ..alpha_store import FrameRecord
+from ..frame_record import FrameRecord
 
 DRAWN = StitchConfig(min_identity_frames=1, min_unconfirmed_frames=1, min_mean_score=0)
 """Nobody is dropped: of people whom somebody has drawn."""

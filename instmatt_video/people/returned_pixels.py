@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..alpha_frame import trim_alpha
-from ..alpha_store import AlphaStore, FrameRecord, StoredAlpha, pack_alpha
+from ..alpha_store import AlphaStore
 from ..detection.detections import Detections
 from ..detection.paste import mask_on_box
+from ..frame_record import FrameRecord, StoredAlpha, pack_alpha
 from ..rectangle import Rectangle
 from .identities import Cast
 

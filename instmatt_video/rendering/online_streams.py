@@ -20,10 +20,10 @@ from typing import NoReturn, Self
 
 import numpy as np
 
-from ..alpha_store import FrameRecord, TrackedBox
 from ..checksums import sha256_of
 from ..config import OutputConfig
 from ..errors import AlphaWriteError
+from ..frame_record import FrameRecord, TrackedBox
 from ..media.frame import ClipInfo, Frame
 from ..people.finder import FoundPeople
 from ..people.identities import Cast, Identity, default_name

@@ -14,9 +14,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..alpha_store import FOLDER_NAME as STORE_FOLDER
-from ..alpha_store import AlphaStore, FrameRecord
+from ..alpha_store import AlphaStore
 from ..config import OutputConfig
 from ..errors import AlphaWriteError, OptionError
+from ..frame_record import FrameRecord
 from ..manifest import FILE_NAME as MANIFEST_FILE
 from ..matting.foreground import require_pymatting
 from ..media.alpha_stream import AlphaStream

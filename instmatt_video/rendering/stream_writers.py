@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from ..alpha_frame import AlphaFrame
-from ..alpha_store import FrameRecord
 from ..config import OutputConfig
+from ..frame_record import FrameRecord
 from ..matting.foreground import colour_layer
 from ..media.alpha_stream import AlphaStream
 from ..media.formats import FORMATS

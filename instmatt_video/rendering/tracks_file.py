@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..alpha_store import FrameRecord, TrackedBox
 from ..errors import AlphaWriteError
+from ..frame_record import FrameRecord, TrackedBox
 from ..mot_text import mot_line
 from ..people.identities import Cast
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from instmatt_video.alpha_store import FrameRecord
+from instmatt_video.frame_record import FrameRecord
 from instmatt_video.people.brief_people import tell_of_brief_people
 from instmatt_video.people.identities import cast_of
 from tests.made_records import frame_record, tracked

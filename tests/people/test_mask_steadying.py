@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from instmatt_video.alpha_frame import AlphaFrame
-from instmatt_video.alpha_store import AlphaStore, FrameRecord
+from instmatt_video.alpha_store import AlphaStore
 from instmatt_video.analysis import analyse
 from instmatt_video.detection.detections import Detections
 from instmatt_video.detection.paste import paste_masks
+from instmatt_video.frame_record import FrameRecord
 from instmatt_video.media.frame import Frame
 from instmatt_video.media.source import open_source
 from instmatt_video.people.finder import FoundPeople, PeopleFinder

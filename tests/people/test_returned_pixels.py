@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from instmatt_video.alpha_frame import AlphaFrame
-from instmatt_video.alpha_store import AlphaStore, FrameRecord, pack_alpha
+from instmatt_video.alpha_store import AlphaStore
+from instmatt_video.frame_record import FrameRecord, pack_alpha
 from instmatt_video.people.identities import cast_of
 from instmatt_video.people.returned_pixels import return_pixels, without_ghosts
 from tests.made_records import alpha, frame_record, tracked

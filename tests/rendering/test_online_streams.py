@@ -15,10 +15,10 @@ import pytest
 
 from instmatt_video import MatteConfig, matte_video
 from instmatt_video.alpha_frame import AlphaFrame
-from instmatt_video.alpha_store import FrameRecord, pack_alpha
 from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
 from instmatt_video.detection.detections import Detections
 from instmatt_video.errors import AlphaWriteError, OptionError
+from instmatt_video.frame_record import FrameRecord, pack_alpha
 from instmatt_video.manifest import load_manifest
 from instmatt_video.media.alpha_reader import AlphaReader, read_alpha
 from instmatt_video.media.frame import ClipInfo, Frame
