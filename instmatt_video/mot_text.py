@@ -18,6 +18,8 @@ FRAME, IDENTITY, SCORE = 0, 1, 6
 BOX = slice(2, 6)
 MAX_FRAME = 10_000_000
 """Four days of video: whatever counts further counts no frames."""
+MAX_PX = 1e9
+"""Nothing lies farther out, or is larger."""
 
 
 def read_mot(path: Path) -> FloatArray:
@@ -41,16 +43,25 @@ def read_mot(path: Path) -> FloatArray:
             row = [float(field) for field in line.split(",")[:7]]
         except ValueError as error:
             raise VideoOpenError(f"{path}, line {number}: {error}") from error
-        if len(row) < 7 or not np.isfinite(row).all() or not 1 <= row[FRAME] <= MAX_FRAME:
+        if not _is_detection(row):
             raise VideoOpenError(
                 f"{path}, line {number}: expected frame (1 to {MAX_FRAME}), id, left, top, width, "
                 f"height, score; got {line!r}"
             )
         rows.append(row)
     table = np.array(rows, np.float64).reshape(-1, 7)
-    table = table[(table[:, 4] > 0) & (table[:, 5] > 0)]
     table[:, 4:6] += table[:, 2:4]
+    table = table[(table[:, 2:4] < table[:, 4:6]).all(axis=1)]
     return table[np.argsort(table[:, FRAME], kind="stable")]
+
+
+def _is_detection(row: Sequence[float]) -> bool:
+    return (
+        len(row) == 7
+        and bool(np.isfinite(row).all())
+        and 1 <= row[FRAME] <= MAX_FRAME
+        and max(map(abs, row[BOX])) <= MAX_PX
+    )
 
 
 def write_mot(path: Path, rows: FloatArray) -> None:

@@ -31,7 +31,8 @@ class Shard:
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
-            raise ValueError(f"shard must be 1/{self.count} to {self.count}/{self.count}")
+            most = max(1, self.count)
+            raise ValueError(f"shard must be 1/{most} to {most}/{most}, not {self}")
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -56,7 +57,7 @@ class RayEngine:
     ) -> None:
         if cpus_per_clip < 1:
             raise ValueError(f"cpus_per_clip must be 1 or more, not {cpus_per_clip}")
-        if gpus_per_clip is not None and gpus_per_clip < 0:
+        if gpus_per_clip is not None and not 0 <= gpus_per_clip < inf:
             raise ValueError(f"gpus_per_clip must be 0 or more, not {gpus_per_clip}")
         if segment_frames < 0:
             raise ValueError(f"segment_frames must be 0 or more, not {segment_frames}")

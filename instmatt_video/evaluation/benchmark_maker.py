@@ -22,9 +22,11 @@ from ..errors import AlphaWriteError, OptionError
 from ..training.cutouts import Cutout, cut_out
 from ..training.packs import ImagePack
 from ..training.scene import SceneConfig, compose_scene
+from ..whole_file import write_whole
 from .benchmark_clips import ClipFrame, plan_clip, to_bytes, write_clip
 
 MAX_PEOPLE = 5
+MAX_SIDE_PX = 8192
 _IMAGES, _CLIPS = 0, 1
 """Streams of chance: neither kind depends on how many of the other there are."""
 
@@ -51,8 +53,11 @@ class BenchmarkConfig:
         if self.num_frames < 2:
             raise ValueError(f"num_frames must be 2 or more, not {self.num_frames}")
         for name in ("image_size", "clip_size"):
-            if min(getattr(self, name)) < 32:
-                raise ValueError(f"{name} must be 32x32 or more, not {getattr(self, name)}")
+            width, height = getattr(self, name)
+            if not (32 <= width <= MAX_SIDE_PX and 32 <= height <= MAX_SIDE_PX):
+                raise ValueError(
+                    f"{name} must be 32x32 to {MAX_SIDE_PX}x{MAX_SIDE_PX}, not {width}x{height}"
+                )
         if self.clip_size[0] % 2 or self.clip_size[1] % 2:
             raise ValueError(f"clip_size must be even for H.264, not {self.clip_size}")
 
@@ -115,6 +120,7 @@ def make_benchmark(
         raise OptionError(f"{foregrounds}: a benchmark needs two people or more")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OptionError(f"{out} exists and is not an empty folder")
+    _make_folder(out)
     total = config.num_images + config.num_clips
     record: dict[str, list[dict[str, object]]] = {"images": [], "clips": []}
     for k in range(config.num_images):
@@ -129,8 +135,7 @@ def make_benchmark(
             progress(config.num_images + k + 1, total)
     settings = {**asdict(config), "frame_rate": str(config.frame_rate)}
     text = json.dumps({"settings": settings, **record}, indent=2) + "\n"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "benchmark.json").write_text(text, encoding="utf-8")
+    write_whole(out / "benchmark.json", text)
 
 
 def _make_image(
@@ -163,9 +168,9 @@ def _make_clip(
             yield frame.image
 
     clips = out / "clips"
-    clips.mkdir(parents=True, exist_ok=True)
+    _make_folder(clips)
     write_clip(clips / f"{name}.mp4", save_truth(), plan, config.frame_rate)
-    (folder / "gt.txt").write_text("".join(boxes), encoding="utf-8")
+    write_whole(folder / "gt.txt", "".join(boxes))
     return {"name": name, "people": [p.name for p in people], "cut_frame": plan.cut_frame}
 
 
@@ -181,13 +186,16 @@ def _list_boxes(index: int, frame: ClipFrame) -> list[str]:
 
 def _write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
     """Write a grey or RGB picture."""
+    _make_folder(path.parent)
+    if not cv2.imwrite(str(path), image[..., ::-1] if image.ndim == 3 else image):
+        raise AlphaWriteError(f"{path} cannot be written")
+
+
+def _make_folder(path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        is_written = cv2.imwrite(str(path), image[..., ::-1] if image.ndim == 3 else image)
+        path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise AlphaWriteError(f"{path}: cannot be written: {error}") from error
-    if not is_written:
-        raise AlphaWriteError(f"{path}: cannot be written")
+        raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -210,7 +218,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _size(text: str) -> tuple[int, int]:
     width, separator, height = text.partition("x")
-    if not (separator and width.isdigit() and height.isdigit()):
+    if not (separator and width.isdecimal() and height.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text!r} is no size such as 1280x720")
     return int(width), int(height)
 

@@ -40,6 +40,7 @@ from .tracks import evaluate_tracks
 from .videos import evaluate_video
 
 EvaluationT = TypeVar("EvaluationT")
+_NumberT = TypeVar("_NumberT", int, float)
 
 _WIDE = 10_000
 """Columns of the console. Tables take what they need; in less, digits and names would be cut."""
@@ -104,22 +105,29 @@ def _add_common(parser: argparse.ArgumentParser, layout: str) -> None:
     parser.add_argument("--jobs", type=_count, help="processes (one for each core)")
 
 
+def _number(text: str, kind: type[_NumberT]) -> _NumberT:
+    try:
+        return kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
 def _fraction(text: str) -> float:
-    value = float(text)
+    value = _number(text, float)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not in 0..1")
     return value
 
 
 def _weight(text: str) -> float:
-    value = float(text)
+    value = _number(text, float)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    value = _number(text, int)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return value

@@ -114,8 +114,9 @@ def map_parallel(
 
     Memory is bounded: each process holds one item, and what comes back is what the caller keeps.
     """
-    jobs = jobs or usable_cores()
-    if jobs == 1:
+    items = list(items)
+    jobs = min(jobs or usable_cores(), len(items))
+    if jobs <= 1:
         yield from map(function, items)
         return
     # A fresh process each: forking would copy the threads of whoever called.

@@ -18,6 +18,7 @@ TEMPLATE_FIELDS = ("clip", "track", "name", "ext")
 MAX_NAME_BYTES = 240
 """Longest name of a file or folder; file systems take 255, and a file in the making bears more."""
 
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _UNSAFE = re.compile(r'[/\\\x00-\x1f<>:"|?*]')
 
 
@@ -50,7 +51,7 @@ def render_filename(template: str, *, clip: str, track: int, name: str, ext: str
     if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", rendered):
         raise OptionError(f"file name template {template!r} leads out of the output folder")
     last = path.name.rstrip(".")
-    if not last or last.startswith("."):
+    if not last or last.startswith(".") or _CONTROL.search(rendered):
         raise OptionError(f"file name template {template!r} gives no visible name: {rendered!r}")
     longest = max(len(os.fsencode(part)) for part in path.parts)
     if longest > MAX_NAME_BYTES:

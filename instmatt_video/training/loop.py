@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from instmatt_video.models.checkpoint import CheckpointError, load_tensors
 
-from ..errors import WeightsError
+from ..errors import AlphaWriteError, WeightsError
 from ..whole_file import whole_file
 
 logger = logging.getLogger(__name__)
@@ -79,6 +79,12 @@ class LoopConfig:
     """Processes on each node, a device each; torchrun's `--nproc-per-node` goes before."""
     nodes: int = 1
     """Machines; torchrun's `--nnodes` goes before."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 0:
+            raise ValueError(f"steps must be 0 or more, not {self.steps}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be in 0..{2**32 - 1}, not {self.seed}")
 
     def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of a step: linear warm-up, then half a cosine."""
@@ -175,6 +181,9 @@ def train(
 
     Returns:
         The figures of the best validation.
+
+    Raises:
+        AlphaWriteError: The folder cannot be made.
     """
     devices, nodes = count_devices_and_nodes(config)
     fabric = Fabric(
@@ -186,7 +195,10 @@ def train(
     )
     fabric.launch()
     fabric.seed_everything(config.seed, workers=True, verbose=False)
-    out_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AlphaWriteError(f"{out_dir} cannot be written: {error.strerror}") from error
     trained = [p for p in task.network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
         trained, config.learning_rate, config.betas, weight_decay=config.weight_decay

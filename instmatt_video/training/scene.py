@@ -113,7 +113,8 @@ def place_background(
     height, width = image.shape[:2]
     cover = max(size[0] / width, size[1] / height)
     scale = cover * float(np.exp(rng.uniform(0, 0.7)))
-    crop_w, crop_h = min(width, round(size[0] / scale)), min(height, round(size[1] / scale))
+    crop_w = min(width, max(1, round(size[0] / scale)))
+    crop_h = min(height, max(1, round(size[1] / scale)))
     x, y = int(rng.integers(0, width - crop_w + 1)), int(rng.integers(0, height - crop_h + 1))
     crop = image[y : y + crop_h, x : x + crop_w]
     if rng.random() < 0.5:

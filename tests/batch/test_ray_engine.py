@@ -114,6 +114,7 @@ def test_missing_weights_fail_their_clips_only(cluster: Any, tmp_path: Path) -> 
     [
         ({"cpus_per_clip": 0}, "cpus_per_clip must be 1 or more"),
         ({"gpus_per_clip": -1.0}, "gpus_per_clip must be 0 or more"),
+        ({"gpus_per_clip": float("nan")}, "gpus_per_clip must be 0 or more"),
         ({"segment_frames": -1}, "segment_frames must be 0 or more"),
     ],
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import hashlib
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from instmatt_video.errors import OptionError
+from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.evaluation.benchmark_clips import ClipPlan, write_clip
 from instmatt_video.evaluation.benchmark_maker import (
     BenchmarkConfig,
@@ -155,8 +157,28 @@ def test_refusals(packs: tuple[Path, Path], made: Path, tmp_path: Path) -> None:
         make_benchmark(tmp_path / "nowhere", packs[1], tmp_path / "out", CONFIG)
     with pytest.raises(OptionError, match="needs an alpha channel"):
         make_benchmark(packs[1], packs[1], tmp_path / "out", CONFIG)
+    for size in ((0, 0), (32, 8193)):
+        with pytest.raises(ValueError, match=f"32x32 to 8192x8192, not {size[0]}x{size[1]}"):
+            replace(CONFIG, image_size=size)
     with pytest.raises(ValueError, match="clip_size must be even"):
         BenchmarkConfig(clip_size=(101, 64))
+
+
+@pytest.mark.parametrize(("images", "clips"), [(1, 0), (0, 1), (0, 0)])
+def test_a_place_that_may_not_be_written(
+    images: int,
+    clips: int,
+    packs: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # an administrator may write everywhere
+    config = replace(CONFIG, num_images=images, num_clips=clips)
+    with pytest.raises(AlphaWriteError, match="out cannot be written: Permission denied"):
+        make_benchmark(*packs, tmp_path / "out", config)
 
 
 def test_the_command(packs: tuple[Path, Path], tmp_path: Path) -> None:

@@ -181,6 +181,22 @@ def test_weights_that_make_no_quality_are_refused(
     assert f"{weight} is not above 0" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--iou", "--weight", "--jobs"])
+def test_what_is_no_number_is_called_so(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        call("images", "pred", "gt", option, "x")
+    assert f"argument {option}: 'x' is no number" in capsys.readouterr().err
+
+
+def test_more_processes_than_pictures_are_not_started(
+    folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("images", *folders, "--jobs", 10**20, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert call("images", *folders, "--jobs", 1, "--json") == 0
+    assert document == json.loads(capsys.readouterr().out)
+
+
 @pytest.mark.parametrize("option", ["--html", "--csv"])
 @pytest.mark.parametrize("name", ["nowhere/report", "."])
 def test_files_that_cannot_be_written_are_refused_before_anything_is_read(

@@ -40,6 +40,8 @@ def test_a_folder_of_pictures_has_no_trailing_dot() -> None:
         ("{name:02d}.{ext}", "format code"),
         ("{clip.__class__}.{ext}", "no field"),
         (".{track}", "no visible name"),
+        ("{track:c}.{ext}", "no visible name"),
+        ("a\0{track}.{ext}", "no visible name"),
         ("{}.{ext}", "no field ''"),
         ("{track:999999999}.{ext}", "'999999999' is no width"),
         ("{track:.999999999f}.{ext}", "no width"),

@@ -74,6 +74,7 @@ def test_no_detections_no_tracks(tmp_path):
         pytest.param("1,-1,0,0,10,20,0.9\n1,-1,zero,0,10,20,0.9\n", id="a word"),
         pytest.param("0,-1,0,0,10,20,0.9\n", id="frame 0"),
         pytest.param("1,-1,nan,0,10,20,0.9\n", id="nan"),
+        pytest.param("1,-1,1e308,0,1e308,20,0.9\n", id="an edge that no computer counts to"),
         pytest.param("1e9,-1,0,0,10,20,0.9\n", id="a frame of next year"),
         pytest.param("1e20,-1,0,0,10,20,0.9\n", id="a frame that no computer counts to"),
     ],
@@ -129,6 +130,11 @@ def test_frames_without_anybody_cost_nothing_and_change_nothing(detections, monk
         np.testing.assert_array_equal(twice[: len(once)], once)
         np.testing.assert_array_equal(again[:, 2:], once[:, 2:])
         np.testing.assert_array_equal(again[:, 0] - 1e6, once[:, 0])
+
+
+def test_a_box_too_thin_to_have_an_area_is_left_out(tmp_path):
+    (tmp_path / "det.txt").write_text("1,-1,1e8,0,1e-12,20,0.9\n1,-1,0,0,10,20,0.9\n")
+    assert read_mot(tmp_path / "det.txt")[:, 2].tolist() == [0.0]
 
 
 def test_one_detection_after_a_pause_is_no_person():

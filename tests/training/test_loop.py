@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from instmatt_video.errors import WeightsError
+from instmatt_video.errors import AlphaWriteError, WeightsError
 from instmatt_video.training import loop
 from instmatt_video.training.loop import AveragedWeights, LoopConfig, train
 
@@ -104,6 +104,12 @@ class TestSchedule:
     )
     def test_rate(self, step: int, rate: float) -> None:
         assert self.config.learning_rate_at(step) == pytest.approx(rate)
+
+    @pytest.mark.parametrize("wrong", [{"steps": -1}, {"seed": -1}, {"seed": 2**32}])
+    def test_what_cannot_be(self, wrong: dict[str, int]) -> None:
+        (name,) = wrong
+        with pytest.raises(ValueError, match=rf"{name} must be .*, not {wrong[name]}"):
+            replace(self.config, **wrong)
 
     def test_without_warm_up(self) -> None:
         assert replace(self.config, warmup_steps=0).learning_rate_at(0) == 1.0
@@ -298,3 +304,9 @@ def test_batches_made_by_other_processes_are_the_same(tmp_path: Path) -> None:
         train(Line(), replace(CONFIG, steps=6, workers=workers), tmp_path / str(workers))
     first, second = (checkpoint(tmp_path / name)["network"] for name in "01")
     assert equal(first, second)
+
+
+def test_a_folder_that_may_not_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(AlphaWriteError, match="file/out cannot be written: Not a directory"):
+        train(Line(), CONFIG, tmp_path / "file" / "out")

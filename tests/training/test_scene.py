@@ -129,3 +129,10 @@ def test_backgrounds_fill_the_window(size: tuple[int, int]) -> None:
             assert scene.shape == (size[1], size[0], 3)
             assert scene.min() >= 0 and scene.max() <= 1
             assert scene.dtype == np.float32
+
+
+@pytest.mark.parametrize("size", [(8192, 32), (32, 8192)])
+def test_a_strip_shows_a_line_of_the_place_at_least(size: tuple[int, int]) -> None:
+    for seed in range(3):
+        scene = place_background(place(), size, PLAIN, np.random.default_rng(seed))
+        assert scene.shape == (size[1], size[0], 3)
