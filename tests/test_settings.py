@@ -115,6 +115,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"nothing\.toml cannot be read"):
         resolve_config({}, tmp_path / "nothing.toml", {})
     bad = tmp_path / "bad.toml"
-    bad.write_text("a = = b")
-    with pytest.raises(OptionError, match=r"bad\.toml is no TOML"):
-        resolve_config({}, bad, {})
+    for text in ("a = = b", "a = " + "[" * 100_000):
+        bad.write_text(text)
+        with pytest.raises(OptionError, match=r"bad\.toml is no TOML"):
+            resolve_config({}, bad, {})

@@ -82,7 +82,7 @@ def read_config(path: Path, kind: type[T]) -> T:
         raise OptionError(f"no configuration file {path}") from error
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OptionError(f"{path} is no TOML: {error}") from error
     unknown = _unknown_field(values, kind)
     if unknown:

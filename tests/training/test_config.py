@@ -95,5 +95,7 @@ def test_a_file_that_is_no_text_or_no_file_is_named(tmp_path: Path) -> None:
     video.write_bytes(b"\x00\x00\x00\x18ftypmp42\xff\xfe")
     with pytest.raises(OptionError, match=r"s\.mp4 is no TOML"):
         read_config(video, MattingData)
+    with pytest.raises(OptionError, match=r"training\.toml is no TOML: maximum recursion"):
+        read_config(write(tmp_path, "x = " + "[" * 100_000), MattingData)
     with pytest.raises(OptionError, match=r"cannot be read: Is a directory"):
         read_config(tmp_path, MattingData)
