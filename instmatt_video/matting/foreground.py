@@ -6,7 +6,7 @@ Knows one crop and its alpha; knows no files. The colour is straight: not multip
 from __future__ import annotations
 
 import importlib.util
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import cv2
 import numpy as np
@@ -85,7 +85,12 @@ def estimate_foreground(image: Image, alpha: FloatImage, method: Method = "blur-
 
 
 def colour_layer(
-    image: Image, left: int, top: int, alpha: FloatImage, method: Method = "blur-fusion"
+    image: Image,
+    left: int,
+    top: int,
+    alpha: FloatImage,
+    method: Method = "blur-fusion",
+    excess: npt.NDArray[np.floating[Any]] | None = None,
 ) -> Layer:
     """Return one person's alpha with their colour, in a crop that holds the colour's extension too.
 
@@ -95,13 +100,17 @@ def colour_layer(
         top: Row of the alpha's first pixel in the frame.
         alpha: `(h, w)` coverage, 0..1, inside the frame.
         method: As in `estimate_foreground`.
+        excess: Linear light that the image cuts off, `(H, W, 3)`; the person's where alpha is 1,
+            for elsewhere it may be the background's.
     """
     (height, width), (h, w) = image.shape[:2], alpha.shape
     x, y = max(0, left - _CONTEXT_PX), max(0, top - _CONTEXT_PX)
     right, bottom = min(width, left + w + _CONTEXT_PX), min(height, top + h + _CONTEXT_PX)
     wide = np.zeros((bottom - y, right - x), np.float32)
     wide[top - y : top - y + h, left - x : left - x + w] = alpha
-    return Layer(x, y, wide, estimate_foreground(image[y:bottom, x:right], wide, method))
+    part = np.s_[y:bottom, x:right]
+    bright = None if excess is None else excess[part].astype(np.float32) * (wide >= 1)[..., None]
+    return Layer(x, y, wide, estimate_foreground(image[part], wide, method), bright)
 
 
 def _blur_fusion(image: Image, alpha: FloatImage) -> Image:

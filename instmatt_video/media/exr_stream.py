@@ -49,7 +49,8 @@ class ExrAlphaStream(FolderAlphaStream):
                 raise ValueError("a format with colour needs the layer's foreground")
             crop = self._canvas[layer.area.slices]
             alpha = np.clip(layer.alpha, 0.0, 1.0)[..., None]
-            crop[..., :3] = to_linear(layer.foreground, self.info.color.transfer) * alpha
+            light = to_linear(layer.foreground, self.info.color.transfer)
+            crop[..., :3] = (light if layer.excess is None else light + layer.excess) * alpha
             crop[..., 3:] = alpha
         header = {
             "compression": OpenEXR.ZIP_COMPRESSION,

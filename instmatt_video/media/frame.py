@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,8 @@ class Frame:
     """Presentation time in seconds, exact."""
     image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
     """RGB, `(H, W, 3)`, upright (rotation applied); uint16 uses the full 16-bit range."""
+    excess: npt.NDArray[np.floating[Any]] | None = None
+    """Linear light above 1, which `image` cuts off, `(H, W, 3)`; `None` where there is none."""
     is_held: bool = False
     """The frame cannot be read: the picture before it, or else the one after it, stands in."""
 

@@ -23,7 +23,7 @@ from .color_noise import noise_of_picture
 from .exr_header import ExrHeader, read_exr_header
 from .frame import ClipInfo, ColorTags, Frame
 from .image_size import read_image_size
-from .plate import PLATE_SUFFIXES, read_plate
+from .plate import PLATE_SUFFIXES, Plate, read_plate
 from .source import HELD, FrameSource
 from .timetable import DEFAULT_FRAME_RATE
 from .video_file import MAX_BAD_FRAMES_IN_A_ROW
@@ -76,11 +76,11 @@ class ImageSequenceSource(FrameSource):
         """Yield the pictures from index `start` on."""
         if start < 0:
             raise ValueError(f"start must be >= 0, got {start}")
-        before: Image | None = None
+        before: Plate | None = None
         missing: list[int] = []
         for index in range(self._readable_at_or_before(start), len(self._paths)):
-            image = read_image(self._paths[index])
-            if image is None:
+            picture = _read_picture(self._paths[index])
+            if picture is None:
                 missing.append(index)
                 self._warn(f"{self._paths[index]}: cannot be decoded; {HELD}")
                 if len(missing) > MAX_BAD_FRAMES_IN_A_ROW:
@@ -89,11 +89,11 @@ class ImageSequenceSource(FrameSource):
                         "row cannot be decoded"
                     )
                 continue
-            self._check_size(self._paths[index], image.shape[1], image.shape[0])
-            yield from self._held(missing, start, image if before is None else before)
+            self._check_size(self._paths[index], picture.image.shape[1], picture.image.shape[0])
+            yield from self._held(missing, start, before or picture)
             if index >= start:
-                yield Frame(index, index / self.info.frame_rate, image)
-            before, missing = image, []
+                yield Frame(index, index / self.info.frame_rate, *picture)
+            before, missing = picture, []
         if before is not None:
             yield from self._held(missing, start, before)
 
@@ -106,10 +106,10 @@ class ImageSequenceSource(FrameSource):
             index -= 1
         return index
 
-    def _held(self, missing: Sequence[int], start: int, image: Image) -> Iterator[Frame]:
+    def _held(self, missing: Sequence[int], start: int, picture: Plate) -> Iterator[Frame]:
         for index in missing:
             if index >= start:
-                yield Frame(index, index / self.info.frame_rate, image, is_held=True)
+                yield Frame(index, index / self.info.frame_rate, *picture, is_held=True)
 
     def _primaries(self, header: ExrHeader | None) -> str:
         """Return the FFmpeg name of the primaries; those without one are left as they are."""
@@ -231,7 +231,8 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
 def read_image(path: Path) -> Image | None:
     """Return `(H, W, 3)` RGB, uint8 or uint16, or `None` where the file holds no whole picture."""
     if path.suffix.lower() in PLATE_SUFFIXES:
-        return read_plate(path)
+        plate = read_plate(path)
+        return None if plate is None else plate.image
     try:
         data = path.read_bytes()
     except OSError:
@@ -245,6 +246,14 @@ def read_image(path: Path) -> Image | None:
     if image is None or image.dtype not in (np.uint8, np.uint16):
         return None
     return np.ascontiguousarray(image[..., ::-1])
+
+
+def _read_picture(path: Path) -> Plate | None:
+    """Return a picture with the light that only plates hold."""
+    if path.suffix.lower() in PLATE_SUFFIXES:
+        return read_plate(path)
+    image = read_image(path)
+    return None if image is None else Plate(image)
 
 
 def _without_gaps(paths: list[Path]) -> list[Path]:

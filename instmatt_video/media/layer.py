@@ -34,6 +34,9 @@ class Layer:
 
     `None` for mattes.
     """
+    excess: FloatImage | None = None
+    """`(h, w, 3)` linear light above 1, which the foreground's codes cut off; `None` where all is
+    dim."""
 
     def __post_init__(self) -> None:
         if self.alpha.ndim != 2:
@@ -58,7 +61,8 @@ class Layer:
         rows = slice(top - self.top, bottom - self.top)
         columns = slice(left - self.left, right - self.left)
         foreground = None if self.foreground is None else self.foreground[rows, columns]
-        return Layer(left, top, self.alpha[rows, columns], foreground)
+        excess = None if self.excess is None else self.excess[rows, columns]
+        return Layer(left, top, self.alpha[rows, columns], foreground, excess)
 
 
 def quantise_alpha(alpha: FloatImage, levels: int) -> npt.NDArray[np.uint16]:

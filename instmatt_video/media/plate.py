@@ -6,9 +6,10 @@ FFmpeg decodes them; its scaler knows no half floats, so EXR's planes are read h
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -21,25 +22,33 @@ from .linear_light import to_srgb
 PLATE_SUFFIXES = frozenset({".exr", ".dpx"})
 
 Floats = npt.NDArray[np.floating[Any]]
+_BRIGHTEST = np.float16(65504)
+"""What a half float holds."""
 _FLOAT_TYPES: dict[str, type[np.floating[Any]]] = {"f16le": np.float16, "f32le": np.float32}
 
 
-def read_plate(path: Path) -> Image | None:
-    """Return `(H, W, 3)` RGB, uint16, or `None` where the file holds no whole picture.
+class Plate(NamedTuple):
+    """A picture in codes that networks know, and what these cannot hold."""
 
-    EXR's linear light becomes sRGB codes: what the networks know. Light above 1 becomes 1.
-    """
+    image: Image
+    """`(H, W, 3)` RGB, uint16; of EXR's linear light the sRGB codes, up to 1."""
+    excess: Floats | None = None
+    """`(H, W, 3)` linear light above 1, 0 elsewhere; `None` where there is none."""
+
+
+def read_plate(path: Path) -> Plate | None:
+    """Return the picture of a file, or `None` where it holds no whole one."""
     try:
         if path.suffix.lower() == ".exr" and is_cut_off(path):
             return None  # the decoder would leave the rest black and say nothing
         with av.open(str(path)) as container:
             frame = next(container.decode(video=0))
             if not frame.format.name.endswith(tuple(_FLOAT_TYPES)):
-                return np.asarray(frame.to_ndarray(format="rgb48le"), np.uint16)
+                return Plate(np.asarray(frame.to_ndarray(format="rgb48le"), np.uint16))
             planes = _float_planes(frame)
     except (av.FFmpegError, OSError, StopIteration, ValueError, KeyError, struct.error):
         return None
-    return np.stack([_coded(plane) for plane in planes], axis=2)
+    return Plate(np.stack([_coded(plane) for plane in planes], axis=2), _excess_of(planes))
 
 
 def _float_planes(frame: av.VideoFrame) -> list[Floats]:
@@ -53,6 +62,14 @@ def _float_planes(frame: av.VideoFrame) -> list[Floats]:
         green, blue, red = planes
         return [red, green, blue]
     return planes[:1] * 3
+
+
+def _excess_of(planes: Sequence[Floats]) -> Floats | None:
+    """Return the light above 1 of red, green and blue; `None` where there is none."""
+    if not any((plane > 1).any() for plane in planes):
+        return None
+    light = np.nan_to_num(np.stack(planes, axis=2), nan=0.0)
+    return np.asarray(np.clip(light, 1, _BRIGHTEST) - light.dtype.type(1))
 
 
 def _coded(linear: Floats) -> npt.NDArray[np.uint16]:

@@ -117,6 +117,7 @@ class StreamWriter:
             alpha.top,
             alpha.alpha,
             self.config.foreground,  # type: ignore[arg-type]  # checked by OutputConfig
+            frame.excess,
         )
 
     def finish(self) -> None:

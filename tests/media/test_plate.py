@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from instmatt_video.errors import VideoOpenError
-from instmatt_video.media import open_source
+from instmatt_video.matting.foreground import colour_layer
+from instmatt_video.media import open_alpha_stream, open_source
 from instmatt_video.media.chromaticities import CHROMATICITIES
 from instmatt_video.media.exr_header import is_cut_off, read_exr_header
 from instmatt_video.media.image_sequence import read_image
@@ -55,21 +56,37 @@ class TestExr:
         path = write_exr(
             tmp_path / "a.exr", np.repeat(np.array([[light]], dtype), 3).reshape(1, -1, 3)
         )
-        plate = read_plate(path)
+        plate = read_image(path)
         assert plate is not None and plate.dtype == np.uint16
         expected = [0, GREY_18, 65535, 65535, 0, 0, 65535, 2651]  # 12.92 · 0.0031308 · 65535
         assert np.abs(plate[0, :, 1].astype(int) - expected).max() <= (
             4 if dtype == np.float16 else 1
         )
 
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32])
+    def test_light_above_1_is_kept_beside_the_codes(self, tmp_path: Path, dtype: type) -> None:
+        light = np.full((4, 6, 3), 0.5, dtype)
+        light[1, 2] = (7, 1, 1.5)
+        light[2, 3] = (np.nan, np.inf, -4)
+        plate = read_plate(write_exr(tmp_path / "a.exr", light))
+        assert plate is not None and plate.excess is not None
+        assert plate.excess[1, 2].tolist() == [6, 0, 0.5]
+        assert plate.excess[2, 3, ::2].tolist() == [0, 0] and np.isfinite(plate.excess).all()
+        plate.excess[1, 2] = plate.excess[2, 3] = 0
+        assert not plate.excess.any()
+
+    def test_dim_light_has_nothing_beside(self, tmp_path: Path) -> None:
+        plate = read_plate(write_exr(tmp_path / "a.exr", np.ones((4, 6, 3), np.float16)))
+        assert plate is not None and plate.excess is None
+
     def test_light_comes_back(self, tmp_path: Path) -> None:
         light = noise(np.float16)
-        plate = read_plate(write_exr(tmp_path / "a.exr", light))
+        plate = read_image(write_exr(tmp_path / "a.exr", light))
         assert plate is not None
         assert np.abs(to_linear(plate, "iec61966-2-1") - light).max() < 2e-5
 
     def test_red_is_red(self, tmp_path: Path) -> None:
-        plate = read_plate(
+        plate = read_image(
             write_exr(tmp_path / "a.exr", np.full((4, 6, 3), (1, 0.18, 0), np.float16))
         )
         assert plate is not None and plate.shape == (4, 6, 3)
@@ -108,7 +125,7 @@ class TestExr:
             displayWindow=(np.int32([0, 0]), np.int32([49, 39])),
         )
         assert read_image_size(path) == (50, 40)
-        plate = read_plate(path)
+        plate = read_image(path)
         assert plate is not None
         assert np.abs(to_linear(plate, "iec61966-2-1") - light[3:43, 2:52]).max() < 2e-5
 
@@ -118,7 +135,7 @@ class TestExr:
         light = noise(np.float16, (8, 9))
         for channels in ({"Y": light}, {"RGBA": np.repeat(light[..., None], 4, axis=2)}):
             openexr.File(header, channels).write(str(tmp_path / "a.exr"))
-            plate = read_plate(tmp_path / "a.exr")
+            plate = read_image(tmp_path / "a.exr")
             assert plate is not None
             assert np.abs(to_linear(plate, "iec61966-2-1") - light[..., None]).max() < 2e-5
 
@@ -144,6 +161,25 @@ class TestExr:
         assert read_exr_header(path) is None
         with pytest.raises(VideoOpenError, match="cannot be read as a picture"):
             open_source(path)
+
+
+def test_what_is_brighter_than_1_comes_back_where_the_person_alone_is(tmp_path: Path) -> None:
+    light = np.full((40, 40, 3), 0.25, np.float16)
+    light[18:22, 10:30] = (3, 1, 0.5)  # a lamp behind and before them
+    write_exr(tmp_path / "a.1.exr", light)
+    source = open_source(tmp_path, frame_rate=24)
+    alpha = np.ones((40, 20), np.float32)
+    alpha[:, :5] = 0.5
+    with open_alpha_stream("exr", tmp_path / "person", source.info) as stream:
+        for frame in source:
+            layer = colour_layer(frame.image, 20, 0, alpha, "source", frame.excess)
+            stream.write(frame.time, layer)
+    openexr = pytest.importorskip("OpenEXR")
+    with openexr.File(str(tmp_path / "person" / "000001.exr")) as file:
+        written = file.channels()["RGBA"].pixels.astype(np.float32)
+    assert np.abs(written[:, 25:, :3] - light[:, 25:]).max() < 2e-3
+    assert np.abs(written[20, 20:25, :3] - (0.5, 0.5, 0.25)).max() < 1e-3  # of the lamp's 3 nothing
+    assert not written[:, :20].any()
 
 
 class TestRows:
