@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from .alpha_store import FOLDER_NAME as STORE_FOLDER
 from .alpha_store import JOURNAL_FILE
 from .errors import VideoOpenError, first_complaint
-from .review.correction import Correction
+from .review.correction import Correction, Name
 from .whole_file import write_whole
 
 SCHEMA_VERSION = 1
@@ -106,6 +106,8 @@ class StitchRecord(_Model):
     """The tracklets of each person, from number 1 on."""
     others: tuple[int, ...]
     """Tracklets that count, but are nobody's."""
+    names: tuple[Name, ...] = ()
+    """What each person is called; empty in a manifest of a version that knew no names."""
 
 
 class Manifest(_Model):

@@ -5,7 +5,8 @@ Knows names and weights; knows no frames.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from .checksums import sha256_of
@@ -35,6 +36,8 @@ class Networks:
     weights: tuple[WeightsRecord, ...] = ()
     masks_sha256: str | None = None
     """Of masks from disk in a network's place."""
+    person_names: Mapping[int, str] = field(default_factory=dict)
+    """What the masks call people, by `Detections.identities`; empty where they do not."""
 
 
 class NetworkProvider(Protocol):
@@ -125,8 +128,11 @@ def load_networks(
             config.matting, loaded.matting if loaded else None, info.color_noise
         )
         weights.append(loaded.matting_record if loaded else _record(config.matting.model))
-    masks_sha256 = detector.checksum if isinstance(detector, MasksFromDisk) else None
-    return Networks(detector, reason, matter, tuple(weights), masks_sha256)
+    networks = Networks(detector, reason, matter, tuple(weights))
+    if isinstance(detector, MasksFromDisk):
+        names = detector.person_names
+        return replace(networks, masks_sha256=detector.checksum, person_names=names)
+    return networks
 
 
 def compact_networks(

@@ -42,7 +42,7 @@ from .people.returned_pixels import return_pixels
 from .progress import Report, ignore
 from .rendering.online_streams import OnlineStreams
 from .rendering.publication import describe_run, publish, stitch_record, write_people
-from .rendering.render import check_output, stream_keys
+from .rendering.render import check_names, check_output, stream_keys
 from .rendering.report import FILE_NAME as REPORT_FILE
 from .rendering.run_result import RunResult
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
@@ -103,11 +103,14 @@ def matte_video(
         provide = provide_networks or partial(load_networks, detector=detector, matter=matter)
         networks = provide(config, clip.info)
         logger.info("%s", networks.reason)
+        finder = PeopleFinder(
+            networks.detector, config.detection.detect_every, tracker, networks.person_names
+        )
+        check_names(finder.names.values(), clip.info, config.output)
         held.enter_context(rendering_alone(folder))
         make_room(folder, config)
         earlier = load_manifest(folder) if (folder / MANIFEST_FILE).is_file() else None
 
-        finder = PeopleFinder(networks.detector, config.detection.detect_every, tracker)
         steadier = MaskSteadier.of(networks.detector, config.detection.steady_frames)
         checksum = sha256_of(Path(source))
         sound = Path(source) if clip.info.has_audio and config.output.has_audio else None
@@ -116,7 +119,9 @@ def matte_video(
         is_going_on = not config.run.is_online and store.resume()
         if config.run.is_online:
             tracks_file = folder / TRACKS_FILE
-            streams = OnlineStreams(clip.info, config.output, folder, clock, sound, tracks_file)
+            streams = OnlineStreams(
+                clip.info, config.output, folder, clock, sound, tracks_file, finder.names
+            )
             result = stream_online(clip, finder, steadier, networks.matter, streams, clock, report)
         else:
             if not is_going_on:

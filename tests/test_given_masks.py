@@ -179,6 +179,91 @@ def test_corrections_keep_who_was_told(clip: Path, tmp_path: Path) -> None:
     assert load_manifest(out / "walk").tracks == first.tracks
 
 
+@pytest.mark.parametrize("options", [(), ("--online",)], ids=["whole", "online"])
+def test_people_are_called_as_their_folders(
+    options: tuple[str, ...], clip: Path, tmp_path: Path
+) -> None:
+    masks = draw(tmp_path / "masks", changing_places)
+    named = ("--filename", "{track}_{name}.{ext}", *options)
+    manifest = made(clip, tmp_path / "out", masks, *named)
+    assert [(t.id, t.name, t.file) for t in manifest.tracks] == [
+        (1, "anna", "1_anna.mkv"),
+        (2, "bert", "2_bert.mkv"),
+    ]
+
+
+def test_who_gets_no_stream_needs_no_name_of_a_file(clip: Path, tmp_path: Path) -> None:
+    masks = draw(tmp_path / "masks", changing_places)
+    only = ("--only", "2", "--filename", "star.{ext}")
+    manifest = made(clip, tmp_path / "out", masks, *only)
+    assert [(t.name, t.file) for t in manifest.tracks] == [("anna", None), ("bert", "star.mkv")]
+
+
+def test_whose_folder_shows_nobody_takes_no_number(clip: Path, tmp_path: Path) -> None:
+    masks = draw(tmp_path / "masks", changing_places)
+    (masks / "abel").mkdir()
+    assert cv2.imwrite(str(masks / "abel" / "0000.png"), np.zeros(SIZE[::-1], np.uint8))
+    manifest = made(clip, tmp_path / "out", masks)
+    assert [(t.id, t.name) for t in manifest.tracks] == [(1, "anna"), (2, "bert")]
+
+
+@pytest.mark.parametrize("layout", ["{frame}.png", "{frame}/{person}.png"])
+def test_people_of_other_layouts_are_called_by_number(
+    layout: str, clip: Path, tmp_path: Path
+) -> None:
+    manifest = made(clip, tmp_path / "out", draw(tmp_path / "masks", changing_places, layout))
+    assert [track.name for track in manifest.tracks] == ["person_01", "person_02"]
+
+
+def test_corrections_keep_what_people_are_called(clip: Path, tmp_path: Path) -> None:
+    out, masks = tmp_path / "out", draw(tmp_path / "masks", changing_places)
+    named = ("--filename", "{name}.{ext}")
+    made(clip, out, masks, *named)
+
+    def names_after(*words: str) -> list[str]:
+        assert main(["tracks", str(out / "walk"), *words, "--quiet"]) == 0
+        assert main(["tracks", str(out / "walk"), "render", "--quiet"]) == 0
+        tracks = load_manifest(out / "walk").tracks
+        assert [track.file for track in tracks] == [f"{track.name}.mkv" for track in tracks]
+        assert all((out / "walk" / str(track.file)).is_file() for track in tracks)
+        return [track.name for track in tracks]
+
+    assert names_after("rename", "1", "Carla") == ["Carla", "bert"]
+    assert names_after("split", "2@13") == ["Carla", "bert", "person_03"]
+    assert names_after("merge", "2", "3") == ["Carla", "bert"]
+    resumed = made(clip, out, masks, "--resume", *named)
+    assert [track.name for track in resumed.tracks] == ["Carla", "bert"]
+    for left in (["Carla", "bert", "person_03"], ["Carla", "bert"], ["anna", "bert"]):
+        assert names_after("undo") == left
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "status", "reason"),
+    [
+        pytest.param("a" * 81, (), 3, "at most 80 characters", id="long"),
+        pytest.param("a\nb", (), 3, "nobody can be called 'a\\nb'", id="unprintable"),
+        pytest.param("ANNA", ("--filename", "{name}.{ext}"), 2, "use {track}", id="alike"),
+        pytest.param("rest", ("--filename", "{name}.{ext}", "--rest"), 2, "rest.mkv", id="taken"),
+    ],
+)
+def test_names_that_cannot_be_are_refused_before_any_work(
+    name: str,
+    options: tuple[str, ...],
+    status: int,
+    reason: str,
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    masks = draw(tmp_path / "masks", changing_places)
+    (masks / "bert").rename(masks / name)
+    assert run(clip, tmp_path / "out", masks, *options) == status
+    told = capsys.readouterr().err
+    assert reason in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_a_mac_leaves_beside_masks_is_no_mask(clip: Path, tmp_path: Path) -> None:
     masks = draw(tmp_path / "masks")
     first = made(clip, tmp_path / "out", masks)

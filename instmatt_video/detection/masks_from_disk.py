@@ -10,9 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter, ValidationError
 
 from ..checksums import digest
-from ..errors import MaskReadError
+from ..errors import MaskReadError, first_complaint
+from ..printable import printable
+from ..review.correction import Name
 from .detections import Detections
 from .detector import ImageArray
 from .mask_file import VOID_LABEL, read_labels, read_mask, read_mask_shape
@@ -33,9 +36,10 @@ class MasksFromDisk:
     Three layouts are understood. `<frame>.png` with one label per person (palette, grey of 8 or 16
     bits, or colours; 0 is the background, 255 is void beside others: DAVIS, YouTube-VOS), or black
     and white for one person; `<person>/<frame>.png`; `<frame>/<person>.png`, both with one black
-    and white mask per file. Labels and folders of people tell who is who throughout the clip; files
-    in a folder of each frame do not. The last number in a frame's name says which frame it is,
-    counted from 0 where there is a file of number 0, else from `first_frame_number`.
+    and white mask per file. Labels and folders of people tell who is who throughout the clip, and
+    folders what they are called; files in a folder of each frame do not. The last number in a
+    frame's name says which frame it is, counted from 0 where there is a file of number 0, else from
+    `first_frame_number`.
 
     Args:
         folder: Where the files lie.
@@ -43,7 +47,8 @@ class MasksFromDisk:
         first_frame_number: Number of the clip's first frame: 1 for a video, a sequence's own.
 
     Raises:
-        MaskReadError: The folder is missing, or holds no masks in a layout that is understood.
+        MaskReadError: The folder is missing, holds no masks in a layout that is understood, or a
+            person's folder is called what nobody can be.
     """
 
     name = "masks"
@@ -66,6 +71,8 @@ class MasksFromDisk:
         self._is_labelled = found.is_labelled
         self._identities = {name: number for number, name in enumerate(found.people, 1)}
         """Of people's folders, by name."""
+        self.person_names = {n: _person_name(folder / name) for name, n in self._identities.items()}
+        """What people are called, by identity; empty where no folders tell."""
         first = 0 if 0 in found.by_number else first_frame_number
         self._files = {number - first: paths for number, paths in found.by_number.items()}
 
@@ -198,6 +205,17 @@ def detections_from_masks(
     if identities is None:
         return found
     return replace(found, identities=np.array(identities, np.int64)[is_there])
+
+
+def _person_name(folder: Path) -> str:
+    """Return the name of the person whose masks a folder holds: one that a correction may give."""
+    try:
+        return TypeAdapter(Name).validate_python(folder.name)
+    except ValidationError as error:
+        raise MaskReadError(
+            f"{printable(folder.parent)}: nobody can be called {folder.name!r}, as a folder there "
+            f"is: rename it ({first_complaint(error)})"
+        ) from error
 
 
 def _check_shape(path: Path, shape: tuple[int, ...], expected: tuple[int, int]) -> None:

@@ -5,7 +5,7 @@ Knows detectors and trackers; knows nothing of mattes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -125,16 +125,23 @@ class PeopleFinder:
         detect_every: Frames from one detection to the next.
         tracker: Links people, fresh; `None` takes the detector's word for who is who, where it
             knows, and else our tracker, with the detector's own birth score.
+        person_names: What the detector calls people, by the identities that it tells.
     """
 
     def __init__(
-        self, detector: Detector, detect_every: int = 1, tracker: PersonTracker | None = None
+        self,
+        detector: Detector,
+        detect_every: int = 1,
+        tracker: PersonTracker | None = None,
+        person_names: Mapping[int, str] | None = None,
     ) -> None:
         self.detector = detector
         self.detect_every = detect_every
         own = _our_tracker(detector.confident_score)
         self.tracker: PersonTracker = own if tracker is None else tracker
         self._is_word_taken = tracker is None
+        self.names = dict(person_names or {}) if self._is_word_taken else {}
+        """What people are called of whom that is known before they are found, by tracklet."""
         self._told: set[int] = set()
         """Everybody of whom the detector itself has told who they are."""
         self._camera = CameraMotionEstimator()
@@ -231,7 +238,8 @@ class PeopleFinder:
             believed: What `finish` returned.
         """
         if self._told:
-            return known_cast(records, [[number] for number in sorted(self._told)], ())
+            told = sorted(self._told)
+            return known_cast(records, [[n] for n in told], (), [self.names.get(n) for n in told])
         return cast_of(records, believed, DRAWN if self.detector.has_exact_masks else None)
 
     def _track(self, record: FrameRecord) -> None:

@@ -160,7 +160,7 @@ def cast_of(
     members: dict[int, list[int]] = defaultdict(list)
     for tracklet_id, identity in stitch(tracklets, config, looks.by_shot()).items():
         members[identity].append(tracklet_id)
-    return _cast(lives, cuts, members, confirmed & lives.keys())
+    return _cast(lives, cuts, members, confirmed & lives.keys(), {})
 
 
 class _Looks:
@@ -191,7 +191,10 @@ class _Looks:
 
 
 def known_cast(
-    records: Iterable[FrameRecord], people: Sequence[Iterable[int]], others: Iterable[int]
+    records: Iterable[FrameRecord],
+    people: Sequence[Iterable[int]],
+    others: Iterable[int],
+    names: Sequence[str | None] = (),
 ) -> Cast:
     """Return the people of a clip that was stitched before.
 
@@ -199,12 +202,14 @@ def known_cast(
         records: All frames of the clip, in order.
         people: The tracklets of each person, from number 1 on.
         others: Tracklets that count, but are nobody's.
+        names: What each person is called; by their number those whom nobody has named.
 
     Raises:
         KeyError: The records hold no such tracklet.
     """
     lives, cuts = _lives_of(records)
-    return _cast(lives, cuts, dict(enumerate(people, 1)), others)
+    named = {number: name for number, name in enumerate(names, 1) if name is not None}
+    return _cast(lives, cuts, dict(enumerate(people, 1)), others, named)
 
 
 def _cast(
@@ -212,6 +217,7 @@ def _cast(
     cuts: Iterable[int],
     members: Mapping[int, Iterable[int]],
     confirmed: Iterable[int],
+    names: Mapping[int, str],
 ) -> Cast:
     # A tracklet that was never confirmed counts where it was joined to a person.
     counting = set(confirmed).union(*members.values())
@@ -219,7 +225,11 @@ def _cast(
     sightings = {k: lives[k].sightings for k in visible}
     identities = tuple(
         make_identity(
-            number, default_name(number), frozenset(ids), [(t, visible[t]) for t in ids], sightings
+            number,
+            names.get(number) or default_name(number),
+            frozenset(ids),
+            [(t, visible[t]) for t in ids],
+            sightings,
         )
         for number, ids in sorted(members.items())
     )

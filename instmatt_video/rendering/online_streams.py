@@ -12,7 +12,7 @@ import sys
 import threading
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -57,6 +57,7 @@ class OnlineStreams:
         clock: Counts the stages' work.
         audio_from: File whose sound is copied into colour streams.
         tracks_file: Gets everybody's boxes as MOTChallenge text.
+        names: What people are called of whom that is known beforehand, by tracklet.
 
     Raises:
         OptionError: Names that would collide, or a format that cannot be.
@@ -71,11 +72,13 @@ class OnlineStreams:
         clock: StageClock,
         audio_from: Path | None = None,
         tracks_file: Path | None = None,
+        names: Mapping[int, str] | None = None,
     ) -> None:
         self.info, self.config, self.folder, self.clock = info, config, folder, clock
         self.frame_count = 0
         """Frames taken so far."""
         self._audio_from = audio_from
+        self._names = names or {}
         self._stop = threading.Event()
         self._workers: list[Worker] = []
         self._people: dict[int, _Person] = {}
@@ -267,7 +270,9 @@ class OnlineStreams:
         """Open the stream of a person who is new in this frame."""
         if track.track_id in self._people:
             return
-        person = _Person(len(self._people) + 1, track.track_id)
+        number = len(self._people) + 1
+        name = self._names.get(track.track_id) or default_name(number)
+        person = _Person(number, name, track.track_id)
         self._people[track.track_id] = person
         person.visible.append(index)
         if self._preview is not None:
@@ -329,6 +334,7 @@ class _Person:
     """One person so far."""
 
     number: int
+    name: str
     tracklet: int
     visible: array[int] = field(default_factory=lambda: array("q"))
     """Frames in which the person counts."""
@@ -357,7 +363,7 @@ class _Person:
         """Return the person as the manifest knows one."""
         return Identity(
             self.number,
-            default_name(self.number),
+            self.name,
             frozenset({self.tracklet}),
             np.array(self.visible, np.intp),
             self.score_sum / max(1, self.detections),
@@ -368,7 +374,8 @@ class _Person:
 def _provisional_cast(config: OutputConfig) -> Cast:
     """Return people such as may come, for questions that are asked before anybody has come."""
     numbers: Sequence[int] = config.only or (1, 2)
-    return Cast(tuple(_Person(n, n, array("q", [0])).identity() for n in numbers), {}, ())
+    people = (_Person(n, default_name(n), n, array("q", [0])) for n in numbers)
+    return Cast(tuple(person.identity() for person in people), {}, ())
 
 
 def _refuse_colliding_names(info: ClipInfo, config: OutputConfig) -> None:

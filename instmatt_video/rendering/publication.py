@@ -132,10 +132,11 @@ def people_records(
 
 
 def stitch_record(found: Cast) -> StitchRecord:
-    """Return who was joined to whom, for a manifest; the cast is uncorrected."""
+    """Return who was joined to whom, and their names, for a manifest; the cast is uncorrected."""
     return StitchRecord(
         people=tuple(tuple(sorted(identity.tracklet_ids)) for identity in found.identities),
         others=tuple(sorted(found.rest(identity.track_id for identity in found.identities))),
+        names=tuple(identity.name for identity in found.identities),
     )
 
 

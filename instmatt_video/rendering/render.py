@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -70,6 +70,16 @@ def check_output(config: OutputConfig, info: ClipInfo) -> None:
         require_pymatting()
 
 
+def check_names(names: Iterable[str], info: ClipInfo, config: OutputConfig) -> None:
+    """Refuse people, named before they are found, whose streams cannot lie beside one another.
+
+    Raises:
+        OptionError: Their file names collide or cannot be.
+    """
+    people = enumerate(names, 1)
+    _name_files([p for p in people if not config.only or p[0] in config.only], info.name, config)
+
+
 def plan_streams(
     cast: Cast, info: ClipInfo, frame_count: int, config: OutputConfig
 ) -> list[StreamPlan]:
@@ -101,13 +111,14 @@ def stream_files(cast: Cast, clip: str, config: OutputConfig) -> dict[int, str]:
             f"the clip has {', '.join(map(str, sorted(known)))}"
         )
     chosen = [i for i in cast.identities if not config.only or i.track_id in config.only]
+    return _name_files([(i.track_id, i.name) for i in chosen], clip, config)
+
+
+def _name_files(
+    people: Iterable[tuple[int, str]], clip: str, config: OutputConfig
+) -> dict[int, str]:
     extension = FORMATS[config.format].extension
-    files = render_filenames(
-        config.filename,
-        clip=clip,
-        tracks=[(i.track_id, i.name) for i in chosen],
-        ext=extension,
-    )
+    files = render_filenames(config.filename, clip=clip, tracks=people, ext=extension)
     if config.has_rest:
         files[0] = f"{REST}{extension}"
     _refuse_taken_names(list(files.values()), config)

@@ -47,7 +47,8 @@ class Analysed:
                 "older version): run the clip again, where there are alphas with --resume"
             )
         try:
-            return known_cast(self.store.records(), self.stitching.people, self.stitching.others)
+            who = self.stitching
+            return known_cast(self.store.records(), who.people, who.others, who.names)
         except KeyError as error:
             raise AlphaStoreError(
                 f"{self._folder}: manifest and alphas are of different runs: "
