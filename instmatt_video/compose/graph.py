@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import ffmpeg
 
@@ -16,18 +15,17 @@ from ..media.formats import FORMATS
 from .labels import write_label
 from .layers import (
     ALPHA_FORMAT,
-    PIXEL_FORMAT,
+    Ending,
     LayerMaker,
     Node,
     blank_alpha,
     blurred,
+    over,
     scaled,
     split,
 )
 from .material import Clip, Material, PersonStream
 from .options import ComposeOptions, Placement
-
-Ending = Literal["pass", "repeat", "endless"]
 
 SHEET_SIZE = (1920, 1080)
 """A sheet is at most so wide and high, pixels."""
@@ -66,12 +64,12 @@ def build_composition(
         for index, share in zip(settled, shares, strict=True):
             alphas[index] = share
     if backdrop is not None:
-        result = _over(result, backdrop, ending=_backdrop_ending(material))
+        result = over(result, backdrop, ending=_backdrop_ending(material))
     for (color, _), alpha, place in zip(layers, alphas, places, strict=True):
         layer = _merged(color, alpha)
         if place.scale != 1:
             layer = scaled(layer, *_scaled_size(size, place.scale))
-        result = _over(result, layer, place.x, place.y)
+        result = over(result, layer, place.x, place.y)
     return result, size
 
 
@@ -93,9 +91,9 @@ def build_sheet(material: Material, folder: Path) -> tuple[Node, tuple[int, int]
         x, y = index % columns * cell[0], index // columns * cell[1]
         color, alpha = maker.person(person, copies[index])
         if backdrops[index] is not None:
-            result = _over(result, backdrops[index], x, y, _backdrop_ending(material))
-        result = _over(result, scaled(_merged(color, alpha), *cell), x, y)
-        result = _over(result, _label(person, cell, folder), x + 8, y + 8, "repeat")
+            result = over(result, backdrops[index], x, y, _backdrop_ending(material))
+        result = over(result, scaled(_merged(color, alpha), *cell), x, y)
+        result = over(result, _label(person, cell, folder), x + 8, y + 8, "repeat")
     return result, size
 
 
@@ -168,30 +166,6 @@ def _blend(top: Node, bottom: Node, mode: str) -> Node:
 
 def _merged(color: Node, alpha: Node) -> Node:
     return ffmpeg.filter([color, alpha], "alphamerge").filter("format", "yuva422p10le")
-
-
-def _over(
-    below: Node,
-    layer: Node,
-    x: int = 0,
-    y: int = 0,
-    ending: Ending = "pass",
-) -> Node:
-    """Return a layer over what is below, on the clock of that.
-
-    Args:
-        below: Without alpha.
-        layer: With straight alpha, or opaque.
-        x: Column of `below` at which the layer begins.
-        y: Row.
-        ending: After its last frame, `pass`: nothing is seen of the layer; `repeat`: that frame is;
-            `endless`: it has no last frame, and must not keep the graph from ending.
-    """
-    words = {"shortest": 1} if ending == "endless" else {"eof_action": ending}
-    blended = ffmpeg.filter(
-        [below, layer], "overlay", x, y, format="yuv422p10", alpha="straight", eval="init", **words
-    )
-    return blended.filter("format", PIXEL_FORMAT)
 
 
 def _label(person: PersonStream, cell: tuple[int, int], folder: Path) -> Node:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import ffmpeg
 import numpy as np
@@ -20,10 +21,14 @@ from ..media.formats import FORMATS
 from ..media.frame import ColorTags
 from ..media.image_sequence import list_numbered_frames
 from ..media.source import list_frames
+from ..media.timetable import Timetable
+from .clock import write_clock
 from .material import Clip, Material, PersonStream
 
 Node = Any
 """A stream of ffmpeg-python, which bears no types."""
+
+Ending = Literal["pass", "repeat", "endless"]
 
 PIXEL_FORMAT = "yuv422p10le"
 ALPHA_FORMAT = "gray10le"
@@ -47,7 +52,7 @@ class LayerMaker:
 
     Args:
         material: The clip and its streams.
-        folder: Takes the lists of pictures that FFmpeg is to read.
+        folder: Takes the clock and the lists of pictures that FFmpeg is to read.
     """
 
     def __init__(self, material: Material, folder: Path) -> None:
@@ -59,10 +64,14 @@ class LayerMaker:
     def source(self, copies: int) -> list[Node]:
         """Return the clip itself, several times; to be called once, before the canvas is made."""
         clip = self._clip
-        is_clock = clip.is_variable_rate  # no other input has such times
+        is_clock = clip.is_variable_rate and not clip.gaps  # no other input has such times
         if not copies and not is_clock:
             return []
-        layers = split(self._source(), copies + is_clock)
+        frames = self._source()
+        if clip.gaps:
+            self._clock, clock = split(self._ticks(clip.width, clip.height), 2)
+            frames = over(clock, frames, ending="repeat")
+        layers = split(frames, copies + is_clock)
         if is_clock:
             self._clock = layers.pop()
         return layers
@@ -74,17 +83,10 @@ class LayerMaker:
             rgb: Its colour, 0..255.
             size: Width and height.
         """
-        clip, (width, height) = self._clip, size
-        if self._clock is None:
-            ticking = ffmpeg.input(
-                # Of 4:2:0 the source would leave out an odd row or column.
-                f"color=c=black:s={width}x{height}:r={clip.frame_rate},format=yuv444p,"
-                f"trim=end_frame={clip.frame_count}",
-                f="lavfi",
-            )
-        else:
-            ticking = self._clock.filter("scale", width, height)
-        tags = ColorTags(matrix=clip.color.matrix)
+        width, height = size
+        ticking = self._ticks(width, height) if self._clock is None else self._clock
+        ticking = ticking.filter("scale", width, height)
+        tags = ColorTags(matrix=self._clip.color.matrix)
         codes = rgb_to_yuv(np.array([[rgb]], np.uint8), tags, 10)[0, 0]
         y, u, v = (int(code) for code in codes)
         return ticking.filter("format", PIXEL_FORMAT).filter("lutyuv", y=y, u=u, v=v)
@@ -142,17 +144,42 @@ class LayerMaker:
         words = {"vcodec": "libvpx-vp9"} if self._material.format == "webm" else {}
         return ffmpeg.input(_url(person.path), **words).video
 
+    def _ticks(self, width: int, height: int) -> Node:
+        """Return pictures of anything at exactly the clip's times."""
+        clip = self._clip
+        if not clip.is_variable_rate:
+            return ffmpeg.input(
+                # Of 4:2:0 the source would leave out an odd row or column.
+                f"color=c=black:s={width}x{height}:r={clip.frame_rate},format=yuv444p,"
+                f"trim=end_frame={clip.frame_count}",
+                f="lavfi",
+            )
+        path = self._folder / "clock.nut"
+        timetable = self._timetable
+        write_clock(path, timetable.ticks[: clip.frame_count], timetable.time_base)
+        return self._on_clock(ffmpeg.input(str(path)).video, 0).filter("scale", width, height)
+
     def _source(self) -> Node:
+        """Return the clip's own pictures; where it has gaps, none is there.
+
+        What cannot be read at its beginning is shown by the first picture that can.
+        """
         clip = self._clip
         assert clip.source is not None  # `gather` has seen to it
         # Of a clip that breaks off FFmpeg may read more than was matted.
         end = {"end_frame" if clip.is_variable_rate else "end_pts": clip.frame_count}
         paths = list_frames(clip.source)
         if paths is not None:
-            frames = self._pictures(paths).filter("trim", **end)
+            frames = self._pictures(_without_gaps(paths, clip.gaps)).filter("trim", **end)
             return self._converted(frames, None)  # JPEG has a matrix of its own
         frames = ffmpeg.input(_url(clip.source)).video
-        frames = self._in_turn(frames) if clip.is_retimed else self._on_clock(frames, 0)
+        first = clip.gaps[0][1] + 1 if clip.gaps and clip.gaps[0][0] == 0 else 0
+        if clip.is_retimed:
+            frames = self._in_turn(frames, clip.gaps)
+        else:
+            frames = self._on_clock(frames, first)
+        if first:
+            frames = frames.filter("setpts", "if(eq(N,0),0,PTS)")
         # Chroma of interlaced frames stays in its field.
         return self._converted(frames.filter("trim", **end), clip.color, interl=-1)
 
@@ -171,14 +198,17 @@ class LayerMaker:
 
     def _time_of(self, index: int) -> Fraction:
         """Return the seconds from the clip's first frame to frame `index`."""
+        return self._timetable.time_s(index) - self._timetable.time_s(0)
+
+    @cached_property
+    def _timetable(self) -> Timetable:
         from ..media.timetable import read_timetable
         from ..media.video_file import first_video_stream, open_container
 
         assert self._clip.source is not None
         with open_container(self._clip.source) as container:
             stream = first_video_stream(container, self._clip.source)
-            timetable = read_timetable(container, stream)
-        return timetable.time_s(index) - timetable.time_s(0)
+            return read_timetable(container, stream)
 
     def _pictures(self, paths: Sequence[Path]) -> Node:
         """Return pictures as one video, a frame each."""
@@ -191,9 +221,18 @@ class LayerMaker:
         listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return self._in_turn(ffmpeg.input(str(listing), f="concat", safe=0).video)
 
-    def _in_turn(self, frames: Node) -> Node:
-        """Return frames of which the n-th is the clip's n-th, whatever times FFmpeg gives them."""
-        return frames.filter("settb", f"1/({self._clip.frame_rate})").filter("setpts", "N")
+    def _in_turn(self, frames: Node, gaps: Sequence[tuple[int, int]] = ()) -> Node:
+        """Return frames of which the n-th is the clip's n-th, whatever times FFmpeg gives them.
+
+        Args:
+            frames: All, in order.
+            gaps: First and last of those that do not come.
+        """
+        place, missing = "N", 0
+        for first, last in gaps:
+            place += f"+{last + 1 - first}*gte(N,{first - missing})"
+            missing += last + 1 - first
+        return frames.filter("settb", f"1/({self._clip.frame_rate})").filter("setpts", place)
 
     def _converted(
         self, layer: Node, tags: ColorTags | None, size: str = "iw:ih", **words: Any
@@ -218,12 +257,45 @@ class LayerMaker:
         return layer.filter("scale", width, height, **words).filter("format", PIXEL_FORMAT)
 
 
+def _without_gaps(paths: Sequence[Path], gaps: Sequence[tuple[int, int]]) -> list[Path]:
+    """Return each frame's picture, or that beside it where its own cannot be read."""
+    shown = list(paths)
+    for first, last in gaps:
+        beside = paths[first - 1] if first else paths[last + 1]
+        shown[first : last + 1] = [beside] * (last + 1 - first)
+    return shown
+
+
 def split(layer: Node, copies: int) -> list[Node]:
     """Return a stream several times: one pad of a graph feeds one filter."""
     if copies < 2:
         return [layer] * copies
     outputs = layer.filter_multi_output("split", copies)
     return [outputs[index] for index in range(copies)]
+
+
+def over(
+    below: Node,
+    layer: Node,
+    x: int = 0,
+    y: int = 0,
+    ending: Ending = "pass",
+) -> Node:
+    """Return a layer over what is below, on the clock of that.
+
+    Args:
+        below: Without alpha.
+        layer: With straight alpha, or opaque.
+        x: Column of `below` at which the layer begins.
+        y: Row.
+        ending: After its last frame, `pass`: nothing is seen of the layer; `repeat`: that frame is;
+            `endless`: it has no last frame, and must not keep the graph from ending.
+    """
+    words = {"shortest": 1} if ending == "endless" else {"eof_action": ending}
+    blended = ffmpeg.filter(
+        [below, layer], "overlay", x, y, format="yuv422p10", alpha="straight", eval="init", **words
+    )
+    return blended.filter("format", PIXEL_FORMAT)
 
 
 def blank_alpha(layer: Node) -> Node:

@@ -65,6 +65,8 @@ class Clip:
     """Seconds from the beginning of the source's file to its first picture."""
     audio_from: Path | None
     """A file with the clip's sound."""
+    gaps: tuple[tuple[int, int], ...] = ()
+    """First and last frame, from 0, of each stretch that cannot be read in the source."""
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,10 @@ def _clip(
         source=path,
         lead_s=lead_s,
         audio_from=audio_from,
+        gaps=tuple(
+            (first - record.first_frame_number, last - record.first_frame_number)
+            for first, last in record.unreadable
+        ),
     )
 
 
