@@ -1,11 +1,14 @@
 """One rendering of a clip's folder at a time, one change of its manifest, one writer of a file.
 
 Knows folders and names, whichever process asks for them; knows nothing of what is written there.
-The system lets go of a lock when a process dies.
+The system lets go of a lock when a process dies. Some file systems, of networks above all, lock
+nothing: there all go on, with a warning.
 """
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +16,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import AlphaWriteError, OptionError
+
+_log = logging.getLogger(__name__)
+
+_TAKEN = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
+"""What systems say of a lock that somebody else holds; Windows, and locks over NFS, say EACCES."""
 
 
 @contextmanager
@@ -86,7 +94,13 @@ def _held(path: Path, thing: Path, done: str, waits: bool) -> Iterator[int]:
         try:
             _lock(descriptor, waits)
         except OSError as error:
-            raise OptionError(f"{thing} is being {done} by another process") from error
+            if error.errno in _TAKEN:
+                raise OptionError(f"{thing} is being {done} by another process") from error
+            _log.warning(
+                "%s cannot be locked (%s): see to it that nothing else writes there meanwhile",
+                thing,
+                error.strerror,
+            )
         yield descriptor
     finally:
         os.close(descriptor)

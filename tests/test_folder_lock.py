@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from instmatt_video.errors import AlphaWriteError, OptionError
-from instmatt_video.folder_lock import writing_alone
+from instmatt_video.folder_lock import changing_alone, rendering_alone, writing_alone
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
@@ -35,3 +37,26 @@ def test_a_name_that_cannot_be_is_told_as_it_was_given(tmp_path: Path) -> None:
     with pytest.raises(AlphaWriteError) as caught, writing_alone(film):
         pass
     assert str(caught.value).startswith(f"{film} cannot be written: ")
+
+
+@pytest.mark.parametrize(
+    "reason", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF], ids=errno.errorcode.get
+)
+def test_a_file_system_without_locks_holds_nobody_up(
+    reason: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    for alone in (rendering_alone, changing_alone, writing_alone):
+        caplog.clear()
+        with alone(tmp_path / "walk"):
+            (tmp_path / "walk").mkdir(exist_ok=True)
+        (line,) = caplog.messages
+        assert f"cannot be locked ({os.strerror(reason)})" in line
