@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from .config import FOREGROUND_METHODS, MatteConfig
+from .folder_argument import named_folder
 from .matting.options import add_matting_options
 from .media.formats import FORMATS
 from .media.frame_rate import as_frame_rate
@@ -18,7 +19,7 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
     detection, output = default.detection, default.output
     parser.add_argument(
         "--out-dir",
-        type=Path,
+        type=named_folder,
         required=True,
         metavar="FOLDER",
         help="a folder named after CLIP is made in it",

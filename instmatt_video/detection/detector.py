@@ -82,7 +82,7 @@ def create_detector(
         is_offline: Never fetch weights.
 
     Raises:
-        OptionError: The name is unknown.
+        OptionError: The name is unknown, or names no folder.
         WeightsError: The weights of the named network are missing.
         MaskReadError: The folder of masks cannot be used.
     """
@@ -101,8 +101,17 @@ def create_detector(
 
 
 def mask_folder(spec: str) -> Path | None:
-    """Return the folder that `masks:DIR` names; `None` where a network is meant."""
-    return Path(spec.removeprefix("masks:")) if spec.startswith("masks:") else None
+    """Return the folder that `masks:DIR` names; `None` where a network is meant.
+
+    Raises:
+        OptionError: It names none.
+    """
+    if not spec.startswith("masks:"):
+        return None
+    name = spec.removeprefix("masks:")
+    if not name.strip():
+        raise OptionError(f"detector {spec!r} names no folder: use masks:DIR")
+    return Path(name)
 
 
 def _masks_from(folder: Path, clip: ClipInfo | None) -> Detector:

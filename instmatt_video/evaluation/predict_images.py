@@ -21,6 +21,7 @@ from .. import __version__
 from ..checksums import digest
 from ..config import MattingConfig
 from ..errors import OptionError, VideoOpenError
+from ..folder_argument import named_folder
 from ..matting.matter import Matter
 from ..matting.options import add_matting_options
 from ..media.color_noise import noise_of_picture
@@ -59,14 +60,16 @@ def predict_images(
         is_overwriting: Replace alphas that were made from something else or otherwise.
 
     Raises:
-        OptionError: Such alphas are there, and not to be replaced, or `out` is the masks' folder.
+        OptionError: Such alphas are there, and not to be replaced, or `out` is a folder of
+            the pictures or masks.
         VideoOpenError: There are no pictures, or one cannot be read.
         MaskReadError: An image has no folder of masks, or one cannot be read.
         AlphaWriteError: An alpha cannot be written.
     """
     named_paths = _list_images(images)
-    if masks is not None and masks.resolve() == out.resolve():
-        raise OptionError(f"{out} is the folder of the masks: give another --out")
+    for folder, what in ((images, "pictures"), (masks, "masks")):
+        if folder is not None and folder.resolve() == out.resolve():
+            raise OptionError(f"{out} is the folder of the {what}: give another --out")
     config = config or MattingConfig()
     matter = Matter.from_config(config)
     mattes = _release_mattes(matter) if is_release else _own_mattes(matter)
@@ -137,7 +140,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "images", type=Path, metavar="IMAGES", help="folder of pictures or of subsets"
     )
     parser.add_argument("--masks", type=Path, help="folder of <image>/<nn>.png; else detected")
-    parser.add_argument("--out", type=Path, required=True, metavar="PRED")
+    parser.add_argument("--out", type=named_folder, required=True, metavar="PRED")
     parser.add_argument("--detector", default="auto", help="auto, compact or maskrcnn")
     add_matting_options(parser.add_argument_group("matting"))
     parser.add_argument(

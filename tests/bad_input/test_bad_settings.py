@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from instmatt_video.cli import main
 from instmatt_video.media.folder_stream import FolderAlphaStream
 from instmatt_video.media.video_stream import VideoAlphaStream
 from tests.bad_input.runs import FRAMES, coverage_of, deny, partial_files, succeed
@@ -31,6 +32,19 @@ class TestOutput:
         (tmp_path / "out").write_text("mine")
         assert "cannot be written" in fails(7, clip)
         assert (tmp_path / "out").read_text() == "mine"
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            pytest.param(["{clip}", "--out-dir", ""], id="clip"),
+            pytest.param(["predict-images", "{home}", "--out", " "], id="images"),
+        ],
+    )
+    def test_a_folder_without_a_name(
+        self, words: list[str], clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main([w.format(clip=clip, home=tmp_path) for w in words]) == 2
+        assert capsys.readouterr().err.endswith(": names no folder; . is the current one\n")
 
     def test_a_folder_that_may_not_be_written(
         self,
@@ -209,6 +223,10 @@ class TestMasks:
         line = fails(3, clip, "--detector", f"masks:{folder}")
         assert "0000.png" in line and "80×48" in line and "160×96" in line
         assert not list((tmp_path / "out").rglob("person_*"))
+
+    @pytest.mark.parametrize("spec", ["masks:", "masks: "])
+    def test_of_no_folder(self, spec: str, clip: Path, fails: Callable[..., str]) -> None:
+        assert f"{spec!r} names no folder: use masks:DIR" in fails(2, clip, "--detector", spec)
 
     def test_of_a_longer_clip(self, clip: Path, tmp_path: Path, fails: Callable[..., str]) -> None:
         folder = self.masks(tmp_path / "masks", range(FRAMES + 3), (160, 96))

@@ -173,6 +173,8 @@ def test_what_somebody_else_has_put_there_is_not_taken_for_predictions(
     for options in ((), ("--overwrite",)):
         assert predict(own, weights, own / "alphas", *QUICK, *options) == 2
         assert "is the folder of the masks" in capsys.readouterr().err
+        assert predict(own, weights, own / "images", *QUICK, *options) == 2
+        assert "is the folder of the pictures" in capsys.readouterr().err
     assert sorted(path.read_bytes() for path in own.rglob("*.png")) == before
 
 
