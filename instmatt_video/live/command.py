@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..config import MatteConfig
 from ..device_options import add_device_options
 from ..errors import OptionError
+from ..folder_argument import named_folder
 from .address import DEFAULT_ADDRESS, parse_address
 from .view_choice import KEYS, VIEWS, ViewChoice, ViewControl
 
@@ -87,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a camera for other programs (extra vcam)",
     )
     group.add_argument(
-        "--record", type=Path, metavar="DIR", help="write the main job's alpha streams"
+        "--record", type=named_folder, metavar="DIR", help="write the main job's alpha streams"
     )
     group.add_argument("--format", dest="output.format", metavar="NAME", help="of the recording")
     group.add_argument(
@@ -155,13 +156,15 @@ def run(args: argparse.Namespace) -> int:
     from .backgrounds import Backgrounds
     from .capture import Capture
     from .live_matter import LiveMatter
-    from .recording import Recording
+    from .recording import Recording, check_recording
     from .session import LiveSession
 
     with ExitStack() as stack:
         capture = Capture(args.source, is_looped=args.is_looped, max_side_px=args.max_side)
         stack.callback(capture.stop)
         info = capture.info
+        if args.record is not None:
+            check_recording(args.record, info, args.source, config)
         backgrounds = Backgrounds(args.backgrounds, info.width, info.height)
         stack.callback(backgrounds.close)
         choice = ViewChoice(args.view, backgrounds.names[0], args.solo)

@@ -36,6 +36,20 @@ _BYTES_PER_PIXEL = 4
 nothing."""
 
 
+def check_recording(out_dir: Path, info: ClipInfo, spec: str, config: MatteConfig) -> Path:
+    """Return the folder of a recording that may be made; the arguments are `Recording`'s.
+
+    Raises:
+        OptionError: An earlier recording or the source is there, or the format cannot be.
+        AlphaWriteError: The folder may not be looked into.
+    """
+    folder = out_dir / info.name
+    refuse_source_inside(folder, spec)
+    refuse_earlier(folder, config)
+    check_output(config.output, info)
+    return folder
+
+
 class Recording:
     """Writes streams while frames are matted; the folder is its own until it is closed.
 
@@ -55,10 +69,7 @@ class Recording:
     def __init__(
         self, out_dir: Path, info: ClipInfo, spec: str, config: MatteConfig, networks: Networks
     ) -> None:
-        self.folder = out_dir / info.name
-        refuse_source_inside(self.folder, spec)
-        refuse_earlier(self.folder, config)
-        check_output(config.output, info)
+        self.folder = check_recording(out_dir, info, spec, config)
         self._clip, self._spec = _CapturedClip(info), spec
         self._config, self._networks = config, networks
         self._clock, self._began_s = StageClock(), time.monotonic()

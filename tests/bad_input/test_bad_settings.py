@@ -38,6 +38,7 @@ class TestOutput:
         [
             pytest.param(["{clip}", "--out-dir", ""], id="clip"),
             pytest.param(["predict-images", "{home}", "--out", " "], id="images"),
+            pytest.param(["live", "--source", "{clip}", "--record", ""], id="recording"),
         ],
     )
     def test_a_folder_without_a_name(

@@ -52,6 +52,30 @@ def test_it_records_the_streams_of_the_main_job(
     assert "is there already: --overwrite replaces it" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [([], "is there already"), (["--overwrite", "--format", "gif"], "gif")],
+    ids=["earlier recording", "format"],
+)
+def test_a_recording_that_cannot_be_is_refused_before_anything_is_opened(
+    options: list[str],
+    reason: str,
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "manifest.json").write_text("{}")
+    loaded: list[object] = []
+    monkeypatch.setattr(networks, "load_networks", lambda *words: loaded.append(words))
+    words = ["live", "--source", str(clip), "--serve", "0", "--record", str(tmp_path)]
+    assert main([*words, *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()  # no address of a page
+    assert reason in line
+    assert not loaded
+
+
 def test_the_virtual_camera_gets_the_chosen_view(
     clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
