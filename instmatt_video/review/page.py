@@ -6,6 +6,7 @@ its own three files and the preview, under fixed names.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -25,6 +26,8 @@ from ..settings import config_of
 from ..web.bad_requests import refuse_in_words
 from .correction import Correction
 from .session import Review
+
+_log = logging.getLogger(__name__)
 
 _PAGE_FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
@@ -137,6 +140,9 @@ class ReviewPage:
             state.written, state.removed = rendered.written, rendered.removed
         except InstMattVideoError as error:
             state.error = str(error)
+        except Exception as error:  # nobody else hears of it, and it would look like an end
+            state.error = f"{type(error).__name__}: {error}"
+            _log.exception("the rendering has failed")
         finally:
             state.is_running = False
 

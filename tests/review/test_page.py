@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from instmatt_video.cli import main
 from instmatt_video.manifest import load_manifest
+from instmatt_video.review import session
 from instmatt_video.review.correction import Merge
 from instmatt_video.review.session import Review
 
@@ -123,6 +125,20 @@ def test_a_rendering_that_fails_says_why(page: Any, folder: Path) -> None:
     page.post("/api/render", json={}, headers=ORIGIN)
     state = wait_until_rendered(page)
     assert "not there any more" in state["render"]["error"]
+
+
+def test_a_rendering_that_nobody_foresaw_to_fail_says_so(
+    page: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", "walk.mp4")
+
+    monkeypatch.setattr(session, "reopen_source", fail)
+    page.post("/api/corrections", json={"kind": "drop", "track": 2}, headers=ORIGIN)
+    page.post("/api/render", json={}, headers=ORIGIN)
+    state = wait_until_rendered(page)
+    assert "Input/output error: 'walk.mp4'" in state["render"]["error"]
+    assert not state["is_rendered"]
 
 
 def test_no_correction_during_a_rendering(folder: Path) -> None:
