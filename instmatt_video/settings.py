@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from .config import MatteConfig
 from .errors import OptionError, first_complaint
+from .media.frame_rate import as_frame_rate
 from .printable import printable
 
 ENVIRONMENT_PREFIX = "INSTMATT_VIDEO_"
@@ -63,6 +64,12 @@ def config_of(values: Mapping[str, Any]) -> MatteConfig:
     Raises:
         OptionError: A value out of its range or of the wrong kind.
     """
+    rate = values.get("frame_rate")
+    if rate is not None:
+        try:
+            values = {**values, "frame_rate": as_frame_rate(rate)}
+        except ValueError as error:
+            raise OptionError(f"frame_rate: {error}") from error
     try:
         return TypeAdapter(MatteConfig).validate_python(values)
     except ValidationError as error:

@@ -68,6 +68,25 @@ def test_environment_is_text(
     assert getattr(getattr(config, section), field) == value
 
 
+@pytest.mark.parametrize("text", ["1e400", "1e999999999", "fast"])
+def test_a_rate_that_is_none_is_refused_at_once(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(f'frame_rate = "{text}"\n')
+    for place in ((None, {"INSTMATT_VIDEO_FRAME_RATE": text}), (file, {})):
+        with pytest.raises(OptionError, match=f"frame_rate: '{text}' is no frame rate such as 25"):
+            resolve_config({}, *place)
+
+
+def test_rates_are_understood_alike_everywhere(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    for value in ('"23.976023976023976"', "23.976023976023976"):
+        file.write_text(f"frame_rate = {value}\n")
+        assert resolve_config({}, file, {}).frame_rate == Fraction(24000, 1001)
+    file.write_text("frame_rate = [25]\n")
+    with pytest.raises(OptionError, match="is no frame rate such as 25"):
+        resolve_config({}, file, {})
+
+
 def test_other_variables_are_none_of_our_business() -> None:
     environment = {"INSTMATT_VIDEO_HOME": "/x", "INSTMATT_VIDEO_OFFLINE": "1", "FORMAT": "png"}
     assert resolve_config({}, None, environment) == MatteConfig()

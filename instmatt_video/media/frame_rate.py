@@ -25,7 +25,7 @@ def as_frame_rate(value: str | float | Fraction) -> Fraction:
         if isinstance(value, str) and "e" in value.lower():
             raise ValueError(value)  # the fraction of 1e999999999 fills the memory
         rate = Fraction(value)
-    except (ValueError, ArithmeticError) as error:
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise ValueError(f"{str(value)!r} is no frame rate such as 25 or 30000/1001") from error
     if not LEAST <= rate <= MOST:
         raise ValueError(f"a frame rate must be in {float(LEAST)}..{MOST}, not {value}")
