@@ -135,7 +135,7 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
         dest="run.is_offline",
         action="store_true",
         default=None,
-        help="never fetch weights, which only Mask R-CNN needs (also: INSTMATT_VIDEO_OFFLINE=1)",
+        help="never fetch weights, as --detector maskrcnn does (also: INSTMATT_VIDEO_OFFLINE=1)",
     )
     add_talk_options(parser)
 

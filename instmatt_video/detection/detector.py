@@ -79,7 +79,7 @@ def create_detector(
         device: Where networks run.
         clip: What masks from disk must fit: size, number of frames and their numbering.
         compact: The embedded detector's network, where it is in memory already.
-        is_offline: Never fetch weights.
+        is_offline: Never fetch weights; `auto` never does.
 
     Raises:
         OptionError: The name is unknown, or names no folder.
@@ -96,7 +96,7 @@ def create_detector(
     if spec == "maskrcnn":
         return DetectorChoice(_mask_rcnn(device, is_offline), "Mask R-CNN was asked for.")
     if spec == "auto":
-        return _choose(device, compact, is_offline)
+        return _choose(device, compact)
     raise OptionError(f"detector {spec!r} is unknown: use auto, compact, maskrcnn or masks:DIR")
 
 
@@ -126,23 +126,29 @@ def _masks_from(folder: Path, clip: ClipInfo | None) -> Detector:
     return masks
 
 
-def _choose(
-    device: torch.device | str, compact: PersonNetworks | None, is_offline: bool
-) -> DetectorChoice:
+def _choose(device: torch.device | str, compact: PersonNetworks | None) -> DetectorChoice:
     if str(device) == "cpu":
         return DetectorChoice(
             _compact(device, compact),
             "The embedded compact detector: Mask R-CNN needs a GPU to be quick.",
         )
-    try:
-        return DetectorChoice(
-            _mask_rcnn(device, is_offline), "Mask R-CNN: there is a GPU, and its weights are here."
-        )
-    except WeightsError:
+    from ..weights.cache import weights_path
+    from ..weights.registry import find_entry
+
+    if not weights_path(find_entry("maskrcnn")).is_file():
         return DetectorChoice(
             _compact(device, compact),
-            "The embedded compact detector: Mask R-CNN's weights are neither cached nor "
-            "to be fetched.",
+            "The embedded compact detector: Mask R-CNN's weights are not here "
+            "(`instmatt-video weights fetch maskrcnn` brings them).",
+        )
+    try:
+        return DetectorChoice(
+            _mask_rcnn(device, is_offline=True),
+            "Mask R-CNN: there is a GPU, and its weights are here.",
+        )
+    except WeightsError as error:
+        return DetectorChoice(
+            _compact(device, compact), f"The embedded compact detector, not Mask R-CNN: {error}."
         )
 
 

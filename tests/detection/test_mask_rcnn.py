@@ -146,16 +146,26 @@ class TestCreateDetector:
         assert choice.detector == "compact"
         assert "needs a GPU" in choice.reason
 
-    def test_auto_on_a_gpu_without_weights_is_compact_and_says_why(self, monkeypatch):
-        def refuse(*_):
-            raise WeightsError("no route")
+    def test_auto_on_a_gpu_fetches_nothing_and_says_how(self, cached, monkeypatch):
+        def fetch(*_):
+            raise AssertionError("something is fetched")
 
-        monkeypatch.setattr("instmatt_video.detection.detector._mask_rcnn", refuse)
+        cached.unlink()
+        monkeypatch.setattr("instmatt_video.weights.cache.pooch.HTTPDownloader", fetch)
         monkeypatch.setattr("instmatt_video.detection.detector._compact", lambda *_: "compact")
         choice = create_detector("auto", "cuda")
         assert choice.detector == "compact"
-        assert "neither cached nor to be fetched" in choice.reason
+        assert "not here (`instmatt-video weights fetch maskrcnn` brings them)" in choice.reason
 
-    def test_auto_on_a_gpu_is_mask_rcnn(self, monkeypatch):
-        monkeypatch.setattr("instmatt_video.detection.detector._mask_rcnn", lambda *_: "maskrcnn")
+    def test_auto_on_a_gpu_with_damaged_weights_is_compact_and_says_why(self, cached, monkeypatch):
+        cached.write_bytes(cached.read_bytes() + b"!")
+        monkeypatch.setattr("instmatt_video.detection.detector._compact", lambda *_: "compact")
+        choice = create_detector("auto", "cuda")
+        assert choice.detector == "compact"
+        assert f"{cached} has the SHA-256" in choice.reason and "delete it" in choice.reason
+
+    def test_auto_on_a_gpu_with_weights_is_mask_rcnn(self, cached, monkeypatch):
+        monkeypatch.setattr(
+            "instmatt_video.detection.detector._mask_rcnn", lambda *_, **__: "maskrcnn"
+        )
         assert create_detector("auto", "cuda").detector == "maskrcnn"
