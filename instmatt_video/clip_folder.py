@@ -18,7 +18,7 @@ from .media.formats import FORMATS
 from .media.source import is_stream
 from .printable import printable
 from .rendering.online_streams import INCOMPLETE
-from .rendering.render import PREVIEW_FILE, REST, stream_ledger
+from .rendering.render import PREVIEW_FILE, stream_ledger
 from .rendering.report import FILE_NAME as REPORT_FILE
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from .settings import config_of
@@ -142,11 +142,9 @@ def _files_of(manifest: Manifest) -> dict[str, str | None]:
     """Return the files that a run wrote beside those that every run writes, and their checksums."""
     output = config_of(manifest.settings).output
     files = {track.file: track.sha256 for track in manifest.tracks if track.file}
-    others = {
-        f"{REST}{FORMATS[output.format].extension}": output.has_rest,
-        PREVIEW_FILE: output.has_preview,
-        REPORT_FILE: output.has_report,
-    }
+    if manifest.rest_file is not None:
+        files[manifest.rest_file] = manifest.rest_sha256
+    others = {PREVIEW_FILE: output.has_preview, REPORT_FILE: output.has_report}
     return files | {file: None for file, is_there in others.items() if is_there}
 
 

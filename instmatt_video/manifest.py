@@ -140,6 +140,8 @@ class Manifest(_Model):
     """As they were written last."""
     rest_file: str | None = None
     """Stream of everybody who has none of their own; `None` where none was asked for."""
+    rest_sha256: str | None = None
+    """Of that file; `None` for a folder."""
     stitching: StitchRecord | None = None
     """`None` for an online run, and for one of a version that could not correct."""
     corrections: tuple[Correction, ...] = ()

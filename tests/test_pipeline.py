@@ -288,18 +288,21 @@ def test_a_resumed_run_leaves_what_its_manifest_tells_of(
 def test_a_resumed_run_removes_nothing_of_anybody_elses(
     is_cleaned: bool, clip: Path, tmp_path: Path
 ) -> None:
-    run(clip, tmp_path, replace(LIGHT, run=RunConfig(is_cleaned=is_cleaned)))
+    with_rest = replace(LIGHT.output, has_rest=True)
+    run(clip, tmp_path, MatteConfig(output=with_rest, run=RunConfig(is_cleaned=is_cleaned)))
     folder = tmp_path / "walk"
-    (folder / "person_01.mkv").write_bytes(b"graded by hand")
+    for name in ("person_01.mkv", "rest.mkv"):
+        (folder / name).write_bytes(b"graded by hand")
     (folder / "notes.txt").write_text("mine")
     (folder / "person_07.mkv").write_text("mine")
     output = replace(LIGHT.output, only=(2,))
     run(clip, tmp_path, MatteConfig(output=output, run=RunConfig(is_resumed=True)))
     assert files_in(folder) == [
         *("manifest.json", "notes.txt", "person_01.mkv", "person_02.mkv"),
-        *("person_07.mkv", "report.html", "tracks.txt"),
+        *("person_07.mkv", "report.html", "rest.mkv", "tracks.txt"),
     ]
-    assert (folder / "person_01.mkv").read_bytes() == b"graded by hand"
+    for name in ("person_01.mkv", "rest.mkv"):
+        assert (folder / name).read_bytes() == b"graded by hand"
 
 
 KILLED = """

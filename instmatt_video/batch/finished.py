@@ -13,10 +13,9 @@ from ..detection.detector import mask_folder
 from ..detection.masks_from_disk import MasksFromDisk
 from ..errors import MaskReadError, VideoOpenError
 from ..manifest import Manifest, SourceRecord, load_manifest
-from ..media.formats import FORMATS
 from ..media.image_sequence import checksum_of_frames
 from ..media.source import list_frames
-from ..rendering.render import PREVIEW_FILE, REST
+from ..rendering.render import PREVIEW_FILE
 from ..rendering.report import FILE_NAME as REPORT_FILE
 from ..rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from ..settings import plain_settings
@@ -70,9 +69,9 @@ def _is_whole(job: ClipJob, manifest: Manifest) -> bool:
     wanted = [TRACKS_FILE]
     wanted += [PREVIEW_FILE] if output.has_preview else []
     wanted += [REPORT_FILE] if output.has_report else []
-    wanted += [f"{REST}{FORMATS[output.format].extension}"] if output.has_rest else []
-    return all((job.folder / name).exists() for name in wanted) and all(
-        (job.folder / track.file).exists() and sha256_of(job.folder / track.file) == track.sha256
-        for track in manifest.tracks
-        if track.file
+    streams = {track.file: track.sha256 for track in manifest.tracks if track.file}
+    if manifest.rest_file is not None:
+        streams[manifest.rest_file] = manifest.rest_sha256
+    return all((job.folder / name).exists() for name in (*wanted, *streams)) and all(
+        sha256_of(job.folder / name) == checksum for name, checksum in streams.items()
     )

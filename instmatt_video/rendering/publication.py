@@ -92,7 +92,12 @@ def publish(
     kept = [text for text in manifest.warnings if text.partition(": ")[0] not in gone]
     warnings = tuple(dict.fromkeys((*kept, *rendered.warnings)))
     rest_file = next((plan.file for plan in plans if plan.track_id == 0), None)
-    update = {"tracks": tracks, "rest_file": rest_file, "warnings": warnings}
+    update = {
+        "tracks": tracks,
+        "rest_file": rest_file,
+        "rest_sha256": rendered.checksums.get(rest_file or ""),
+        "warnings": warnings,
+    }
     manifest = manifest.model_copy(update=update)
     if config.has_report:
         preview = PREVIEW_FILE if config.has_preview else None

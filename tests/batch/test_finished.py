@@ -78,6 +78,26 @@ def test_what_is_not_whole_is_made_again_without_the_networks(
     assert len(list(read_alpha(job.folder / "person_02.mkv"))) == FRAMES
 
 
+def spoil_rest(job: ClipJob) -> None:
+    (job.folder / "rest.mkv").write_bytes(b"cut short")
+
+
+def lose_rest(job: ClipJob) -> None:
+    (job.folder / "rest.mkv").unlink()
+
+
+@pytest.mark.parametrize("spoil", [spoil_rest, lose_rest])
+def test_the_rest_is_whole_too(job: ClipJob, spoil: Callable[[ClipJob], None]) -> None:
+    output = replace(LIGHT.output, has_rest=True, only=(1,))
+    job = replace(job, config=replace(LIGHT, output=output))
+    assert stages_of(job) == ("done", {"render"})
+    assert finished_manifest(job) is not None
+    spoil(job)
+    assert finished_manifest(job) is None
+    assert stages_of(job) == ("done", {"render"})
+    assert len(list(read_alpha(job.folder / "rest.mkv"))) == FRAMES
+
+
 def test_another_format_is_another_output(job: ClipJob) -> None:
     output = OutputConfig(format="matte-mp4", has_preview=False, has_report=False)
     other = replace(job, config=replace(LIGHT, output=output))
