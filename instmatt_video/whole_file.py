@@ -53,12 +53,14 @@ def check_target(path: Path) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Write a text file as UTF-8; under its name there is the old one or the whole new one.
 
+    What is not UTF-8 in a name that the text tells of is spelled out.
+
     Raises:
         AlphaWriteError: The disk is full or not writable.
     """
     try:
         with whole_file(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import AlphaWriteError, OptionError
+from ..printable import printable
 from ..training.cutouts import Cutout, cut_out
 from ..training.packs import ImagePack
 from ..training.scene import SceneConfig, compose_scene
@@ -112,7 +113,8 @@ def make_benchmark(
         progress: Called after each image and clip.
 
     Raises:
-        OptionError: `out` is not empty, or a pack is missing or has too little.
+        OptionError: `out` is not empty or its name not UTF-8, or a pack is missing or has too
+            little.
         AlphaWriteError: A file cannot be written.
     """
     pools = _Pools(ImagePack(foregrounds), ImagePack(backgrounds))
@@ -120,6 +122,8 @@ def make_benchmark(
         raise OptionError(f"{foregrounds}: a benchmark needs two people or more")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OptionError(f"{out} exists and is not an empty folder")
+    if printable(out) != str(out):  # FFmpeg could write no clip there
+        raise OptionError(f"{printable(out)}: the name is not UTF-8: give another --out")
     _make_folder(out)
     total = config.num_images + config.num_clips
     record: dict[str, list[dict[str, object]]] = {"images": [], "clips": []}
@@ -187,8 +191,11 @@ def _list_boxes(index: int, frame: ClipFrame) -> list[str]:
 def _write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
     """Write a grey or RGB picture."""
     _make_folder(path.parent)
-    if not cv2.imwrite(str(path), image[..., ::-1] if image.ndim == 3 else image):
-        raise AlphaWriteError(f"{path} cannot be written")
+    _, data = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _make_folder(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from instmatt_video.eval.alpha import Alpha
 
 from ..media.image_sequence import natural_key
+from ..media.picture_file import decode_pixels, read_pixels
 from .errors import EvaluationError
 
 SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp"})
@@ -64,14 +66,17 @@ def read_matte(path: Path) -> Alpha:
     """
     import cv2
 
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise EvaluationError(f"cannot read the matte {path}: {error.strerror}") from error
+    image = decode_pixels(data, cv2.IMREAD_UNCHANGED)
     if image is None:
-        reason = "it cannot be decoded" if path.is_file() else "there is no such file"
-        raise EvaluationError(f"cannot read the matte {path}: {reason}")
+        raise EvaluationError(f"cannot read the matte {path}: it cannot be decoded")
     if image.dtype not in (np.uint8, np.uint16):
         raise EvaluationError(f"{path} is {image.dtype}: mattes have 8 or 16 bits")
     if image.ndim == 2 and path.suffix.lower() in (".tif", ".tiff"):
-        image = _read_grey_tiff(path, image)
+        image = _read_grey_tiff(data, image)
     if image.ndim == 2:
         return np.asarray(image)
     if image.shape[2] in (2, 4):
@@ -84,7 +89,7 @@ def read_matte(path: Path) -> Alpha:
     return np.ascontiguousarray(image[..., 0])
 
 
-def _read_grey_tiff(path: Path, grey: Alpha) -> Alpha:
+def _read_grey_tiff(data: bytes, grey: Alpha) -> Alpha:
     """Return `(H, W, 2)` grey and alpha, or the grey alone where there is no alpha.
 
     OpenCV leaves out the alpha of grey TIFF; what FFmpeg cannot read stays as OpenCV sees it.
@@ -92,7 +97,7 @@ def _read_grey_tiff(path: Path, grey: Alpha) -> Alpha:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(io.BytesIO(data), "r") as container:
             frame = next(container.decode(video=0))
     except (av.FFmpegError, StopIteration):
         return grey
@@ -111,9 +116,12 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     """
     import cv2
 
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        image = read_pixels(path, cv2.IMREAD_COLOR)
+    except OSError as error:
+        raise EvaluationError(f"cannot read the picture {path}: {error.strerror}") from error
     if image is None:
-        raise EvaluationError(f"cannot read the picture {path}")
+        raise EvaluationError(f"cannot read the picture {path}: it cannot be decoded")
     return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
 
 

@@ -20,6 +20,7 @@ from av.video.reformatter import ColorRange
 from ..errors import VideoOpenError
 from .color import plane_view
 from .layer import FloatImage
+from .picture_file import read_pixels
 from .video_file import first_video_stream, open_container
 
 
@@ -140,7 +141,7 @@ def read_alpha_picture(path: Path) -> FloatImage:
         from .exr_stream import read_exr_alpha
 
         return read_exr_alpha(path)
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    image = read_pixels(path, cv2.IMREAD_UNCHANGED)
     if image is None or image.ndim != 3 or image.shape[2] != 4:
         raise VideoOpenError(f"{path}: no picture with alpha")
     alpha: FloatImage = image[..., 3].astype(np.float32)

@@ -23,6 +23,7 @@ from .color_noise import noise_of_picture
 from .exr_header import ExrHeader, read_exr_header
 from .frame import ClipInfo, ColorTags, Frame
 from .image_size import read_image_size
+from .picture_file import decode_pixels
 from .plate import PLATE_SUFFIXES, Plate, read_plate
 from .source import HELD, FrameSource
 from .timetable import DEFAULT_FRAME_RATE
@@ -242,7 +243,7 @@ def read_image(path: Path) -> Image | None:
     if path.suffix.lower() == ".png" and b"IEND" not in data[-16:]:
         return None
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    image = decode_pixels(data, flags)
     if image is None or image.dtype not in (np.uint8, np.uint16):
         return None
     return np.ascontiguousarray(image[..., ::-1])

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 
 from . import exr_header
+from .picture_file import read_pixels
 
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -36,7 +37,7 @@ def read_image_size(path: Path) -> tuple[int, int] | None:
     if head[:4] in _DPX_BYTE_ORDERS and len(head) >= 780:
         width, height = struct.unpack_from(_DPX_BYTE_ORDERS[head[:4]] + "II", head, 772)
         return width, height
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    image = read_pixels(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     return None if image is None else (image.shape[1], image.shape[0])
 
 

@@ -6,6 +6,7 @@ import argparse
 import errno
 import hashlib
 import json
+import os
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -157,6 +158,8 @@ def test_refusals(packs: tuple[Path, Path], made: Path, tmp_path: Path) -> None:
         make_benchmark(tmp_path / "nowhere", packs[1], tmp_path / "out", CONFIG)
     with pytest.raises(OptionError, match="needs an alpha channel"):
         make_benchmark(packs[1], packs[1], tmp_path / "out", CONFIG)
+    with pytest.raises(OptionError, match=r"caf\\xe9: the name is not UTF-8"):
+        make_benchmark(*packs, tmp_path / os.fsdecode(b"caf\xe9"), CONFIG)
     for size in ((0, 0), (32, 8193)):
         with pytest.raises(ValueError, match=f"32x32 to 8192x8192, not {size[0]}x{size[1]}"):
             replace(CONFIG, image_size=size)

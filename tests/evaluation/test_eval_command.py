@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,23 @@ def test_the_page_of_images_is_self_contained(folders: tuple[Path, Path], tmp_pa
         assert f"<figcaption>{caption}</figcaption>" in text
     # The worst matte is the shifted one.
     assert text.index("street: 00") < text.index("room: 00")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 there")
+def test_names_that_are_not_utf_8_are_read_and_spelled_out(
+    tmp_path: Path, folders: tuple[Path, Path]
+) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    for folder in folders:
+        (folder / "stage").rename(folder / name)
+        (folder / name / "00.png").rename(folder / name / f"{name}.png")
+    photographs = tmp_path / "photographs"
+    write_matte(photographs / "one.jpg", np.full((36, 64, 3), 120, np.uint8))
+    (photographs / "one.jpg").rename(photographs / f"{name}.jpg")
+    page, table = tmp_path / "report.html", tmp_path / "people.csv"
+    words = ["--html", page, "--csv", table, "--images", photographs, "--jobs", 1]
+    assert call("images", *folders, *words) == 0
+    assert r"caf\udce9: missed 02" in page.read_text() and r"caf\udce9" in table.read_text()
 
 
 def test_table1_has_the_columns_of_the_paper(

@@ -159,7 +159,7 @@ def test_names_a_colour_picture(tmp_path: Path) -> None:
     write_matte(tmp_path / "a.png", np.random.default_rng(0).integers(0, 255, (9, 9, 3), np.uint8))
     with pytest.raises(EvaluationError, match=r"a\.png is a colour picture"):
         read_matte(tmp_path / "a.png")
-    with pytest.raises(EvaluationError, match=r"b\.png: there is no such file"):
+    with pytest.raises(EvaluationError, match=r"b\.png: No such file"):
         read_matte(tmp_path / "b.png")
 
 

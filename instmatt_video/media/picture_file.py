@@ -1,0 +1,28 @@
+"""Pixels of a picture file, whatever the file is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+
+def read_pixels(path: Path, flags: int) -> npt.NDArray[Any] | None:
+    """Return pixels as OpenCV orders them, blue first; `None` where the file holds none.
+
+    Args:
+        path: The file. OpenCV never hears its name: one that is not UTF-8 would end the process.
+        flags: How to decode, as `cv2.imread` takes it.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    return decode_pixels(path.read_bytes(), flags)
+
+
+def decode_pixels(data: bytes, flags: int) -> npt.NDArray[Any] | None:
+    """Return the same of a file's contents."""
+    return cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
