@@ -12,7 +12,8 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ class _Chunk:
     sha256: str
     held: Sequence[int]
     """Those of its frames that could not be read."""
+    is_amended: bool = False
+    """Changed since, by what the clip's end told of its people."""
 
 
 class AlphaStore:
@@ -76,10 +79,14 @@ class AlphaStore:
             self.folder.mkdir(parents=True)
             self._note({"version": _VERSION, "fingerprint": self.fingerprint})
 
-    def resume(self) -> bool:
+    def resume(self, reach: int = 0) -> bool:
         """Take up the whole chunks of an earlier run; return whether there was one to take up.
 
-        Where its clip broke off the store is not complete any more: a disk may be back again.
+        Where its clip broke off the store is not complete any more: a disk may be back again. What
+        rests on that end goes: what was amended, the last frames, and whatever follows either.
+
+        Args:
+            reach: Frames before the end for which those behind it would have counted.
 
         Raises:
             OptionError: The earlier run had another source or other settings.
@@ -99,6 +106,9 @@ class AlphaStore:
         self._take_up(lines[1:])
         if self.breaks_off is not None:
             self.is_complete, self.breaks_off = False, None
+            last = self.frame_count - reach
+            settled = takewhile(lambda c: c.end <= last and not c.is_amended, self._chunks)
+            self._chunks = list(settled)
         # A torn last line goes: what is noted next must begin on a line of its own.
         self._rewrite_journal()
         return True
@@ -173,9 +183,8 @@ class AlphaStore:
         for position, chunk in enumerate(self._chunks):
             if changed.keys() & range(chunk.first, chunk.end):
                 records = list(self.records_between(chunk.first, chunk.end - 1))
-                self._chunks[position] = self._write_chunk(
-                    [changed.get(r.index, r) for r in records]
-                )
+                amended = self._write_chunk([changed.get(r.index, r) for r in records])
+                self._chunks[position] = replace(amended, is_amended=True)
         self._rewrite_journal()
 
     def complete(self, breaks_off: str | None = None) -> None:

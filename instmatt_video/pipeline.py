@@ -116,7 +116,7 @@ def matte_video(
         sound = Path(source) if clip.info.has_audio and config.output.has_audio else None
         fingerprint = fingerprint_of(clip, checksum or str(source), config, networks, tracker)
         store = AlphaStore(folder / FOLDER_NAME, fingerprint)
-        is_going_on = not config.run.is_online and store.resume()
+        is_going_on = not config.run.is_online and store.resume(steadier.reach)
         if config.run.is_online:
             tracks_file = folder / TRACKS_FILE
             streams = OnlineStreams(

@@ -162,6 +162,37 @@ class TestResume:
         assert again.frame_count == 7 and again.is_complete
 
     @pytest.mark.parametrize(
+        ("amended", "reach", "kept"),
+        [
+            pytest.param((), 0, 6, id="everything"),
+            pytest.param((), 1, 4, id="up to frames that the next ones would have steadied"),
+            pytest.param((), 2, 4, id="all of such"),
+            pytest.param((3,), 0, 2, id="up to what was changed for those who were known"),
+            pytest.param((0,), 0, 0, id="nothing"),
+        ],
+    )
+    def test_of_a_clip_that_broke_off_only_what_its_rest_cannot_change(
+        self, amended: tuple[int, ...], reach: int, kept: int, tmp_path: Path
+    ) -> None:
+        store = filled(tmp_path / "s")
+        store.complete("the disk was away")
+        store.amend({frame: record(frame, 0) for frame in amended})
+        assert AlphaStore.open(tmp_path / "s").frame_count == 6
+        again = AlphaStore(tmp_path / "s", PRINT)
+        assert again.resume(reach)
+        assert (again.frame_count, again.is_complete, again.breaks_off) == (kept, False, None)
+        again.append([record(kept)])
+        again.complete()
+        assert [r.index for r in AlphaStore.open(tmp_path / "s").records()] == [*range(kept + 1)]
+
+    def test_of_a_clip_that_ended_everything(self, tmp_path: Path) -> None:
+        store = filled(tmp_path / "s")
+        store.complete()
+        store.amend({0: record(0, 0)})
+        again = AlphaStore(tmp_path / "s", PRINT)
+        assert again.resume(2) and again.is_complete and again.frame_count == 6
+
+    @pytest.mark.parametrize(
         "tear", [pytest.param(1, id="the end of line alone"), pytest.param(20, id="half a line")]
     )
     def test_a_torn_last_line_costs_its_chunk_and_nothing_later(

@@ -117,13 +117,14 @@ def analyse_segment(
         networks = provide_networks(config, clip.info)
         fingerprint = fingerprint_of(clip, origin, config, networks)
         store = _store_of(job, segment, fingerprint)
-        if not _takes_up(store):
+        steadier = MaskSteadier.of(networks.detector, config.detection.steady_frames)
+        if not _takes_up(store, steadier.reach):
             store.create()
         if not store.is_complete:
             analyse(
                 SegmentSource(clip, segment),
                 PeopleFinder(networks.detector, config.detection.detect_every),
-                MaskSteadier.of(networks.detector, config.detection.steady_frames),
+                steadier,
                 networks.matter,
                 store,
                 StageClock(),
@@ -176,9 +177,9 @@ def _store_of(job: ClipJob, segment: Segment, fingerprint: dict[str, Any]) -> Al
     return AlphaStore(folder, {**fingerprint, "segment": [segment.first, segment.stop]})
 
 
-def _takes_up(store: AlphaStore) -> bool:
+def _takes_up(store: AlphaStore, reach: int = 0) -> bool:
     try:
-        return store.resume()
+        return store.resume(reach)
     except OptionError:
         return False  # begun with other settings or other segments: nobody waits for that
 

@@ -25,9 +25,9 @@ from instmatt_video.manifest import load_manifest
 from instmatt_video.media import image_sequence
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.media.image_sequence import read_image
-from tests.bad_input.runs import FRAMES, QUICK, deny, partial_files, succeed
+from tests.bad_input.runs import FRAMES, QUICK, coverage_of, deny, partial_files, succeed
 from tests.media.made_clips import disc_picture, write_video
-from tests.synthetic_clip import ColorDetector, boxes_at, write_frames
+from tests.synthetic_clip import COLORS, WALL, ColorDetector, boxes_at, write_frames
 
 
 class TestNoClip:
@@ -280,6 +280,37 @@ class TestClipThatBreaksOff:
         streams = [tmp_path / run / "shot" / "person_01.mkv" for run in ("out", "whole")]
         first, second = (np.stack(list(read_alpha(stream))) for stream in streams)
         assert np.array_equal(first, second)
+
+
+def test_somebody_who_came_just_before_a_clip_broke_off_is_there_from_the_first_frame_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, boxes: None, fails: Callable[..., str]
+) -> None:
+    came, broken_at = 14, 17
+
+    class Guesser(ColorDetector):
+        has_exact_masks = False
+
+    monkeypatch.setattr(
+        networks, "create_detector", lambda *_, **__: DetectorChoice(Guesser(), "made for tests")
+    )
+    folder = tmp_path / "shot"
+    folder.mkdir()
+    for index in range(30):
+        image = np.full((96, 160, 3), WALL, np.uint8)
+        image[20:68, 40:64] = COLORS[0]
+        if index >= came:  # before the other: what a ghost has of them is given back
+            image[30:78, 52:90] = COLORS[1]
+        assert cv2.imwrite(str(folder / f"{index:04d}.png"), image[..., ::-1])
+    monkeypatch.setenv("INSTMATT_VIDEO_CHUNK_FRAMES", "5")
+    away = [folder / f"{index:04d}.png" for index in range(broken_at, 30)]
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            image_sequence, "read_image", lambda path: None if path in away else read_image(path)
+        )
+        fails(3, folder)
+    succeed(folder, tmp_path / "out", "--resume")
+    covered = coverage_of(tmp_path / "out" / "shot" / "person_02.mkv")
+    assert [index for index, pixels in enumerate(covered) if pixels] == [*range(came, 30)]
 
 
 class TestUnusualClips:
