@@ -182,7 +182,9 @@ def _find_identities(
     believed = finder.finish()
     found = finder.cast(store.records(), believed)
     return_pixels(store, found)
-    for fill in (fill_gaps, fill_entrances):
+    # Whom exact masks do not show is not there.
+    fills = () if finder.detector.has_exact_masks else (fill_gaps, fill_entrances)
+    for fill in fills:
         if fill(clip, store, found, matter):
             found = finder.cast(store.records(), believed)
     return found

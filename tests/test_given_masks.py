@@ -18,6 +18,7 @@ from instmatt_video.cli import main
 from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
 from instmatt_video.manifest import Manifest, load_manifest
 from instmatt_video.matting.matter import Matter
+from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.progress import ignore
 from tests.synthetic_clip import SIZE, BoxMatter, boxes_at, write_clip
 
@@ -148,6 +149,28 @@ def test_a_short_visit_is_meant(layout: str, clip: Path, tmp_path: Path) -> None
     masks = draw(tmp_path / "masks", with_a_visit, layout)
     manifest = made(clip, tmp_path / "out", masks)
     assert [track.spans for track in manifest.tracks] == [((1, 24),), ((9, 14),)]
+
+
+def behind_a_pillar(frame: int) -> Boxes:
+    people = everybody(frame) | {"statue": (140, 4, 156, 90)}
+    return {"statue": people["statue"]} if 10 <= frame < 13 else people
+
+
+@pytest.mark.parametrize("layout", ["{person}/{frame}.png", "{frame}/{person}.png"])
+def test_who_is_not_drawn_is_not_there(layout: str, clip: Path, tmp_path: Path) -> None:
+    manifest = made(clip, tmp_path / "out", draw(tmp_path / "masks", behind_a_pillar, layout))
+    assert manifest.tracks[0].spans == ((1, 10), (14, 24))
+    alphas = read_alpha(tmp_path / "out" / "walk" / "person_01.mkv")
+    assert [frame for frame, alpha in enumerate(alphas) if not alpha.any()] == [10, 11, 12]
+
+
+def test_a_frame_without_masks_says_nothing_of_anybody(clip: Path, tmp_path: Path) -> None:
+    masks = draw(tmp_path / "masks", behind_a_pillar)
+    for path in masks.glob("*/*.png"):
+        if int(path.stem) % 4:
+            path.unlink()  # person 0 is drawn in frames 0, 4, 8, 16 and 20, and not in 12
+    manifest = made(clip, tmp_path / "out", masks)
+    assert manifest.tracks[0].spans == ((1, 12), (17, 24))
 
 
 def changing_places(frame: int) -> Boxes:

@@ -38,7 +38,10 @@ class Detector(Protocol):
 
     @property
     def has_exact_masks(self) -> bool:
-        """Return whether masks are to be taken as they are: somebody's work, not a network's."""
+        """Return whether masks are somebody's work, not a network's: to be taken as they are.
+
+        Nor is anybody missed, then: who has no mask in a frame that has some is not there.
+        """
         ...
 
     def looks_at(self, frame_index: int) -> bool:

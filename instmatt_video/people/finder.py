@@ -256,7 +256,7 @@ class PeopleFinder:
         for track_id, row, score in living:
             if row is not None:
                 self._seen[track_id] = _Seen(score, 0, row)
-            elif track_id in before:
+            elif track_id in before and not self.detector.has_exact_masks:
                 # Frames in which nobody looked have been counted one by one.
                 self._seen[track_id] = _Seen(score, before[track_id].age + 1, None)
 

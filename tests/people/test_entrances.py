@@ -26,6 +26,8 @@ LIGHT = MatteConfig(output=OutputConfig(format="matte-ffv1", has_preview=False))
 class Unsure(ColorDetector):
     """Gives a person other scores in some frames, and may see a ghost."""
 
+    has_exact_masks = False
+
     def __init__(
         self,
         scores: Mapping[int, float],
@@ -110,6 +112,8 @@ def test_a_store_whose_last_chunk_is_lost_after_somebody_was_added(
 
 class Pair(ColorDetector):
     """Sees two people come in at once, one half before the other, unsure of both for a while."""
+
+    has_exact_masks = False
 
     def detect(
         self, images: Sequence[np.ndarray], frame_indices: Sequence[int] | None = None

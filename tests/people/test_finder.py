@@ -31,6 +31,8 @@ def box_of(found: FoundPeople, track_id: int) -> np.ndarray:
 class Blinking(ColorDetector):
     """Sees nobody in some frames."""
 
+    has_exact_masks = False
+
     def __init__(self, blind: Sequence[int]) -> None:
         super().__init__()
         self.blind = blind

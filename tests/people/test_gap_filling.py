@@ -25,6 +25,8 @@ LIGHT = MatteConfig(output=OutputConfig(format="matte-ffv1", has_preview=False))
 class Flickering(ColorDetector):
     """Does not see person 0 in some frames."""
 
+    has_exact_masks = False
+
     def __init__(self, blind: Sequence[int]) -> None:
         super().__init__()
         self.blind = blind
