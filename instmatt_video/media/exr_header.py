@@ -63,31 +63,34 @@ def read_exr_header(path: Path) -> ExrHeader | None:
 def is_cut_off(path: Path) -> bool:
     """Return whether an EXR file ends before its last chunk, as one that is still being rendered.
 
-    Known of files of one part in scan lines alone, which plates are.
+    Known of files of one part in scan lines alone, which plates are. A header that cannot be, or
+    tells of places that no file reaches, counts as cut off.
+
+    Raises:
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
-        _, version = struct.unpack("<II", file.read(8))
         try:
-            attributes = _read_attributes(file)
-        except struct.error:
+            return _end_of_chunks(file) > path.stat().st_size
+        except (LookupError, ValueError, OverflowError, struct.error):
             return True
-        if version & _TILED_OR_PARTS:
-            return False
-        lines = _LINES_PER_CHUNK.get(attributes["compression"][0])
-        if lines is None:
-            return False
-        _, top, _, bottom = struct.unpack("<4i", attributes["dataWindow"])
-        count = (bottom - top) // lines + 1
-        table = file.read(8 * count)
-        if len(table) < 8 * count:
-            return True
-        offsets = struct.unpack(f"<{count}Q", table)
-        file.seek(max(offsets) + 4)
-        size = file.read(4)
-        if not min(offsets) or len(size) < 4:
-            return True
-        end = file.tell() + int.from_bytes(size, "little")
-    return end > path.stat().st_size
+
+
+def _end_of_chunks(file: BinaryIO) -> int:
+    """Return where the last chunk ends, in bytes; 0 where that is not known."""
+    _, version = struct.unpack("<II", file.read(8))
+    attributes = _read_attributes(file)
+    lines = _LINES_PER_CHUNK.get(attributes["compression"][0])
+    if version & _TILED_OR_PARTS or lines is None:
+        return 0
+    _, top, _, bottom = struct.unpack("<4i", attributes["dataWindow"])
+    count = (bottom - top) // lines + 1
+    offsets = struct.unpack(f"<{count}Q", file.read(8 * count))
+    if not min(offsets):
+        raise ValueError("a chunk has no place yet")
+    file.seek(max(offsets) + 4)
+    (size,) = struct.unpack("<I", file.read(4))
+    return file.tell() + int(size)
 
 
 def _read_attributes(file: BinaryIO) -> dict[str, bytes]:

@@ -5,7 +5,6 @@ FFmpeg decodes them; its scaler knows no half floats, so EXR's planes are read h
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -46,7 +45,7 @@ def read_plate(path: Path) -> Plate | None:
             if not frame.format.name.endswith(tuple(_FLOAT_TYPES)):
                 return Plate(np.asarray(frame.to_ndarray(format="rgb48le"), np.uint16))
             planes = _float_planes(frame)
-    except (av.FFmpegError, OSError, StopIteration, ValueError, KeyError, struct.error):
+    except (av.FFmpegError, OSError, StopIteration, ValueError):
         return None
     return Plate(np.stack([_coded(plane) for plane in planes], axis=2), _excess_of(planes))
 

@@ -49,6 +49,13 @@ def write_row(pattern: Path, codec: str, pixel_format: str, pictures: Sequence[n
         container.mux(stream.encode(None))
 
 
+def places_of_chunks(data: bytes, count: int) -> int:
+    """Return where an EXR file tells the places of its chunks: behind that the first one begins."""
+    return next(
+        k for k in range(len(data)) if int.from_bytes(data[k : k + 8], "little") == k + count * 8
+    )
+
+
 class TestExr:
     @pytest.mark.parametrize("dtype", [np.float16, np.float32])
     def test_linear_light_becomes_srgb(self, tmp_path: Path, dtype: type) -> None:
@@ -108,13 +115,23 @@ class TestExr:
     def test_a_frame_that_is_still_rendered_is_no_picture(self, tmp_path: Path) -> None:
         path = write_exr(tmp_path / "a.exr", noise(np.float16))  # 48 lines: three chunks
         data = bytearray(path.read_bytes())
-        # Behind the header stand the chunks' places, and behind these the first chunk.
-        table = next(
-            k for k in range(len(data)) if int.from_bytes(data[k : k + 8], "little") == k + 3 * 8
-        )
+        table = places_of_chunks(data, 3)
         data[table + 16 : table + 24] = bytes(8)  # where the last chunk lies is not told yet
         path.write_bytes(data)
         assert is_cut_off(path) and read_plate(path) is None
+
+    @pytest.mark.parametrize("fault", ["no compression", "a place that no file reaches"])
+    def test_a_header_that_cannot_be_is_no_picture(self, fault: str, tmp_path: Path) -> None:
+        path = write_exr(tmp_path / "a.exr", noise(np.float16))
+        data = path.read_bytes()
+        if fault == "no compression":
+            name = b"compression\0compression\0"
+            data = data.replace(name + b"\1\0\0\0", name + b"\0\0\0\0")
+        else:
+            table = places_of_chunks(data, 3)
+            data = data[:table] + b"\xff" * 8 + data[table + 8 :]
+        path.write_bytes(data)
+        assert read_plate(path) is None
 
     def test_the_display_window_is_the_picture(self, tmp_path: Path) -> None:
         light = noise(np.float16, (48, 64, 3))
