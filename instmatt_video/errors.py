@@ -73,8 +73,9 @@ class AlphaWriteError(InstMattVideoError):
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether memory ran out, the machine's or a GPU's: CUDA and Metal say so in words."""
-    return isinstance(error, MemoryError) or "out of memory" in str(error)
+    """Say whether memory ran out, the machine's or a GPU's: torch says so in words."""
+    words = ("out of memory", "can't allocate memory")  # CUDA's and Metal's, and a CPU's
+    return isinstance(error, MemoryError) or any(text in str(error) for text in words)
 
 
 def first_complaint(error: ValidationError | RequestValidationError) -> str:

@@ -61,9 +61,10 @@ class Portions:
                 return  # another thread has reduced it already
             less = tried.reduced()
             if less is None:
+                elsewhere = "" if self._device.type == "cpu" else ", or --device cpu"
                 raise DeviceError(
                     f"{self._device}: out of memory with one person at a time: "
-                    "try a smaller --matte-size, or --device cpu"
+                    f"try a smaller --matte-size{elsewhere}"
                 ) from error
             self.current = less
             logger.warning(

@@ -72,7 +72,7 @@ def is_cut_off(path: Path) -> bool:
     with path.open("rb") as file:
         try:
             return _end_of_chunks(file) > path.stat().st_size
-        except (LookupError, ValueError, OverflowError, struct.error):
+        except (LookupError, ValueError, struct.error):
             return True
 
 

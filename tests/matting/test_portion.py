@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from instmatt_video.errors import DeviceError
+from instmatt_video.errors import DeviceError, is_out_of_memory
 from instmatt_video.matting.matter import Matter
 from instmatt_video.matting.portion import Portion, Portions
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
@@ -38,6 +38,13 @@ def crowd() -> tuple[np.ndarray, np.ndarray]:
     return image, masks
 
 
+def test_torch_says_of_a_cpu_too_that_memory_ran_out() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(10**15)
+    assert is_out_of_memory(caught.value)
+    assert not is_out_of_memory(RuntimeError("shapes do not fit"))
+
+
 def test_portions_are_halved_down_to_one_person_and_frame() -> None:
     portion: Portion | None = Portion(people=8, patches=1024)
     seen = []
@@ -54,13 +61,18 @@ def test_portions_are_halved_down_to_one_person_and_frame() -> None:
 
 
 class TestPortions:
-    def test_the_last_error_says_what_to_do(self) -> None:
-        portions = Portions(CPU, people=1)
+    @pytest.mark.parametrize(
+        ("device", "advice"),
+        [("cpu", "try a smaller --matte-size"), ("meta", "--matte-size, or --device cpu")],
+        ids=["on a CPU", "elsewhere"],
+    )
+    def test_the_last_error_says_what_to_do(self, device: str, advice: str) -> None:
+        portions = Portions(torch.device(device), people=1)
         portions.reduce(portions.current, NO_ROOM)
         assert portions.current.is_frame_alone
-        with pytest.raises(DeviceError, match="--matte-size") as caught:
+        with pytest.raises(DeviceError) as caught:
             portions.reduce(portions.current, NO_ROOM)
-        assert "\n" not in str(caught.value)
+        assert str(caught.value).endswith(advice) and "\n" not in str(caught.value)
 
     def test_two_threads_that_fail_together_reduce_once(self) -> None:
         portions = Portions(CPU, people=8)
