@@ -99,7 +99,7 @@ class LayerMaker:
         if material.is_moving:
             layer = ffmpeg.input(_url(path), stream_loop=-1).video.filter("setpts", "PTS-STARTPTS")
         else:
-            layer = ffmpeg.input(_url(path)).video
+            layer = ffmpeg.input(_url(path), **_words_of_picture(path)).video
         covering = {"force_original_aspect_ratio": "increase"}
         layer = self._converted(
             layer, material.background_color, f"{clip.width}:{clip.height}", **covering
@@ -219,7 +219,8 @@ class LayerMaker:
             quoted = str(path.resolve()).replace("'", r"'\''")
             lines += [f"file 'file:{quoted}'", f"duration {1 / 25}"]
         listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return self._in_turn(ffmpeg.input(str(listing), f="concat", safe=0).video)
+        words = _words_of_picture(paths[0])
+        return self._in_turn(ffmpeg.input(str(listing), f="concat", safe=0, **words).video)
 
     def _in_turn(self, frames: Node, gaps: Sequence[tuple[int, int]] = ()) -> Node:
         """Return frames of which the n-th is the clip's n-th, whatever times FFmpeg gives them.
@@ -255,6 +256,11 @@ class LayerMaker:
             words["in_color_matrix"] = _SCALE_MATRICES[tags.matrix]
             words["in_range"] = "pc" if tags.is_full_range else "tv"
         return layer.filter("scale", width, height, **words).filter("format", PIXEL_FORMAT)
+
+
+def _words_of_picture(path: Path) -> dict[str, str]:
+    """Return what lets FFmpeg read a picture as `read_plate` does: EXR's linear light as sRGB."""
+    return {"apply_trc": "iec61966_2_1"} if path.suffix.lower() == ".exr" else {}
 
 
 def _without_gaps(paths: Sequence[Path], gaps: Sequence[tuple[int, int]]) -> list[Path]:
