@@ -53,7 +53,7 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
         dest="frame_rate",
         type=_rate,
         metavar="RATE",
-        help="of a folder of frames, as 25 or 30000/1001",
+        help="of a folder of frames, as 25, 23.976 or 30000/1001",
     )
 
     add_matting_options(parser.add_argument_group("matting"))

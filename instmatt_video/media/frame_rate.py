@@ -1,4 +1,4 @@
-"""Which frame rates there are: what is asked for must be one that containers can count in."""
+"""Which frame rates there are: those that containers can count in, and which of them is meant."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ _MAX_DENOMINATOR = 10_000
 
 
 def as_frame_rate(value: str | float | Fraction) -> Fraction:
-    """Return a rate in frames per second; one with endless decimals is the nearest sensible one.
+    """Return a rate in frames per second; decimals stand for the nearest sensible one.
 
     Args:
-        value: As `25`, `23.976` or `30000/1001`.
+        value: As `25`, `23.976` (which is 24000/1001) or `30000/1001`.
 
     Raises:
         ValueError: It is no rate, or out of the range that containers can count in.
 
-    >>> as_frame_rate("23.976023976023976")
-    Fraction(24000, 1001)
+    >>> as_frame_rate("29.97")
+    Fraction(30000, 1001)
     """
     try:
         if isinstance(value, str) and "e" in value.lower():
@@ -29,4 +29,13 @@ def as_frame_rate(value: str | float | Fraction) -> Fraction:
         raise ValueError(f"{str(value)!r} is no frame rate such as 25 or 30000/1001") from error
     if not LEAST <= rate <= MOST:
         raise ValueError(f"a frame rate must be in {float(LEAST)}..{MOST}, not {value}")
-    return rate.limit_denominator(_MAX_DENOMINATOR)
+    return snap_to_broadcast_rate(rate.limit_denominator(_MAX_DENOMINATOR))
+
+
+def snap_to_broadcast_rate(rate: Fraction) -> Fraction:
+    """Return n/1001 for a rate that decimals or milliseconds blurred; others unchanged."""
+    for whole in (24, 30, 48, 60, 120):
+        exact = Fraction(whole * 1000, 1001)
+        if rate != exact and abs(rate - exact) < exact / 20000:
+            return exact
+    return rate

@@ -116,12 +116,9 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
     # The kinds know this module, so it meets them only here.
     from .image_sequence import ImageSequenceSource
     from .live_source import LiveSource
-    from .timetable import snap_to_broadcast_rate
     from .video_file import VideoFileSource
 
     rate = None if frame_rate is None else as_frame_rate(frame_rate)
-    if rate is not None and isinstance(frame_rate, float):
-        rate = snap_to_broadcast_rate(rate.limit_denominator(1000))  # 29.97 means 30000/1001
     text = str(spec)
     try:
         if is_stream(text):

@@ -16,6 +16,8 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from .frame_rate import snap_to_broadcast_rate
+
 DEFAULT_FRAME_RATE = Fraction(24)
 """Frames per second where neither the clip nor the caller names a rate."""
 
@@ -172,12 +174,3 @@ def is_variable(ticks: Sequence[int], time_base: Fraction, frame_rate: Fraction)
         abs((tick - first) * denominator - k * numerator) > denominator
         for k, tick in enumerate(ticks)
     )
-
-
-def snap_to_broadcast_rate(rate: Fraction) -> Fraction:
-    """Return n/1001 for a rate that a millisecond clock blurred; others unchanged."""
-    for whole in (24, 30, 48, 60, 120):
-        exact = Fraction(whole * 1000, 1001)
-        if rate != exact and abs(rate - exact) < exact / 20000:
-            return exact
-    return rate

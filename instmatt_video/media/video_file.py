@@ -24,9 +24,10 @@ from ..errors import FrameDecodeError, VideoOpenError
 from .color import Image, RgbConverter, tags_of_stream
 from .color_noise import noise_of_codec
 from .frame import ClipInfo, Frame
+from .frame_rate import snap_to_broadcast_rate
 from .source import HELD, FrameSource, describe_av_error
 from .timecode import counts_frames_at
-from .timetable import Timetable, make_timetable, read_timetable, snap_to_broadcast_rate
+from .timetable import Timetable, make_timetable, read_timetable
 
 MAX_BAD_FRAMES_IN_A_ROW = 8
 """As PySceneDetect; a ninth ends the run, unless a recording began between two key frames."""

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from instmatt_video import MatteConfig
-from instmatt_video.media.frame_rate import as_frame_rate
+from instmatt_video.media.frame_rate import as_frame_rate, snap_to_broadcast_rate
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,9 @@ from instmatt_video.media.frame_rate import as_frame_rate
     [
         ("25", Fraction(25)),
         (" 30000/1001 ", Fraction(30000, 1001)),
-        ("23.976", Fraction(2997, 125)),
+        ("23.976", Fraction(24000, 1001)),
+        ("59.94", Fraction(60000, 1001)),
+        (Fraction(29.97), Fraction(30000, 1001)),
         ("23.976023976023976", Fraction(24000, 1001)),
         (24000 / 1001, Fraction(24000, 1001)),
         (Fraction(1, 1000), Fraction(1, 1000)),
@@ -23,6 +25,20 @@ from instmatt_video.media.frame_rate import as_frame_rate
 )
 def test_what_is_meant(value: str | float | Fraction, rate: Fraction) -> None:
     assert as_frame_rate(value) == rate
+
+
+@pytest.mark.parametrize(
+    ("rate", "snapped"),
+    [
+        (Fraction(2997, 100), Fraction(30000, 1001)),
+        (Fraction(23976, 1000), Fraction(24000, 1001)),
+        (Fraction(24), Fraction(24)),
+        (Fraction(30), Fraction(30)),
+        (Fraction(2160, 77), Fraction(2160, 77)),
+    ],
+)
+def test_snapping(rate: Fraction, snapped: Fraction) -> None:
+    assert snap_to_broadcast_rate(rate) == snapped
 
 
 @pytest.mark.parametrize("value", ["fast", "nan", "25/0", "1e400", "1e999999999", float("inf")])

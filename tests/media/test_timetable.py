@@ -10,7 +10,7 @@ import av
 import pytest
 
 from instmatt_video.media import open_source
-from instmatt_video.media.timetable import Timetable, is_variable, snap_to_broadcast_rate
+from instmatt_video.media.timetable import Timetable, is_variable
 from tests.media.made_clips import write_video
 
 NTSC = Fraction(30000, 1001)
@@ -31,20 +31,6 @@ def test_one_late_picture_is_a_variable_rate() -> None:
     assert not is_variable(ticks, Fraction(1, 30000), NTSC)
     ticks[30] += 2
     assert is_variable(ticks, Fraction(1, 30000), NTSC)
-
-
-@pytest.mark.parametrize(
-    ("rate", "snapped"),
-    [
-        (Fraction(2997, 100), NTSC),
-        (Fraction(23976, 1000), Fraction(24000, 1001)),
-        (Fraction(24), Fraction(24)),
-        (Fraction(30), Fraction(30)),
-        (Fraction(2160, 77), Fraction(2160, 77)),
-    ],
-)
-def test_snapping(rate: Fraction, snapped: Fraction) -> None:
-    assert snap_to_broadcast_rate(rate) == snapped
 
 
 def test_duration_counts_the_last_picture() -> None:
