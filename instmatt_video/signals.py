@@ -45,6 +45,16 @@ def asked_to_end() -> Iterator[Callable[[], bool]]:
         yield lambda: has_asked
 
 
+def leave_signals_to_parent() -> None:
+    """Ignore all of them from here on, in a worker process.
+
+    A terminal, and most schedulers, send them to the whole group; the parent says when to stop, so
+    that files are closed.
+    """
+    for sent in ENDING_SIGNALS:
+        signal.signal(sent, signal.SIG_IGN)
+
+
 @contextmanager
 def _answered(signals: Sequence[signal.Signals], answer: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():

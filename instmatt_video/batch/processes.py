@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..cores import usable_cores
 from ..progress import Progress
-from ..signals import ENDING_SIGNALS
+from ..signals import leave_signals_to_parent
 from .job import ClipJob, Listener, Outcome
 
 if TYPE_CHECKING:
@@ -164,9 +164,7 @@ def serve_clips(connection: Connection, setting: WorkerSetting) -> None:
 
     A closed connection means that the batch is over or its process dead: a clip at work stops then.
     """
-    # These reach the whole group; the parent tells us to stop, so that files are closed.
-    for sent in ENDING_SIGNALS:
-        signal.signal(sent, signal.SIG_IGN)
+    leave_signals_to_parent()
     if setting.has_own_gpu:
         _see_one_gpu(setting.number)
     from .clip_work import keep_log_quiet, matte_clip, now_and_then, take_threads

@@ -22,6 +22,7 @@ from instmatt_video.eval.imq import (
 )
 
 from ..cores import usable_cores
+from ..signals import leave_signals_to_parent
 from .image_layouts import ImageCase, find_images
 from .matte_file import read_mattes
 
@@ -121,7 +122,7 @@ def map_parallel(
         return
     # A fresh process each: forking would copy the threads of whoever called.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with ProcessPoolExecutor(jobs, context, leave_signals_to_parent) as pool:
         try:
             yield from pool.map(function, items)
         except BaseException:
