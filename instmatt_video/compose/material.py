@@ -164,10 +164,10 @@ def _people(folder: Path, manifest: Manifest, options: ComposeOptions) -> tuple[
     first_number = manifest.source.first_frame_number
     output = config_of(manifest.settings).output
     last_frame = manifest.source.frame_count - 1
-    shows_rest = output.has_rest and 0 not in options.without
+    shows_rest = manifest.rest_file is not None and 0 not in options.without
     found = []
-    if output.has_rest:
-        found.append(PersonStream(0, REST, _rest_path(folder, manifest), 0, last_frame))
+    if manifest.rest_file is not None:
+        found.append(PersonStream(0, REST, folder / manifest.rest_file, 0, last_frame))
     for track in manifest.tracks:
         if track.file is None:
             if not shows_rest:
@@ -197,13 +197,9 @@ def _people(folder: Path, manifest: Manifest, options: ComposeOptions) -> tuple[
     return tuple(sorted(chosen, key=lambda p: (ranks.get(p.track_id, -1), p.track_id)))
 
 
-def _rest_path(folder: Path, manifest: Manifest) -> Path:
-    return folder / f"{REST}{FORMATS[manifest.format].extension}"
-
-
 def _run_files(folder: Path, manifest: Manifest) -> tuple[Path, ...]:
-    streams = [folder / track.file for track in manifest.tracks if track.file is not None]
-    return (*streams, _rest_path(folder, manifest), folder / PREVIEW_FILE)
+    files = [*(track.file for track in manifest.tracks), manifest.rest_file, PREVIEW_FILE]
+    return tuple(folder / file for file in files if file is not None)
 
 
 def _clip(
