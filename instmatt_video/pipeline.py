@@ -11,7 +11,6 @@ import logging
 import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from .config import MatteConfig
 from .detection.detector import Detector
 from .errors import AlphaWriteError, FrameDecodeError, OptionError
 from .folder_lock import changing_alone, rendering_alone
+from .frame_record import FrameRecord
 from .manifest import FILE_NAME as MANIFEST_FILE
 from .manifest import Manifest, load_manifest
 from .matting.matter import Matter
@@ -138,18 +138,19 @@ def matte_video(
             cast = corrected_cast(found, corrections, range(first, first + store.frame_count))
             output = output_after(config.output, found, corrections)
             plans, rendered = write_people(clip, store, cast, output, folder, clock, report, sound)
+            *_, last = store.records_between(store.frame_count - 1, store.frame_count)
             result = RunResult(
                 cast,
                 plans,
                 rendered,
                 store.frame_count,
-                _duration_s(clip, store),
+                last.time - (clip.info.first_time or 0) + 1 / clip.info.frame_rate,
                 store.held_frames,
                 store.breaks_off,
                 store_bytes=store.size_bytes,
                 stitching=stitch_record(found),
                 corrections=corrections,
-                warnings=_warnings_of(store, found, first, config.output.has_rest),
+                warnings=_warnings_of(found, last, first, config.output.has_rest),
             )
 
         wall_s = time.monotonic() - started
@@ -190,17 +191,10 @@ def _find_identities(
     return found
 
 
-def _duration_s(clip: FrameSource, store: AlphaStore) -> Fraction:
-    """Return the time from the clip's first frame to the end of the last stored one."""
-    (last,) = store.records_between(store.frame_count - 1, store.frame_count - 1)
-    return last.time - (clip.info.first_time or 0) + 1 / clip.info.frame_rate
-
-
 def _warnings_of(
-    store: AlphaStore, found: Cast, first_number: int, has_rest: bool
+    found: Cast, last: FrameRecord, first_number: int, has_rest: bool
 ) -> tuple[str, ...]:
     """Return what should be known of people who were seen too briefly; the log tells it, too."""
-    *_, last = store.records_between(store.frame_count - 1, store.frame_count - 1)
     lines = tell_of_brief_people(found, last, first_number, has_rest)
     for line in lines:
         logger.warning("%s", line)
