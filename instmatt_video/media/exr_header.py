@@ -14,10 +14,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .frame_rate import as_frame_rate
+from .timecode import timecode_of_bits
 
 MAGIC = b"\x76\x2f\x31\x01"
 _WANTED = frozenset(
-    {"displayWindow", "framesPerSecond", "chromaticities", "compression", "dataWindow"}
+    {
+        "displayWindow",
+        "framesPerSecond",
+        "chromaticities",
+        "pixelAspectRatio",
+        "timeCode",
+        "compression",
+        "dataWindow",
+    }
 )
 _TILED_OR_PARTS = 0x200 | 0x800 | 0x1000
 """Flags of the version field."""
@@ -36,6 +45,9 @@ class ExrHeader:
     frame_rate: Fraction | None = None
     chromaticities: tuple[float, ...] | None = None
     """x and y of red, green, blue and white."""
+    pixel_aspect: Fraction = Fraction(1)
+    """Width of a pixel over its height."""
+    timecode: str | None = None
 
 
 def read_exr_header(path: Path) -> ExrHeader | None:
@@ -53,11 +65,24 @@ def read_exr_header(path: Path) -> ExrHeader | None:
                 rate = as_frame_rate(Fraction(numerator, denominator))
         if "chromaticities" in attributes:
             chromaticities = struct.unpack("<8f", attributes["chromaticities"])
+        pixel_aspect, timecode = Fraction(1), None
+        if "pixelAspectRatio" in attributes:
+            pixel_aspect = _as_pixel_aspect(*struct.unpack("<f", attributes["pixelAspectRatio"]))
+        if "timeCode" in attributes:
+            (bits, _) = struct.unpack("<II", attributes["timeCode"])
+            timecode = timecode_of_bits(bits)
     except (OSError, KeyError, struct.error):
         return None
     if right < left or bottom < top:
         return None
-    return ExrHeader(right - left + 1, bottom - top + 1, rate, chromaticities)
+    return ExrHeader(
+        right - left + 1,
+        bottom - top + 1,
+        rate,
+        chromaticities,
+        pixel_aspect,
+        timecode,
+    )
 
 
 def is_cut_off(path: Path) -> bool:
@@ -108,6 +133,11 @@ def _read_attributes(file: BinaryIO) -> dict[str, bytes]:
         else:
             file.seek(size, SEEK_CUR)
     return attributes
+
+
+def _as_pixel_aspect(value: float) -> Fraction:
+    """Return the aspect as a fraction of small numbers; 1 where the value is none."""
+    return Fraction(value).limit_denominator(100) if 0.1 <= value <= 10 else Fraction(1)
 
 
 def _read_text(file: BinaryIO) -> str:

@@ -26,6 +26,7 @@ from .image_size import read_image_size
 from .picture_file import decode_pixels
 from .plate import PLATE_SUFFIXES, Plate, read_plate
 from .source import HELD, FrameSource
+from .timecode import counts_frames_at
 from .timetable import DEFAULT_FRAME_RATE
 from .video_file import MAX_BAD_FRAMES_IN_A_ROW
 
@@ -68,6 +69,8 @@ class ImageSequenceSource(FrameSource):
             bit_depth=8 * self._first_decodable().dtype.itemsize,
             # Pictures are sRGB, whatever their size; EXR's light is made so.
             color=ColorTags(self._primaries(header), transfer="iec61966-2-1"),
+            pixel_aspect=Fraction(1) if header is None else header.pixel_aspect,
+            timecode=self._timecode(header, frame_rate),
             first_frame_number=int(number[1]) if number else 1,
             first_time=Fraction(0),
             color_noise=noise_of_picture(self._paths[0].suffix),
@@ -111,6 +114,17 @@ class ImageSequenceSource(FrameSource):
         for index in missing:
             if index >= start:
                 yield Frame(index, index / self.info.frame_rate, *picture, is_held=True)
+
+    def _timecode(self, header: ExrHeader | None, frame_rate: Fraction) -> str | None:
+        """Return the timecode of the first picture, if it can count the clip's frames."""
+        if header is None or header.timecode is None:
+            return None
+        if frame_rate > 30 or not counts_frames_at(header.timecode, frame_rate):
+            self._warn(
+                f"timecode left out: {header.timecode} counts no frames at {frame_rate} frames/s"
+            )
+            return None
+        return header.timecode
 
     def _primaries(self, header: ExrHeader | None) -> str:
         """Return the FFmpeg name of the primaries; those without one are left as they are."""

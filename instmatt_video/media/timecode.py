@@ -1,6 +1,6 @@
 """SMPTE timecode: where it fits, and moving it by frames, drop-frame included.
 
-Source: SMPTE ST 12-1, section 5.2.2 (drop frame).
+Source: SMPTE ST 12-1, section 5.2.2 (drop frame); "Technical Introduction to OpenEXR" (bits).
 """
 
 from __future__ import annotations
@@ -21,6 +21,19 @@ def counts_frames_at(timecode: str, frame_rate: Fraction) -> bool:
     if match is None or int(match[5]) >= round(frame_rate):
         return False
     return match[4] == ":" or frame_rate % Fraction(30000, 1001) == 0
+
+
+def timecode_of_bits(bits: int) -> str:
+    """Return the timecode in the 32 bits that EXR headers hold: two digits a byte, and flags.
+
+    >>> timecode_of_bits(0x10203003 | 1 << 6)
+    '10:20:30;03'
+    """
+    hours, minutes, seconds, frames = (
+        f"{bits >> place + 4 & tens}{bits >> place & 0xF}"
+        for place, tens in ((24, 3), (16, 7), (8, 7), (0, 3))
+    )
+    return f"{hours}:{minutes}:{seconds}{';' if bits & 1 << 6 else ':'}{frames}"
 
 
 def shift_timecode(timecode: str, frames: int, frame_rate: Fraction) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -35,6 +36,13 @@ def write_exr(path: Path, rgb: np.ndarray, **header: object) -> Path:
 
 def noise(dtype: type, shape: tuple[int, ...] = (48, 61, 3)) -> np.ndarray:
     return np.random.default_rng(0).random(shape).astype(dtype)
+
+
+def timecode(hours: int, minutes: int, seconds: int, frame: int) -> object:
+    openexr = pytest.importorskip("OpenEXR")
+    value = openexr.TimeCode()
+    value.hours, value.minutes, value.seconds, value.frame = hours, minutes, seconds, frame
+    return value
 
 
 def write_row(pattern: Path, codec: str, pixel_format: str, pictures: Sequence[np.ndarray]) -> None:
@@ -169,6 +177,18 @@ class TestExr:
         assert source.info.color.primaries == "bt709"
         assert len(source.warnings) == 1 and "primaries" in source.warnings[0]
 
+    def test_a_header_tells_the_pixels_shape(self, tmp_path: Path) -> None:
+        path = write_exr(tmp_path / "a.1.exr", noise(np.float16), pixelAspectRatio=4 / 3)
+        assert open_source(path).info.pixel_aspect == Fraction(4, 3)
+
+    @pytest.mark.parametrize("shape", [0.0, -1.0, float("nan"), float("inf")])
+    def test_a_shape_that_no_pixel_has_is_square(self, tmp_path: Path, shape: float) -> None:
+        path = write_exr(tmp_path / "a.1.exr", noise(np.float16))
+        data = path.read_bytes()
+        head, name, tail = data.partition(b"pixelAspectRatio\0float\0\4\0\0\0")
+        path.write_bytes(head + name + struct.pack("<f", shape) + tail[4:])
+        assert open_source(path).info.pixel_aspect == 1
+
     @pytest.mark.parametrize(
         "data", [b"", b"\x76\x2f\x31\x01", b"\x76\x2f\x31\x01\2\0\0\0abc", b"PNG"]
     )
@@ -220,6 +240,23 @@ class TestRows:
         assert source.info.frame_rate == Fraction(24000, 1001)
         assert not source.warnings
         assert open_source(tmp_path, frame_rate=25).info.frame_rate == 25
+
+    def test_a_timecode_in_the_header_is_the_clips(self, tmp_path: Path) -> None:
+        write_exr(tmp_path / "p.1001.exr", noise(np.float16), timeCode=timecode(1, 2, 3, 22))
+        source = open_source(tmp_path, frame_rate=24)
+        assert source.info.timecode == "01:02:03:22"
+        assert not source.warnings
+
+    @pytest.mark.parametrize("rate", [20, 48])
+    def test_a_timecode_that_counts_other_frames_is_left_out(
+        self, tmp_path: Path, rate: int
+    ) -> None:
+        write_exr(tmp_path / "p.1001.exr", noise(np.float16), timeCode=timecode(1, 2, 3, 22))
+        source = open_source(tmp_path, frame_rate=rate)
+        assert source.info.timecode is None
+        assert source.warnings == [
+            f"timecode left out: 01:02:03:22 counts no frames at {rate} frames/s"
+        ]
 
     @pytest.mark.parametrize("pixel_format", ["gbrp10le", "gbrp10be", "rgb24", "rgb48le"])
     def test_dpx(self, tmp_path: Path, pixel_format: str) -> None:
