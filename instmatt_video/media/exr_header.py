@@ -48,6 +48,8 @@ class ExrHeader:
     pixel_aspect: Fraction = Fraction(1)
     """Width of a pixel over its height."""
     timecode: str | None = None
+    origin: tuple[int, int] = (0, 0)
+    """Left and top of the display window."""
 
 
 def read_exr_header(path: Path) -> ExrHeader | None:
@@ -82,6 +84,7 @@ def read_exr_header(path: Path) -> ExrHeader | None:
         chromaticities,
         pixel_aspect,
         timecode,
+        (left, top),
     )
 
 

@@ -47,6 +47,11 @@ class ImageSequenceSource(FrameSource):
         super().__init__()
         self._paths = list(paths)
         header = read_exr_header(self._paths[0])
+        if header is not None and header.origin != (0, 0):
+            raise VideoOpenError(
+                f"{self._paths[0]}: its display window begins at {header.origin[0]}, "
+                f"{header.origin[1]}: write the pictures with one that begins at 0, 0"
+            )
         if frame_rate is None and header is not None:
             frame_rate = header.frame_rate
         if frame_rate is None:

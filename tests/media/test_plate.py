@@ -189,6 +189,15 @@ class TestExr:
         path.write_bytes(head + name + struct.pack("<f", shape) + tail[4:])
         assert open_source(path).info.pixel_aspect == 1
 
+    def test_a_window_that_begins_elsewhere_is_refused(self, tmp_path: Path) -> None:
+        """FFmpeg would paint its picture as far off, and cut off the rest."""
+        window = (np.array([100, 50], np.int32), np.array([160, 97], np.int32))
+        path = write_exr(
+            tmp_path / "a.1.exr", noise(np.float16), dataWindow=window, displayWindow=window
+        )
+        with pytest.raises(VideoOpenError, match="begins at 100, 50: write the pictures"):
+            open_source(path)
+
     @pytest.mark.parametrize(
         "data", [b"", b"\x76\x2f\x31\x01", b"\x76\x2f\x31\x01\2\0\0\0abc", b"PNG"]
     )
