@@ -59,6 +59,12 @@ class ImageSequenceSource(FrameSource):
             self._warn(
                 f"{name}: pictures have no frame rate; {frame_rate} frames/s is taken (--fps)"
             )
+        step = _first_step(self._paths)
+        if step is not None:  # only a glob may have one
+            self._warn(
+                f"{step[0].name}: the next picture is {step[2]}; pictures are counted on without "
+                "a gap, so the frames and pictures that come out have other numbers from there on"
+            )
         width, height = self._common_size()
         number = _LAST_NUMBER.search(self._paths[0].stem)
         self.checksum = checksum_of_frames(self._paths)
@@ -278,21 +284,34 @@ def _read_picture(path: Path) -> Plate | None:
 
 def _without_gaps(paths: list[Path]) -> list[Path]:
     """Return `paths`; raise when they are one numbered row with a number missing."""
+    step = _first_step(paths)
+    if step is None:
+        return paths
+    before, number, following = step
+    raise VideoOpenError(
+        f"{before.parent}: frame {number + 1} is missing after {before.name}: put a copy of it "
+        f"there, or do without, with the pattern {before.parent / ('*' + before.suffix)}"
+        if following > number
+        else f"{before}: frame number {number} occurs twice"
+    )
+
+
+def _first_step(paths: Sequence[Path]) -> tuple[Path, int, int] | None:
+    """Return the first picture that the next number does not follow, its number and what follows.
+
+    `None` where none is, or where the pictures are no one numbered row.
+    """
     matches = [_LAST_NUMBER.search(path.stem) for path in paths]
     around = {
         (match.string[: match.start()], match.string[match.end() :]) for match in matches if match
     }
     if len(around) != 1 or not all(matches):
-        return paths
+        return None
     numbers = [int(match[1]) for match in matches if match]
     for before, (number, following) in zip(paths, pairwise(numbers), strict=False):
         if following != number + 1:
-            raise VideoOpenError(
-                f"{before.parent}: frame {number + 1} is missing after {before.name}"
-                if following > number
-                else f"{before}: frame number {number} occurs twice"
-            )
-    return paths
+            return before, number, following
+    return None
 
 
 def _suffix_list() -> str:

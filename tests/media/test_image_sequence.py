@@ -74,7 +74,20 @@ def test_a_gap_names_the_missing_frame(make_folder: Maker) -> None:
         open_source(folder)
     with pytest.raises(VideoOpenError, match=r"frame 3 is missing after frame_2\.png"):
         open_source(folder / "frame_%d.png")
-    assert len(list(open_source(folder / "frame_*.png"))) == 4  # a glob takes what there is
+
+
+def test_a_glob_takes_what_there_is_and_tells_how_it_is_counted(make_folder: Maker) -> None:
+    folder = make_folder(numbers=[1, 2, 4, 5])
+    source = open_source(folder / "frame_*.png")
+    assert len(list(source)) == 4
+    gap = [warning for warning in source.warnings if "counted on" in warning]
+    assert len(gap) == 1 and gap[0].startswith("frame_2.png: the next picture is 4;")
+
+
+@pytest.mark.parametrize("pattern", ["", "frame_*.png", "frame_%d.png"])
+def test_a_whole_row_has_no_gap_to_tell_of(make_folder: Maker, pattern: str) -> None:
+    source = open_source(make_folder(numbers=[8, 9, 10]) / pattern)
+    assert not any("counted on" in warning for warning in source.warnings)
 
 
 def test_mixed_sizes_name_the_file(make_folder: Maker) -> None:
