@@ -74,6 +74,8 @@ class MasksFromDisk:
         self.person_names = {n: _person_name(folder / name) for name, n in self._identities.items()}
         """What people are called, by identity; empty where no folders tell."""
         first = 0 if 0 in found.by_number else first_frame_number
+        self._first = first
+        """The number that masks give the clip's first frame."""
         self._files = {number - first: paths for number, paths in found.by_number.items()}
 
     @cached_property
@@ -121,8 +123,8 @@ class MasksFromDisk:
         beyond = [index for index in self._files if not 0 <= index < frame_count]
         if beyond:
             raise MaskReadError(
-                f"{self._files[min(beyond)][0]}: the clip has {frame_count} frames, "
-                "none for this mask"
+                f"{self._files[min(beyond)][0]}: the clip's frames are {self._first} to "
+                f"{self._first + frame_count - 1}, none for this mask"
             )
 
     def detect(

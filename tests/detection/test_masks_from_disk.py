@@ -285,8 +285,15 @@ class TestErrors:
 
     def test_more_masks_than_frames_names_the_file(self, layout):
         MasksFromDisk(layout).check_length(4)
-        with pytest.raises(MaskReadError, match="the clip has 2 frames"):
+        with pytest.raises(MaskReadError, match="none for this mask"):
             MasksFromDisk(layout).check_length(2)
+
+    def test_masks_of_other_numbers_are_told_those_of_the_clip(self, tmp_path):
+        write_palette_png(tmp_path / "0001.png", two_people())
+        with pytest.raises(
+            MaskReadError, match=r"0001\.png: the clip's frames are 1001 to 1014, none for this"
+        ):
+            MasksFromDisk(tmp_path, first_frame_number=1001).check_length(14)
 
     def test_no_picture(self, tmp_path):
         (tmp_path / "0.png").write_bytes(b"nothing")
