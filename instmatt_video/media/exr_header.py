@@ -20,6 +20,7 @@ MAGIC = b"\x76\x2f\x31\x01"
 _WANTED = frozenset(
     {
         "displayWindow",
+        "channels",
         "framesPerSecond",
         "chromaticities",
         "pixelAspectRatio",
@@ -50,6 +51,8 @@ class ExrHeader:
     timecode: str | None = None
     origin: tuple[int, int] = (0, 0)
     """Left and top of the display window."""
+    channels: tuple[str, ...] = ()
+    """Names, as `R` or, within a layer, `beauty.R`."""
 
 
 def read_exr_header(path: Path) -> ExrHeader | None:
@@ -85,6 +88,7 @@ def read_exr_header(path: Path) -> ExrHeader | None:
         pixel_aspect,
         timecode,
         (left, top),
+        _channel_names(attributes.get("channels", b"")),
     )
 
 
@@ -136,6 +140,16 @@ def _read_attributes(file: BinaryIO) -> dict[str, bytes]:
         else:
             file.seek(size, SEEK_CUR)
     return attributes
+
+
+def _channel_names(channels: bytes) -> tuple[str, ...]:
+    """Return the names in a list of channels: each ends with a zero byte, 16 more describe it."""
+    names = []
+    while len(channels) > 1:
+        name, _, rest = channels.partition(b"\0")
+        names.append(name.decode("latin-1"))
+        channels = rest[16:]
+    return tuple(names)
 
 
 def _as_pixel_aspect(value: float) -> Fraction:

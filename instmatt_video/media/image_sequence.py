@@ -47,11 +47,8 @@ class ImageSequenceSource(FrameSource):
         super().__init__()
         self._paths = list(paths)
         header = read_exr_header(self._paths[0])
-        if header is not None and header.origin != (0, 0):
-            raise VideoOpenError(
-                f"{self._paths[0]}: its display window begins at {header.origin[0]}, "
-                f"{header.origin[1]}: write the pictures with one that begins at 0, 0"
-            )
+        if header is not None:
+            _check_exr(self._paths[0], header)
         if frame_rate is None and header is not None:
             frame_rate = header.frame_rate
         if frame_rate is None:
@@ -280,6 +277,25 @@ def _read_picture(path: Path) -> Plate | None:
         return read_plate(path)
     image = read_image(path)
     return None if image is None else Plate(image)
+
+
+def _check_exr(path: Path, header: ExrHeader) -> None:
+    """Refuse pictures that FFmpeg paints in the wrong place, or does not find.
+
+    Raises:
+        VideoOpenError: The display window does not begin at 0, 0, or only layers hold colours.
+    """
+    left, top = header.origin
+    if header.origin != (0, 0):
+        raise VideoOpenError(
+            f"{path}: its display window begins at {left}, {top}: write the pictures with one "
+            "that begins at 0, 0"
+        )
+    if header.channels and all("." in name for name in header.channels):
+        raise VideoOpenError(
+            f"{path}: has no channels R, G and B, only {', '.join(header.channels)}: write the "
+            "pictures without a layer's name"
+        )
 
 
 def _without_gaps(paths: list[Path]) -> list[Path]:

@@ -198,6 +198,14 @@ class TestExr:
         with pytest.raises(VideoOpenError, match="begins at 100, 50: write the pictures"):
             open_source(path)
 
+    def test_colours_that_only_a_layer_holds_are_told_by_its_channels(self, tmp_path: Path) -> None:
+        openexr = pytest.importorskip("OpenEXR")
+        header = {"compression": openexr.ZIP_COMPRESSION, "type": openexr.scanlineimage}
+        channels = {f"beauty.{name}": noise(np.float16, (4, 6)) for name in "RGB"}
+        openexr.File(header, channels).write(str(tmp_path / "a.1.exr"))
+        with pytest.raises(VideoOpenError, match=r"only beauty\.B, beauty\.G, beauty\.R: write"):
+            open_source(tmp_path)
+
     @pytest.mark.parametrize(
         "data", [b"", b"\x76\x2f\x31\x01", b"\x76\x2f\x31\x01\2\0\0\0abc", b"PNG"]
     )
