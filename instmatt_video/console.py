@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 
+import cv2
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import (
@@ -30,7 +31,10 @@ def make_console() -> Console:
 
 
 def set_up_logging(console: Console, is_verbose: bool, is_quiet: bool) -> None:
-    """Send the program's log to the console: notes and warnings unless quiet, errors always."""
+    """Send the program's log to the console: notes and warnings unless quiet, errors always.
+
+    OpenCV's own words on files that it cannot read are shown if verbose: the log has told of them.
+    """
     level = logging.DEBUG if is_verbose else logging.ERROR if is_quiet else logging.INFO
     handler: logging.Handler
     if console.is_terminal:
@@ -42,6 +46,8 @@ def set_up_logging(console: Console, is_verbose: bool, is_quiet: bool) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     root.propagate = False
+    words = cv2.utils.logging
+    words.setLogLevel(words.LOG_LEVEL_WARNING if is_verbose else words.LOG_LEVEL_SILENT)
 
 
 class ProgressView:

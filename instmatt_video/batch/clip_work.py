@@ -77,6 +77,7 @@ def keep_log_quiet() -> None:
     log = logging.getLogger(__package__.partition(".")[0])
     log.addHandler(logging.NullHandler())
     log.propagate = False
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def now_and_then(report: Report) -> Report:
