@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .frame_rate import as_frame_rate
+from .pixel_aspect import as_pixel_aspect
 from .timecode import timecode_of_bits
 
 MAGIC = b"\x76\x2f\x31\x01"
@@ -72,7 +73,7 @@ def read_exr_header(path: Path) -> ExrHeader | None:
             chromaticities = struct.unpack("<8f", attributes["chromaticities"])
         pixel_aspect, timecode = Fraction(1), None
         if "pixelAspectRatio" in attributes:
-            pixel_aspect = _as_pixel_aspect(*struct.unpack("<f", attributes["pixelAspectRatio"]))
+            pixel_aspect = as_pixel_aspect(*struct.unpack("<f", attributes["pixelAspectRatio"]))
         if "timeCode" in attributes:
             (bits, _) = struct.unpack("<II", attributes["timeCode"])
             timecode = timecode_of_bits(bits)
@@ -150,11 +151,6 @@ def _channel_names(channels: bytes) -> tuple[str, ...]:
         names.append(name.decode("latin-1"))
         channels = rest[16:]
     return tuple(names)
-
-
-def _as_pixel_aspect(value: float) -> Fraction:
-    """Return the aspect as a fraction of small numbers; 1 where the value is none."""
-    return Fraction(value).limit_denominator(100) if 0.1 <= value <= 10 else Fraction(1)
 
 
 def _read_text(file: BinaryIO) -> str:

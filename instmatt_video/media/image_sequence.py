@@ -20,6 +20,7 @@ from ..errors import FrameDecodeError, VideoOpenError
 from .chromaticities import primaries_of
 from .color import Image
 from .color_noise import noise_of_picture
+from .dpx_header import read_dpx_header
 from .exr_header import ExrHeader, read_exr_header
 from .frame import ClipInfo, ColorTags, Frame
 from .image_size import read_image_size
@@ -46,9 +47,10 @@ class ImageSequenceSource(FrameSource):
     ) -> None:
         super().__init__()
         self._paths = list(paths)
-        header = read_exr_header(self._paths[0])
-        if header is not None:
-            _check_exr(self._paths[0], header)
+        exr = read_exr_header(self._paths[0])
+        if exr is not None:
+            _check_exr(self._paths[0], exr)
+        header = exr or read_dpx_header(self._paths[0])
         if frame_rate is None and header is not None:
             frame_rate = header.frame_rate
         if frame_rate is None:
@@ -76,9 +78,9 @@ class ImageSequenceSource(FrameSource):
             duration_s=len(self._paths) / frame_rate,
             bit_depth=8 * self._first_decodable().dtype.itemsize,
             # Pictures are sRGB, whatever their size; EXR's light is made so.
-            color=ColorTags(self._primaries(header), transfer="iec61966-2-1"),
+            color=ColorTags(self._primaries(exr), transfer="iec61966-2-1"),
             pixel_aspect=Fraction(1) if header is None else header.pixel_aspect,
-            timecode=self._timecode(header, frame_rate),
+            timecode=self._timecode(None if header is None else header.timecode, frame_rate),
             first_frame_number=int(number[1]) if number else 1,
             first_time=Fraction(0),
             color_noise=noise_of_picture(self._paths[0].suffix),
@@ -123,16 +125,12 @@ class ImageSequenceSource(FrameSource):
             if index >= start:
                 yield Frame(index, index / self.info.frame_rate, *picture, is_held=True)
 
-    def _timecode(self, header: ExrHeader | None, frame_rate: Fraction) -> str | None:
+    def _timecode(self, timecode: str | None, frame_rate: Fraction) -> str | None:
         """Return the timecode of the first picture, if it can count the clip's frames."""
-        if header is None or header.timecode is None:
+        if timecode and (frame_rate > 30 or not counts_frames_at(timecode, frame_rate)):
+            self._warn(f"timecode left out: {timecode} counts no frames at {frame_rate} frames/s")
             return None
-        if frame_rate > 30 or not counts_frames_at(header.timecode, frame_rate):
-            self._warn(
-                f"timecode left out: {header.timecode} counts no frames at {frame_rate} frames/s"
-            )
-            return None
-        return header.timecode
+        return timecode
 
     def _primaries(self, header: ExrHeader | None) -> str:
         """Return the FFmpeg name of the primaries; those without one are left as they are."""

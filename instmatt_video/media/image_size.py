@@ -7,12 +7,10 @@ from pathlib import Path
 
 import cv2
 
-from . import exr_header
+from . import dpx_header, exr_header
 from .picture_file import read_pixels
 
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-
-_DPX_BYTE_ORDERS = {b"SDPX": ">", b"XPDS": "<"}
 
 
 def read_image_size(path: Path) -> tuple[int, int] | None:
@@ -23,7 +21,7 @@ def read_image_size(path: Path) -> tuple[int, int] | None:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(780)  # so far a DPX file's size is told
+            head = file.read(24)
     except OSError:  # a link that leads nowhere
         return None
     if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) >= 24:
@@ -31,12 +29,9 @@ def read_image_size(path: Path) -> tuple[int, int] | None:
         return width, height
     if head[:2] == b"\xff\xd8":
         return _read_jpeg_size(path)
-    if head[:4] == exr_header.MAGIC:
-        header = exr_header.read_exr_header(path)
+    if head[:4] == exr_header.MAGIC or head[:4] in dpx_header.BYTE_ORDERS:
+        header = exr_header.read_exr_header(path) or dpx_header.read_dpx_header(path)
         return None if header is None else (header.width, header.height)
-    if head[:4] in _DPX_BYTE_ORDERS and len(head) >= 780:
-        width, height = struct.unpack_from(_DPX_BYTE_ORDERS[head[:4]] + "II", head, 772)
-        return width, height
     image = read_pixels(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     return None if image is None else (image.shape[1], image.shape[0])
 

@@ -292,3 +292,42 @@ class TestRows:
         for length in (len(data) - 600, len(data) // 2, 800, 4, 0):
             path.write_bytes(data[:length])
             assert read_image(path) is None, length
+
+
+class TestDpxHeader:
+    """Fields by their place in SMPTE ST 268-1."""
+
+    @pytest.mark.parametrize("order", [">", "<"])
+    def test_rate_timecode_and_pixel_aspect_are_the_clips(self, tmp_path: Path, order: str) -> None:
+        facts = {1628: ("2I", 2, 1), 1920: ("I", 0x01020304), 1940: ("f", 23.976)}
+        write_dpx(tmp_path / "scan_0086401.dpx", order, facts)
+        info = open_source(tmp_path).info
+        assert info.frame_rate == Fraction(24000, 1001)
+        assert (info.timecode, info.pixel_aspect) == ("01:02:03:04", 2)
+        assert (info.width, info.height, info.first_frame_number) == (64, 48, 86401)
+
+    def test_a_film_rate_counts_before_one_of_video(self, tmp_path: Path) -> None:
+        write_dpx(tmp_path / "a.1.dpx", ">", {1724: ("f", 24.0), 1940: ("f", 30.0)})
+        assert open_source(tmp_path).info.frame_rate == 24
+
+    @pytest.mark.parametrize("word", [0, 0xFFFFFFFF])
+    def test_what_is_not_known_is_not_taken(self, tmp_path: Path, word: int) -> None:
+        unknown = dict.fromkeys((1628, 1632, 1724, 1920, 1940), ("I", word))
+        write_dpx(tmp_path / "a.1.dpx", ">", unknown)
+        source = open_source(tmp_path)
+        assert (source.info.timecode, source.info.pixel_aspect) == (None, 1)
+        (warning,) = source.warnings
+        assert "pictures have no frame rate" in warning
+
+
+def write_dpx(path: Path, order: str, fields: dict[int, tuple[object, ...]]) -> None:
+    """Let FFmpeg write a picture, and fill in fields of its header by their place."""
+    pixel_format = "gbrp10be" if order == ">" else "gbrp10le"
+    made = path.with_name("made.%04d.dpx")
+    write_row(made, "dpx", pixel_format, [disc_picture(0, deep=True)])
+    data = bytearray((path.parent / "made.0001.dpx").read_bytes())
+    (path.parent / "made.0001.dpx").unlink()
+    assert data[:4] == (b"SDPX" if order == ">" else b"XPDS")
+    for place, (kind, *values) in fields.items():
+        struct.pack_into(f"{order}{kind}", data, place, *values)
+    path.write_bytes(data)

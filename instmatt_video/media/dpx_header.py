@@ -1,0 +1,67 @@
+"""What a DPX file says of itself before its pixels.
+
+Source: SMPTE ST 268-1, the generic and the industry-specific headers. What is not known has all
+bits set there; many programs write 0.
+"""
+
+from __future__ import annotations
+
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from .frame_rate import as_frame_rate
+from .pixel_aspect import as_pixel_aspect
+from .timecode import timecode_of_bits
+from .timetable import snap_to_broadcast_rate
+
+HEADER_SIZE = 2048
+"""Bytes."""
+BYTE_ORDERS = {b"SDPX": ">", b"XPDS": "<"}
+_SIZE, _ASPECT, _FILM_RATE, _TIMECODE, _VIDEO_RATE = 772, 1628, 1724, 1920, 1940
+"""Where the fields lie, in bytes."""
+_UNKNOWN = (0, 0xFFFFFFFF)
+
+
+@dataclass(frozen=True)
+class DpxHeader:
+    """The fields that a clip is made of."""
+
+    width: int
+    height: int
+    frame_rate: Fraction | None
+    pixel_aspect: Fraction
+    """Width of a pixel over its height."""
+    timecode: str | None
+
+
+def read_dpx_header(path: Path) -> DpxHeader | None:
+    """Return a file's header; `None` where it is no DPX file or has no whole header."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEADER_SIZE)
+    except OSError:
+        return None
+    order = BYTE_ORDERS.get(head[:4])
+    if order is None or len(head) < HEADER_SIZE:
+        return None
+    width, height = struct.unpack_from(order + "2I", head, _SIZE)
+    across, down = struct.unpack_from(order + "2I", head, _ASPECT)
+    (bits,) = struct.unpack_from(order + "I", head, _TIMECODE)
+    rates = (struct.unpack_from(order + "f", head, place)[0] for place in (_FILM_RATE, _VIDEO_RATE))
+    return DpxHeader(
+        width,
+        height,
+        next((rate for rate in map(_as_rate, rates) if rate is not None), None),
+        Fraction(1) if down in _UNKNOWN else as_pixel_aspect(across / down),
+        None if bits in _UNKNOWN else timecode_of_bits(bits),
+    )
+
+
+def _as_rate(value: float) -> Fraction | None:
+    """Return a rate that is written in single precision; `None` where it is none."""
+    with suppress(ValueError):
+        return snap_to_broadcast_rate(as_frame_rate(value).limit_denominator(1000))
+    return None
