@@ -95,8 +95,9 @@ def run(args: argparse.Namespace) -> int:
         facts = {"path": str(made.path), "width": made.width, "height": made.height}
         print(json.dumps(facts | {"frame_count": made.frame_count, "people": made.people}))
     elif not args.is_quiet:
+        noun = "person" if len(made.people) == 1 else "people"
         print(
-            f"{len(made.people)} people, {made.frame_count} frames, "
+            f"{len(made.people)} {noun}, {made.frame_count} frames, "
             f"{made.width}x{made.height}: {made.path}",
             file=sys.stderr,
         )

@@ -529,6 +529,23 @@ def test_command_says_what_it_made(
     assert out.is_file()
 
 
+@pytest.mark.parametrize(
+    ("without", "words"), [(["--without", "2"], "1 person, "), ([], "2 people, ")]
+)
+def test_command_counts_who_is_in_it(
+    make_folder: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    without: list[str],
+    words: str,
+) -> None:
+    from instmatt_video.cli import main
+
+    out = ["--out", str(tmp_path / "out.mp4"), "--background", "white"]
+    assert main(["compose", str(make_folder()), *out, *without]) == 0
+    assert capsys.readouterr().err.splitlines()[-1].startswith(words)
+
+
 def test_a_clip_that_breaks_off_is_shown_up_to_there(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mov"
     write_video(clip, count=30, codec="mjpeg", pixel_format="yuvj420p")
