@@ -20,14 +20,14 @@ from ..errors import FrameDecodeError, VideoOpenError
 from .chromaticities import primaries_of
 from .color import Image
 from .color_noise import noise_of_picture
-from .dpx_header import read_dpx_header
+from .dpx_header import DpxHeader, read_dpx_header
 from .exr_header import ExrHeader, read_exr_header
 from .frame import ClipInfo, ColorTags, Frame
 from .image_size import read_image_size
 from .picture_file import decode_pixels
 from .plate import PLATE_SUFFIXES, Plate, read_plate
 from .source import HELD, FrameSource
-from .timecode import counts_frames_at
+from .timecode import counts_frames_at, shift_timecode
 from .timetable import DEFAULT_FRAME_RATE
 from .video_file import MAX_BAD_FRAMES_IN_A_ROW
 
@@ -47,10 +47,10 @@ class ImageSequenceSource(FrameSource):
     ) -> None:
         super().__init__()
         self._paths = list(paths)
-        exr = read_exr_header(self._paths[0])
+        index, header = self._first_header()
+        exr = header if isinstance(header, ExrHeader) else None
         if exr is not None:
-            _check_exr(self._paths[0], exr)
-        header = exr or read_dpx_header(self._paths[0])
+            _check_exr(self._paths[index], exr)
         if frame_rate is None and header is not None:
             frame_rate = header.frame_rate
         if frame_rate is None:
@@ -80,7 +80,7 @@ class ImageSequenceSource(FrameSource):
             # Pictures are sRGB, whatever their size; EXR's light is made so.
             color=ColorTags(self._primaries(exr), transfer="iec61966-2-1"),
             pixel_aspect=Fraction(1) if header is None else header.pixel_aspect,
-            timecode=self._timecode(None if header is None else header.timecode, frame_rate),
+            timecode=None if header is None else self._timecode(header.timecode, index, frame_rate),
             first_frame_number=int(number[1]) if number else 1,
             first_time=Fraction(0),
             color_noise=noise_of_picture(self._paths[0].suffix),
@@ -125,12 +125,22 @@ class ImageSequenceSource(FrameSource):
             if index >= start:
                 yield Frame(index, index / self.info.frame_rate, *picture, is_held=True)
 
-    def _timecode(self, timecode: str | None, frame_rate: Fraction) -> str | None:
-        """Return the timecode of the first picture, if it can count the clip's frames."""
-        if timecode and (frame_rate > 30 or not counts_frames_at(timecode, frame_rate)):
+    def _first_header(self) -> tuple[int, ExrHeader | DpxHeader | None]:
+        """Return the first header that can be read, and its picture's index: one may be torn."""
+        for index, path in enumerate(self._paths[: MAX_BAD_FRAMES_IN_A_ROW + 1]):
+            header = read_exr_header(path) or read_dpx_header(path)
+            if header is not None:
+                return index, header
+        return 0, None
+
+    def _timecode(self, timecode: str | None, index: int, frame_rate: Fraction) -> str | None:
+        """Return the timecode of the first picture from a later one's, if it counts frames here."""
+        if timecode is None:
+            return None
+        if frame_rate > 30 or not counts_frames_at(timecode, frame_rate):
             self._warn(f"timecode left out: {timecode} counts no frames at {frame_rate} frames/s")
             return None
-        return timecode
+        return shift_timecode(timecode, -index, frame_rate)
 
     def _primaries(self, header: ExrHeader | None) -> str:
         """Return the FFmpeg name of the primaries; those without one are left as they are."""

@@ -264,6 +264,19 @@ class TestRows:
         assert source.info.timecode == "01:02:03:22"
         assert not source.warnings
 
+    def test_where_the_first_picture_is_torn_the_next_tells(self, tmp_path: Path) -> None:
+        (tmp_path / "p.1001.exr").write_bytes(b"")
+        facts = {"timeCode": timecode(1, 2, 3, 0), "pixelAspectRatio": 2.0}
+        facts["chromaticities"] = CHROMATICITIES["bt2020"]
+        write_exr(tmp_path / "p.1002.exr", noise(np.float16), **facts)
+        info = open_source(tmp_path, frame_rate=24).info
+        assert (info.timecode, info.pixel_aspect, info.first_frame_number) == (
+            "01:02:02:23",
+            2,
+            1001,
+        )
+        assert info.color.primaries == "bt2020"
+
     @pytest.mark.parametrize("rate", [20, 48])
     def test_a_timecode_that_counts_other_frames_is_left_out(
         self, tmp_path: Path, rate: int
