@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from .frame_rate import as_frame_rate
+from .frame_rate import as_frame_rate, snap_to_broadcast_rate
 from .pixel_aspect import as_pixel_aspect
 from .timecode import timecode_of_bits
-from .timetable import snap_to_broadcast_rate
 
 HEADER_SIZE = 2048
 """Bytes."""
