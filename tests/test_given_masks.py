@@ -156,9 +156,13 @@ def behind_a_pillar(frame: int) -> Boxes:
     return {"statue": people["statue"]} if 10 <= frame < 13 else people
 
 
+@pytest.mark.parametrize("options", [[], ["--online"]], ids=["stored", "online"])
 @pytest.mark.parametrize("layout", ["{person}/{frame}.png", "{frame}/{person}.png"])
-def test_who_is_not_drawn_is_not_there(layout: str, clip: Path, tmp_path: Path) -> None:
-    manifest = made(clip, tmp_path / "out", draw(tmp_path / "masks", behind_a_pillar, layout))
+def test_who_is_not_drawn_is_not_there(
+    layout: str, options: list[str], clip: Path, tmp_path: Path
+) -> None:
+    masks = draw(tmp_path / "masks", behind_a_pillar, layout)
+    manifest = made(clip, tmp_path / "out", masks, *options)
     assert manifest.tracks[0].spans == ((1, 10), (14, 24))
     alphas = read_alpha(tmp_path / "out" / "walk" / "person_01.mkv")
     assert [frame for frame, alpha in enumerate(alphas) if not alpha.any()] == [10, 11, 12]
