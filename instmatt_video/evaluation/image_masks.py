@@ -95,6 +95,8 @@ class DetectedMasks:
         choice = create_detector(spec, matter.device, compact=compact_networks(runtime, spec))
         logger.info("%s", choice.reason)
         self._detector = choice.detector
+        name = choice.detector.name
+        self._origin = [name, digest(resolve_weights(name)) if name in ENTRIES else None]
 
     def find(self, image: str, pixels: Pixels) -> dict[str, Pixels]:
         """Return the masks of an image's people."""
@@ -108,5 +110,4 @@ class DetectedMasks:
 
     def origin(self, image: str) -> Any:
         """Return the detector and the checksum of its weights."""
-        name = self._detector.name
-        return [name, digest(resolve_weights(name)) if name in ENTRIES else None]
+        return self._origin
