@@ -11,13 +11,18 @@ from ..errors import first_complaint
 
 
 def refuse_in_words(app: Any) -> None:
-    """Let a FastAPI application answer what is no valid request by 422 and a JSON `error`."""
+    """Let a FastAPI application say in a JSON `error` why it refuses a request."""
     from fastapi.exceptions import RequestValidationError
     from fastapi.responses import JSONResponse
+    from starlette.exceptions import HTTPException
 
     async def refuse(_request: Any, error: RequestValidationError) -> JSONResponse:
         # Names of fields and tags are quoted as they came.
         words = first_complaint(error).encode("utf-8", "replace").decode()
         return JSONResponse({"error": words}, status_code=422)
 
+    async def repeat(_request: Any, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
     app.add_exception_handler(RequestValidationError, refuse)
+    app.add_exception_handler(HTTPException, repeat)
