@@ -7,11 +7,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from instmatt_video import MatteConfig, matte_video
 from instmatt_video.config import OutputConfig
-from tests.synthetic_clip import BoxMatter, ColorDetector, write_clip
+from instmatt_video.manifest import load_manifest
+from instmatt_video.media import ClipInfo, Layer, open_alpha_stream
+from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, write_clip
 
 FRAMES = 16
 
@@ -57,3 +60,19 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Callabl
         return made[key]
 
     return make
+
+
+def soft_neighbours(folder: Path, template: Path) -> Path:
+    """Return an output folder in which two people share every pixel, half each."""
+    manifest = load_manifest(template)
+    width, height = SIZE
+    info = ClipInfo("walk", None, width, height, Fraction(25), Fraction(1, 25))
+    alpha = np.full((height, width), 0.5, np.float32)
+    for file, rgb in (("person_01.mov", (200, 40, 40)), ("person_02.mov", (40, 190, 40))):
+        colour = np.full((height, width, 3), rgb, np.uint8)
+        with open_alpha_stream("prores4444", folder / file, info, quality=1) as stream:
+            for index in range(2):
+                stream.write(Fraction(index, 25), Layer(0, 0, alpha, colour))
+    source = manifest.source.model_copy(update={"frame_count": 2, "has_audio": False})
+    manifest.model_copy(update={"source": source}).save(folder)
+    return folder

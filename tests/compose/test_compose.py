@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -17,24 +16,17 @@ from instmatt_video import matte_video
 from instmatt_video.compose.composition import compose_streams
 from instmatt_video.compose.options import ComposeOptions, Placement, parse_background
 from instmatt_video.errors import (
-    AlphaWriteError,
     FrameDecodeError,
-    InstMattVideoError,
-    OptionError,
-    VideoOpenError,
 )
-from instmatt_video.folder_lock import writing_alone
-from instmatt_video.manifest import load_manifest
-from instmatt_video.media import ClipInfo, ColorTags, Layer, open_alpha_stream, open_source
+from instmatt_video.media import ColorTags, open_source
 from instmatt_video.media.color import plane_view
-from tests.compose.conftest import FRAMES
+from tests.compose.conftest import FRAMES, soft_neighbours
 from tests.media.made_clips import damage, write_video
 from tests.synthetic_clip import (
     SIZE,
     BoxMatter,
     ColorDetector,
     boxes_at,
-    write_clip,
     write_frames,
 )
 
@@ -171,22 +163,6 @@ def test_a_person_half_as_large(
     assert np.abs(found - expected).max() <= 2
     middle = ((top + bottom) // 4 + 10, (left + right) // 4 + 40)
     assert np.abs(picture[middle] - source[(top + bottom) // 2, (left + right) // 2]).max() < 4
-
-
-def soft_neighbours(folder: Path, template: Path) -> Path:
-    """Return an output folder in which two people share every pixel, half each."""
-    manifest = load_manifest(template)
-    width, height = SIZE
-    info = ClipInfo("walk", None, width, height, Fraction(25), Fraction(1, 25))
-    alpha = np.full((height, width), 0.5, np.float32)
-    for file, rgb in (("person_01.mov", (200, 40, 40)), ("person_02.mov", (40, 190, 40))):
-        colour = np.full((height, width, 3), rgb, np.uint8)
-        with open_alpha_stream("prores4444", folder / file, info, quality=1) as stream:
-            for index in range(2):
-                stream.write(Fraction(index, 25), Layer(0, 0, alpha, colour))
-    source = manifest.source.model_copy(update={"frame_count": 2, "has_audio": False})
-    manifest.model_copy(update={"source": source}).save(folder)
-    return folder
 
 
 def test_people_who_share_a_pixel_leave_no_seam(
@@ -362,153 +338,6 @@ def test_chroma_of_interlaced_frames_stays_in_its_field(
         blue = plane_view(next(container.decode(video=0)), 1)
         assert np.abs(blue[8:56:2] / 4.0 - 110).max() < 3
         assert np.abs(blue[9:56:2] / 4.0 - 150).max() < 3
-
-
-def test_a_source_that_is_gone_is_needed_only_by_some(
-    make_folder: Callable[..., Path], tmp_path: Path
-) -> None:
-    clip = write_clip(tmp_path / "gone.mp4", 3, has_audio=True)
-    folder = make_folder("prores4444", source=clip)
-    mattes = make_folder("matte-ffv1", source=clip)
-    clip.unlink()
-    with pytest.raises(OptionError, match=r"background source: the source .* --source FILE"):
-        compose_streams(folder, tmp_path / "out.mp4")
-    with pytest.raises(OptionError, match="hold no colour: the source"):
-        compose_streams(mattes, tmp_path / "out.mp4", ComposeOptions(parse_background("white")))
-    made = compose_streams(folder, tmp_path / "a.mp4", ComposeOptions(parse_background("white")))
-    with av.open(made.path) as container:  # the sound of a stream that bears a copy
-        assert len(container.streams.audio) == 1
-
-
-def test_another_file_is_no_source(make_folder: Callable[..., Path], tmp_path: Path) -> None:
-    other = write_clip(tmp_path / "walk.mp4", 2)
-    with pytest.raises(OptionError, match="is not the file that was matted"):
-        compose_streams(make_folder(), tmp_path / "out.mp4", ComposeOptions(source=other))
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        (ComposeOptions(without=(7,)), OptionError, "without: there is no stream of track 7"),
-        (ComposeOptions(order=(9,)), OptionError, "order: there is no stream of track 9"),
-        (ComposeOptions(quality=99), OptionError, "quality of .mp4 must be 0..51"),
-        (ComposeOptions(parse_background("no/file.png")), VideoOpenError, "no such file"),
-        (ComposeOptions(is_sheet=True, without=(1, 2)), OptionError, "at least one person"),
-    ],
-)
-def test_what_cannot_be_is_refused_in_one_line(
-    options: ComposeOptions,
-    error: type[InstMattVideoError],
-    message: str,
-    make_folder: Callable[..., Path],
-    tmp_path: Path,
-) -> None:
-    with pytest.raises(error, match=message):
-        compose_streams(make_folder(), tmp_path / "out.mp4", options)
-    assert not list(tmp_path.iterdir())
-
-
-def test_an_output_is_never_one_of_its_inputs(
-    make_folder: Callable[..., Path], tmp_path: Path
-) -> None:
-    folder = make_folder()
-    for left_out in ((), (1,)):
-        options = ComposeOptions(without=left_out, is_overwriting=True)
-        with pytest.raises(OptionError, match="a file of the run, or one that it would be made"):
-            compose_streams(folder, folder / "person_01.mov", options)
-    with pytest.raises(OptionError, match=r"\.mp4 or \.mov"):
-        compose_streams(folder, tmp_path / "out.avi")
-
-
-def test_a_preview_is_never_replaced(make_folder: Callable[..., Path], tmp_path: Path) -> None:
-    folder = soft_neighbours(tmp_path, make_folder())
-    (folder / "preview.mp4").write_bytes(b"a preview")
-    options = ComposeOptions(parse_background("blue"), is_overwriting=True)
-    with pytest.raises(OptionError, match="a file of the run"):
-        compose_streams(folder, folder / "preview.mp4", options)
-    assert (folder / "preview.mp4").read_bytes() == b"a preview"
-
-
-def test_a_file_that_is_there_is_replaced_only_as_asked(
-    make_folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from instmatt_video.cli import main
-
-    out = tmp_path / "film.mp4"
-    out.write_bytes(b"dear to somebody")
-    words = ["compose", str(make_folder()), "--out", str(out), "--background", "white", "--quiet"]
-    assert main(words) == 2
-    assert "is there already: --overwrite replaces it" in capsys.readouterr().err
-    assert out.read_bytes() == b"dear to somebody"
-    assert main([*words, "--overwrite"]) == 0
-    assert len(times(out)) == FRAMES
-
-
-def test_a_stream_that_breaks_off_leaves_nothing(
-    make_folder: Callable[..., Path], tmp_path: Path
-) -> None:
-    folder = soft_neighbours(tmp_path, make_folder())
-    (folder / "person_02.mov").write_bytes((folder / "person_02.mov").read_bytes()[:400])
-    with pytest.raises(AlphaWriteError, match="ffmpeg failed with status"):
-        compose_streams(folder, tmp_path / "out.mov", ComposeOptions(parse_background("blue")))
-    assert not [path for path in tmp_path.iterdir() if "out" in path.name]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a script")
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        pytest.param("", "does not read back", id="torn"),
-        pytest.param("out.mov: No space left on device", "No space left on device", id="full disk"),
-    ],
-)
-def test_a_program_that_ends_well_without_a_film_is_not_believed(
-    make_folder: Callable[..., Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    words: str,
-    told: str,
-) -> None:
-    """As ffmpeg does where the disk is full at the film's end."""
-    folder, program = make_folder(), tmp_path / "bin" / "ffmpeg"
-    program.parent.mkdir()
-    program.write_text(
-        f"#!{sys.executable}\nimport sys\n"
-        "out = next(word[5:] for word in sys.argv if word.endswith('.partial'))\n"
-        f"open(out, 'wb').write(b'half a film')\nsys.stderr.write({words!r})\n"
-    )
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(program.parent))
-    out = tmp_path / "out" / "out.mov"
-    with pytest.raises(AlphaWriteError, match=rf"out\.mov.*{told}"):
-        compose_streams(folder, out, ComposeOptions(parse_background("blue")))
-    assert not list(out.parent.iterdir())
-
-
-def test_a_file_that_somebody_is_writing_is_not_composed(
-    make_folder: Callable[..., Path], tmp_path: Path
-) -> None:
-    folder, out = make_folder(), tmp_path / "out.mov"
-    options = ComposeOptions(parse_background("blue"), is_overwriting=True)
-    with writing_alone(out), pytest.raises(OptionError, match="is being written by another"):
-        compose_streams(folder, out, options)
-    assert not list(tmp_path.iterdir())
-    compose_streams(folder, out, options)
-    assert [path.name for path in tmp_path.iterdir()] == ["out.mov"]
-
-
-def test_without_the_program_there_is_one_line_and_status_2(
-    make_folder: Callable[..., Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    from instmatt_video.cli import main
-
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert main(["compose", str(make_folder()), "--out", str(tmp_path / "out.mp4")]) == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1 and "needs the ffmpeg program" in lines[0]
 
 
 def test_command_says_what_it_made(

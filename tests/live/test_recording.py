@@ -18,10 +18,10 @@ from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.live.recording import Recording
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.media.frame import ClipInfo
-from instmatt_video.media.video_stream import VideoAlphaStream
 from instmatt_video.people.finder import FoundPeople
 from instmatt_video.rendering import online_streams
 from tests.live.made_live import made_networks
+from tests.media.made_faults import reads_back_wrong
 from tests.rendering.test_online_streams import seen
 
 INFO = ClipInfo("camera", None, 100, 60, Fraction(25), Fraction(1, 1000), is_variable_rate=True)
@@ -88,14 +88,7 @@ def test_one_that_fails_at_its_end_leaves_no_final_name(
     recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where the second of three streams does not read back."""
-    verify = VideoAlphaStream.verify
-
-    def verify_one(self: VideoAlphaStream) -> None:
-        if self.path.stem == "person_02":
-            raise AlphaWriteError("reads back wrong")
-        verify(self)
-
-    monkeypatch.setattr(VideoAlphaStream, "verify", verify_one)
+    reads_back_wrong("person_02", monkeypatch)
     for index in range(FRAMES):
         people = seen(index, (1, True), (2, True), (3, True), confirmed={1, 2, 3})
         recording.write(at(people, Fraction(index, 10)))

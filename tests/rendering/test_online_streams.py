@@ -22,12 +22,12 @@ from instmatt_video.frame_record import FrameRecord, pack_alpha
 from instmatt_video.manifest import load_manifest
 from instmatt_video.media.alpha_reader import AlphaReader, read_alpha
 from instmatt_video.media.frame import ClipInfo, Frame
-from instmatt_video.media.video_stream import VideoAlphaStream
 from instmatt_video.people.finder import FoundPeople
 from instmatt_video.rendering.online_streams import MAX_WAITING_FRAMES, OnlineStreams
 from instmatt_video.rendering.run_result import RunResult
 from instmatt_video.stages import StageClock
 from tests.made_records import alpha, frame_record, tracked
+from tests.media.made_faults import reads_back_wrong
 from tests.synthetic_clip import BoxMatter, ColorDetector, write_clip
 
 INFO = ClipInfo("made", None, 100, 60, Fraction(25), Fraction(1, 25))
@@ -193,14 +193,7 @@ def test_a_full_disk_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_fault_at_the_end_leaves_nothing_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    verify = VideoAlphaStream.verify
-
-    def verify_one(self: VideoAlphaStream) -> None:
-        if self.path.stem == "person_02":
-            raise AlphaWriteError("reads back wrong")
-        verify(self)
-
-    monkeypatch.setattr(VideoAlphaStream, "verify", verify_one)
+    reads_back_wrong("person_02", monkeypatch)
     with pytest.raises(AlphaWriteError, match="reads back wrong"):
         write(tmp_path, [seen(k, (1, True), (2, True), confirmed={1, 2}) for k in range(3)])
     assert not list(tmp_path.iterdir())
