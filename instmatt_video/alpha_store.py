@@ -17,7 +17,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from .errors import AlphaStoreError, AlphaWriteError, OptionError
+from .errors import AlphaStoreError, OptionError, disk_errors
 from .frame_record import FrameRecord, pack_records, unpack_records
 from .whole_file import whole_file
 
@@ -75,7 +75,7 @@ class AlphaStore:
         """Begin anew; what was there is removed."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self._chunks, self.is_complete, self.breaks_off = [], False, None
-        with _disk_errors(self.folder):
+        with disk_errors(self.folder):
             self.folder.mkdir(parents=True)
             self._note({"version": _VERSION, "fingerprint": self.fingerprint})
 
@@ -164,7 +164,7 @@ class AlphaStore:
         if not records or records[0].index != self.frame_count:
             raise ValueError(f"the next chunk begins with frame {self.frame_count}")
         chunk = self._write_chunk(records)
-        with _disk_errors(self.folder):
+        with disk_errors(self.folder):
             self._note(vars(chunk))
         self._chunks.append(chunk)
 
@@ -197,7 +197,7 @@ class AlphaStore:
             AlphaWriteError: The disk is full or not writable.
         """
         self.is_complete, self.breaks_off = True, breaks_off
-        with _disk_errors(self.folder):
+        with disk_errors(self.folder):
             self._note(self._end())
 
     def _end(self) -> dict[str, Any]:
@@ -224,7 +224,7 @@ class AlphaStore:
         data = pack_records(records)
         path = self._path(records[0].index)
         with (
-            _disk_errors(path),
+            disk_errors(path),
             whole_file(path) as temporary,
             temporary.open("wb") as file,
         ):
@@ -260,22 +260,8 @@ class AlphaStore:
         lines = [{"version": _VERSION, "fingerprint": self.fingerprint}, *map(vars, self._chunks)]
         if self.is_complete:
             lines.append(self._end())
-        with _disk_errors(self.folder), whole_file(self.folder / JOURNAL_FILE) as temporary:
+        with disk_errors(self.folder), whole_file(self.folder / JOURNAL_FILE) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-
-class _disk_errors:  # noqa: N801  # a context manager reads as a word
-    """Turns what the operating system says into one line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, OSError):
-            raise AlphaWriteError(f"{self.path} cannot be written: {error.strerror}") from error
 
 
 def _first_difference(old: Any, new: Any) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .alpha_store import FOLDER_NAME, AlphaStore
 from .config import MatteConfig
-from .errors import AlphaWriteError, OptionError
+from .errors import AlphaWriteError, OptionError, disk_errors
 from .manifest import FILE_NAME as MANIFEST_FILE
 from .manifest import Manifest, load_manifest
 from .media.folder_stream import holds_only_pictures
@@ -88,12 +88,10 @@ def make_room(folder: Path, config: MatteConfig) -> None:
 
     Called when nothing else can refuse the run: an earlier output is not lost to a typing error.
     """
-    try:
+    with disk_errors(folder):
         if config.run.is_overwriting and folder.is_dir():
             _remove_earlier(folder)
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AlphaWriteError(f"{folder} cannot be written: {error.strerror}") from error
 
 
 def _remove_earlier(folder: Path) -> None:

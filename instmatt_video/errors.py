@@ -5,6 +5,8 @@ The caller's own mistakes stay `ValueError` and `TypeError`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -70,6 +72,15 @@ class AlphaWriteError(InstMattVideoError):
     """An output could not be written, or failed its verification."""
 
     exit_status = 7
+
+
+@contextmanager
+def disk_errors(place: object) -> Iterator[None]:
+    """Let what the system says of writing be an `AlphaWriteError`, a line that names the place."""
+    try:
+        yield
+    except OSError as error:
+        raise AlphaWriteError(f"{place} cannot be written: {error.strerror}") from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

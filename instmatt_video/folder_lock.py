@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import AlphaWriteError, OptionError
+from .errors import OptionError, disk_errors
 
 _log = logging.getLogger(__name__)
 
@@ -31,10 +31,8 @@ def rendering_alone(folder: Path) -> Iterator[None]:
         OptionError: Somebody else holds it.
         AlphaWriteError: The folder cannot be written.
     """
-    try:
+    with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AlphaWriteError(f"{folder} cannot be written: {error.strerror}") from error
     # The folder itself outlives whatever is removed from it; only Windows cannot open one.
     path = folder / ".render.lock" if sys.platform == "win32" else folder
     with _held(path, folder, "rendered", waits=False):
@@ -86,10 +84,8 @@ def _held(path: Path, thing: Path, done: str, waits: bool) -> Iterator[int]:
         done: What is done to that meanwhile.
         waits: Wait for somebody else who holds it.
     """
-    try:
+    with disk_errors(thing):
         descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT)
-    except OSError as error:
-        raise AlphaWriteError(f"{thing} cannot be written: {error.strerror}") from error
     try:
         try:
             _lock(descriptor, waits)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import AlphaWriteError, OptionError
+from .errors import AlphaWriteError, OptionError, disk_errors
 
 
 @contextmanager
@@ -39,15 +39,13 @@ def check_target(path: Path) -> None:
         OptionError: It is a folder, or lies in none.
         AlphaWriteError: It is not allowed.
     """
-    try:
+    with disk_errors(path):
         if path.is_dir():
             raise OptionError(f"cannot write {path}: it is a folder")
         if not path.parent.is_dir():
             raise OptionError(f"cannot write {path}: there is no folder {path.parent}")
         if not os.access(path if _is_pipe_or_device(path) else path.parent, os.W_OK):
             raise AlphaWriteError(f"{path} cannot be written: {os.strerror(errno.EACCES)}")
-    except OSError as error:
-        raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -58,11 +56,9 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         AlphaWriteError: The disk is full or not writable.
     """
-    try:
+    with disk_errors(path):
         with whole_file(path) as temporary:
             temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _is_pipe_or_device(path: Path) -> bool:

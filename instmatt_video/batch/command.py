@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import AlphaWriteError, BatchError, OptionError
+from ..errors import BatchError, OptionError, disk_errors
 
 if TYPE_CHECKING:
     from .job import Engine
@@ -82,10 +82,8 @@ def run(args: argparse.Namespace) -> int:
     )
     jobs = shard.part_of(all_jobs)
     engine = _engine(args)
-    try:
+    with disk_errors(args.out_dir):
         args.out_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AlphaWriteError(f"{args.out_dir} cannot be written: {error.strerror}") from error
     console = make_console()
     set_up_logging(console, args.is_verbose, args.is_quiet)
     file = RecordFile(Path(args.out_dir), args.engine, shard, jobs)

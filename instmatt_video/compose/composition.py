@@ -11,7 +11,7 @@ from typing import Any
 import av
 import ffmpeg
 
-from ..errors import AlphaWriteError, FrameDecodeError, OptionError, VideoOpenError
+from ..errors import AlphaWriteError, FrameDecodeError, OptionError, VideoOpenError, disk_errors
 from ..folder_lock import writing_alone
 from ..media.source import describe_av_error
 from ..media.timetable import read_timetable
@@ -72,7 +72,7 @@ def compose_streams(
     material = gather(Path(folder), options)
     clip = material.clip
     _warn(material, options)
-    try:
+    with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         with (
             writing_alone(out),
@@ -96,8 +96,6 @@ def compose_streams(
             )
             size = _with_even_sides(size) if out.suffix == ".mp4" else size
             _verify(partial, out, clip, size)
-    except OSError as error:
-        raise AlphaWriteError(f"{out} cannot be written: {error.strerror}") from error
     return Composition(
         out, *size, clip.frame_count, tuple(person.track_id for person in material.people)
     )

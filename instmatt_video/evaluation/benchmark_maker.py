@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import AlphaWriteError, OptionError
+from ..errors import OptionError, disk_errors
 from ..printable import printable
 from ..training.cutouts import Cutout, cut_out
 from ..training.packs import ImagePack
@@ -192,17 +192,13 @@ def _write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
     """Write a grey or RGB picture."""
     _make_folder(path.parent)
     _, data = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)
-    try:
+    with disk_errors(path):
         path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _make_folder(path: Path) -> None:
-    try:
+    with disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

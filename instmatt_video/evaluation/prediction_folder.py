@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import AlphaWriteError, OptionError
+from ..errors import OptionError, disk_errors
 from ..media.folder_stream import holds_only_pictures
 from ..rendering.stream_ledger import StreamLedger
 
@@ -68,7 +68,7 @@ class PredictionFolder:
         """
         place = self._folder / image
         temporary = place.with_name(f".{place.name}.partial")
-        try:
+        with disk_errors(place):
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir(parents=True)
             for name, alpha in alphas.items():
@@ -79,8 +79,6 @@ class PredictionFolder:
             # In this order a run that is killed leaves no alphas that nothing tells of.
             self._ledger.add(image, self._key(image))
             temporary.rename(place)
-        except OSError as error:
-            raise AlphaWriteError(f"{place} cannot be written: {error.strerror}") from error
 
     def _key(self, image: str) -> str:
         return hashlib.sha256(json.dumps(self._origin(image)).encode()).hexdigest()

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import AlphaWriteError
+from ..errors import AlphaWriteError, disk_errors
 from ..folder_lock import writing_alone
 from ..whole_file import whole_file
 from .parts import MAX_BATCH, MAX_SIDE_PX, STRIDE, Part, run_part
@@ -56,7 +56,7 @@ def export_part(part: Part, path: Path, format: str, metadata: Mapping[str, str]
     """
     write, read = (_write_onnx, open_onnx) if format == "onnx" else (_write_script, _read_script)
     cases = part.check_inputs()
-    try:
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with writing_alone(path), whole_file(path) as partial:
             write(part, cases, partial, metadata)
@@ -66,8 +66,6 @@ def export_part(part: Part, path: Path, format: str, metadata: Mapping[str, str]
                     f"{path}: differs from torch by {difference:.2g}, more than {TOLERANCE:g}: "
                     "not written"
                 )
-    except OSError as error:
-        raise AlphaWriteError(f"{path} cannot be written: {error.strerror}") from error
     return Exported(path, part.name, difference, path.stat().st_size)
 
 

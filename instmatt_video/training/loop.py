@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from instmatt_video.models.checkpoint import CheckpointError, load_tensors
 
-from ..errors import AlphaWriteError, WeightsError
+from ..errors import WeightsError, disk_errors
 from ..whole_file import whole_file
 
 logger = logging.getLogger(__name__)
@@ -195,10 +195,8 @@ def train(
     )
     fabric.launch()
     fabric.seed_everything(config.seed, workers=True, verbose=False)
-    try:
+    with disk_errors(out_dir):
         out_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AlphaWriteError(f"{out_dir} cannot be written: {error.strerror}") from error
     trained = [p for p in task.network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
         trained, config.learning_rate, config.betas, weight_decay=config.weight_decay
