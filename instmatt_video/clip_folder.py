@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 
 from .alpha_store import FOLDER_NAME, AlphaStore
 from .config import MatteConfig
-from .errors import AlphaWriteError, OptionError, disk_errors
+from .errors import OptionError, disk_errors
 from .manifest import FILE_NAME as MANIFEST_FILE
 from .manifest import Manifest, load_manifest
 from .media.folder_stream import holds_only_pictures
@@ -45,15 +44,7 @@ def refuse_source_inside(folder: Path, source: str | Path) -> None:
         raise OptionError(f"{folder} holds the clip itself: give another --out-dir")
 
 
-@contextmanager
-def _disk_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise AlphaWriteError(f"{error.filename} cannot be written: {error.strerror}") from error
-
-
-@_disk_errors()
+@disk_errors()
 def refuse_earlier(folder: Path, config: MatteConfig) -> None:
     """Raise where an earlier output of the clip is neither to be gone on with nor replaced.
 
@@ -139,11 +130,8 @@ def remove_leftovers(folder: Path, earlier: Manifest | None, wanted: Collection[
 def _files_of(manifest: Manifest) -> dict[str, str | None]:
     """Return the files that a run wrote beside those that every run writes, and their checksums."""
     output = config_of(manifest.settings).output
-    files = {track.file: track.sha256 for track in manifest.tracks if track.file}
-    if manifest.rest_file is not None:
-        files[manifest.rest_file] = manifest.rest_sha256
     others = {PREVIEW_FILE: output.has_preview, REPORT_FILE: output.has_report}
-    return files | {file: None for file, is_there in others.items() if is_there}
+    return manifest.streams | {file: None for file, is_there in others.items() if is_there}
 
 
 def remove_torn(folder: Path) -> None:

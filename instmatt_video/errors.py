@@ -75,12 +75,17 @@ class AlphaWriteError(InstMattVideoError):
 
 
 @contextmanager
-def disk_errors(place: object) -> Iterator[None]:
-    """Let what the system says of writing be an `AlphaWriteError`, a line that names the place."""
+def disk_errors(place: object = None) -> Iterator[None]:
+    """Let what the system says of writing be an `AlphaWriteError`, a line that names the place.
+
+    Args:
+        place: A file or folder; `None` is the one that the system names.
+    """
     try:
         yield
     except OSError as error:
-        raise AlphaWriteError(f"{place} cannot be written: {error.strerror}") from error
+        where = error.filename if place is None else place
+        raise AlphaWriteError(f"{where} cannot be written: {error.strerror}") from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -154,6 +154,14 @@ class Manifest(_Model):
         """Whether the streams show all corrections."""
         return self.corrections == self.rendered_corrections
 
+    @property
+    def streams(self) -> dict[str, str | None]:
+        """Files of the streams, the rest's too, and their checksums; `None` for a folder's."""
+        streams = {track.file: track.sha256 for track in self.tracks if track.file}
+        if self.rest_file is not None:
+            streams[self.rest_file] = self.rest_sha256
+        return streams
+
     def save(self, folder: Path) -> None:
         """Write `manifest.json`, whole or not at all."""
         text = json.dumps(self.model_dump(mode="json"), indent=2) + "\n"

@@ -69,9 +69,7 @@ def _is_whole(job: ClipJob, manifest: Manifest) -> bool:
     wanted = [TRACKS_FILE]
     wanted += [PREVIEW_FILE] if output.has_preview else []
     wanted += [REPORT_FILE] if output.has_report else []
-    streams = {track.file: track.sha256 for track in manifest.tracks if track.file}
-    if manifest.rest_file is not None:
-        streams[manifest.rest_file] = manifest.rest_sha256
+    streams = manifest.streams
     return all((job.folder / name).exists() for name in (*wanted, *streams)) and all(
         sha256_of(job.folder / name) == checksum for name, checksum in streams.items()
     )

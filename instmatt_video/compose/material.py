@@ -198,8 +198,7 @@ def _people(folder: Path, manifest: Manifest, options: ComposeOptions) -> tuple[
 
 
 def _run_files(folder: Path, manifest: Manifest) -> tuple[Path, ...]:
-    files = [*(track.file for track in manifest.tracks), manifest.rest_file, PREVIEW_FILE]
-    return tuple(folder / file for file in files if file is not None)
+    return tuple(folder / file for file in (*manifest.streams, PREVIEW_FILE))
 
 
 def _clip(

@@ -20,12 +20,12 @@ from ..errors import FrameDecodeError, VideoOpenError
 from .chromaticities import primaries_of
 from .color import Image
 from .color_noise import noise_of_picture
-from .dpx_header import DpxHeader, read_dpx_header
-from .exr_header import ExrHeader, read_exr_header
+from .dpx_header import DpxHeader
+from .exr_header import ExrHeader
 from .frame import ClipInfo, ColorTags, Frame
 from .image_size import read_image_size
 from .picture_file import decode_pixels
-from .plate import PLATE_SUFFIXES, Plate, read_plate
+from .plate import PLATE_SUFFIXES, Plate, read_plate, read_plate_header
 from .source import HELD, FrameSource
 from .timecode import counts_frames_at, shift_timecode
 from .timetable import DEFAULT_FRAME_RATE
@@ -93,7 +93,7 @@ class ImageSequenceSource(FrameSource):
         before: Plate | None = None
         missing: list[int] = []
         for index in range(self._readable_at_or_before(start), len(self._paths)):
-            picture = _read_picture(self._paths[index])
+            picture = read_picture(self._paths[index])
             if picture is None:
                 missing.append(index)
                 self._warn(f"{self._paths[index]}: cannot be decoded; {HELD}")
@@ -128,7 +128,7 @@ class ImageSequenceSource(FrameSource):
     def _first_header(self) -> tuple[int, ExrHeader | DpxHeader | None]:
         """Return the first header that can be read, and its picture's index: one may be torn."""
         for index, path in enumerate(self._paths[: MAX_BAD_FRAMES_IN_A_ROW + 1]):
-            header = read_exr_header(path) or read_dpx_header(path)
+            header = read_plate_header(path) if path.suffix.lower() in PLATE_SUFFIXES else None
             if header is not None:
                 return index, header
         return 0, None
@@ -261,9 +261,14 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
 
 def read_image(path: Path) -> Image | None:
     """Return `(H, W, 3)` RGB, uint8 or uint16, or `None` where the file holds no whole picture."""
+    picture = read_picture(path)
+    return None if picture is None else picture.image
+
+
+def read_picture(path: Path) -> Plate | None:
+    """Return the same with the light that plates alone hold beside it."""
     if path.suffix.lower() in PLATE_SUFFIXES:
-        plate = read_plate(path)
-        return None if plate is None else plate.image
+        return read_plate(path)
     try:
         data = path.read_bytes()
     except OSError:
@@ -276,15 +281,7 @@ def read_image(path: Path) -> Image | None:
     image = decode_pixels(data, flags)
     if image is None or image.dtype not in (np.uint8, np.uint16):
         return None
-    return np.ascontiguousarray(image[..., ::-1])
-
-
-def _read_picture(path: Path) -> Plate | None:
-    """Return a picture with the light that only plates hold."""
-    if path.suffix.lower() in PLATE_SUFFIXES:
-        return read_plate(path)
-    image = read_image(path)
-    return None if image is None else Plate(image)
+    return Plate(np.ascontiguousarray(image[..., ::-1]))
 
 
 def _check_exr(path: Path, header: ExrHeader) -> None:

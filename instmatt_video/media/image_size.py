@@ -9,6 +9,7 @@ import cv2
 
 from . import dpx_header, exr_header
 from .picture_file import read_pixels
+from .plate import read_plate_header
 
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -30,7 +31,7 @@ def read_image_size(path: Path) -> tuple[int, int] | None:
     if head[:2] == b"\xff\xd8":
         return _read_jpeg_size(path)
     if head[:4] == exr_header.MAGIC or head[:4] in dpx_header.BYTE_ORDERS:
-        header = exr_header.read_exr_header(path) or dpx_header.read_dpx_header(path)
+        header = read_plate_header(path)
         return None if header is None else (header.width, header.height)
     image = read_pixels(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     return None if image is None else (image.shape[1], image.shape[0])

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .color import Image
-from .exr_header import is_cut_off
+from .dpx_header import DpxHeader, read_dpx_header
+from .exr_header import ExrHeader, is_cut_off, read_exr_header
 from .linear_light import to_srgb
 
 PLATE_SUFFIXES = frozenset({".exr", ".dpx"})
@@ -33,6 +34,11 @@ class Plate(NamedTuple):
     """`(H, W, 3)` RGB, uint16; of EXR's linear light the sRGB codes, up to 1."""
     excess: Floats | None = None
     """`(H, W, 3)` linear light above 1, 0 elsewhere; `None` where there is none."""
+
+
+def read_plate_header(path: Path) -> ExrHeader | DpxHeader | None:
+    """Return what a file says of itself, whatever it is called; `None` where it is no plate."""
+    return read_exr_header(path) or read_dpx_header(path)
 
 
 def read_plate(path: Path) -> Plate | None:

@@ -24,7 +24,7 @@ from instmatt_video.detection.detector import DetectorChoice
 from instmatt_video.manifest import load_manifest
 from instmatt_video.media import image_sequence
 from instmatt_video.media.alpha_reader import read_alpha
-from instmatt_video.media.image_sequence import read_image
+from instmatt_video.media.image_sequence import read_picture
 from tests.bad_input.runs import FRAMES, QUICK, coverage_of, deny, partial_files, succeed
 from tests.media.made_clips import disc_picture, write_video
 from tests.synthetic_clip import COLORS, WALL, ColorDetector, boxes_at, write_frames
@@ -269,8 +269,8 @@ class TestClipThatBreaksOff:
         with monkeypatch.context() as patch:
             patch.setattr(
                 image_sequence,
-                "read_image",
-                lambda path: None if path in away else read_image(path),
+                "read_picture",
+                lambda path: None if path in away else read_picture(path),
             )
             fails(3, folder)
         manifest = succeed(folder, tmp_path / "out", "--resume")
@@ -305,7 +305,9 @@ def test_somebody_who_came_just_before_a_clip_broke_off_is_there_from_the_first_
     away = [folder / f"{index:04d}.png" for index in range(broken_at, 30)]
     with monkeypatch.context() as patch:
         patch.setattr(
-            image_sequence, "read_image", lambda path: None if path in away else read_image(path)
+            image_sequence,
+            "read_picture",
+            lambda path: None if path in away else read_picture(path),
         )
         fails(3, folder)
     succeed(folder, tmp_path / "out", "--resume")
