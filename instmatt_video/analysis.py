@@ -64,7 +64,7 @@ def analyse(
             seen.update(track.track_id for track in record.tracks)
             report(Progress("analyse", record.index + 1, source.info.frame_count, len(seen)))
             if len(pending) == chunk_frames:
-                source.refuse_changed()
+                source.refuse_changed(pending[0].index, record.index + 1 + steadier.reach)
                 with clock.measure("store"):
                     store.append(pending)
                 pending = []

@@ -90,9 +90,10 @@ class SegmentSource(FrameSource):
                 return
             yield replace(frame, index=frame.index - self._segment.first)
 
-    def refuse_changed(self) -> None:
-        """Raise where the clip's files are no longer those that were opened."""
-        self._clip.refuse_changed()
+    def refuse_changed(self, first: int = 0, stop: int | None = None) -> None:
+        """Raise where the segment's files are no longer those that were opened."""
+        end = self._segment.stop if stop is None else self._segment.first + stop
+        self._clip.refuse_changed(self._segment.first + first, end)
 
 
 def analyse_segment(

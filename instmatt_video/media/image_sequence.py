@@ -66,7 +66,8 @@ class ImageSequenceSource(FrameSource):
             )
         width, height = self._common_size()
         number = _LAST_NUMBER.search(self._paths[0].stem)
-        self.checksum = checksum_of_frames(self._paths)
+        self._stamps = _stamps_of(self._paths)
+        self.checksum = _checksum_of_stamps(self._stamps)
         self.info = ClipInfo(
             name=name,
             path=self._paths[0].parent,
@@ -111,8 +112,9 @@ class ImageSequenceSource(FrameSource):
         if before is not None:
             yield from self._held(missing, start, before)
 
-    def _has_changed(self) -> bool:
-        return checksum_of_frames(self._paths) != self.checksum
+    def _has_changed(self, first: int, stop: int | None) -> bool:
+        asked = slice(first, stop)  # on a network disk each file takes its time
+        return _stamps_of(self._paths[asked]) != self._stamps[asked]
 
     def _readable_at_or_before(self, index: int) -> int:
         """Return the place of the picture that stands at an index; the first where none does."""
@@ -243,14 +245,7 @@ def list_globbed_frames(pattern: str) -> list[Path]:
 
 def checksum_of_frames(paths: Sequence[Path]) -> str:
     """Return a checksum of the files' names, sizes and times, not of what they hold."""
-    lines = []
-    for path in paths:
-        try:
-            status = path.stat()
-            lines.append(f"{path.name} {status.st_size} {status.st_mtime_ns}\n")
-        except OSError:
-            lines.append(f"{path.name} cannot be read\n")
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return _checksum_of_stamps(_stamps_of(paths))
 
 
 def natural_key(path: Path) -> list[tuple[int, int, str]]:
@@ -282,6 +277,22 @@ def read_picture(path: Path) -> Plate | None:
     if image is None or image.dtype not in (np.uint8, np.uint16):
         return None
     return Plate(np.ascontiguousarray(image[..., ::-1]))
+
+
+def _stamps_of(paths: Sequence[Path]) -> list[str]:
+    """Return a line for each file with its name, size and time."""
+    lines = []
+    for path in paths:
+        try:
+            status = path.stat()
+            lines.append(f"{path.name} {status.st_size} {status.st_mtime_ns}\n")
+        except OSError:
+            lines.append(f"{path.name} cannot be read\n")
+    return lines
+
+
+def _checksum_of_stamps(stamps: Sequence[str]) -> str:
+    return hashlib.sha256("".join(stamps).encode()).hexdigest()
 
 
 def _check_exr(path: Path, header: ExrHeader) -> None:

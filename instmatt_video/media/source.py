@@ -57,19 +57,23 @@ class FrameSource(ABC):
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
 
-    def refuse_changed(self) -> None:
+    def refuse_changed(self, first: int = 0, stop: int | None = None) -> None:
         """Raise where the files are no longer those that were opened, as far as the disk tells.
+
+        Args:
+            first: Frame from which on they matter.
+            stop: One more than the last such frame; `None`: all that follow.
 
         Raises:
             VideoOpenError: They have changed, or are gone: mattes and pictures would not match.
         """
-        if self._has_changed():
+        if self._has_changed(first, stop):
             raise VideoOpenError(
                 f"{self.info.path} has changed while it was read: put the former one back and use "
                 "--resume, or run it again with --overwrite"
             )
 
-    def _has_changed(self) -> bool:
+    def _has_changed(self, first: int, stop: int | None) -> bool:
         return False
 
     def close(self) -> None:  # noqa: B027 - only live sources hold anything between frames

@@ -102,7 +102,7 @@ class VideoFileSource(FrameSource):
         elif is_sought:
             yield from self._decode_from_beginning(start)
 
-    def _has_changed(self) -> bool:
+    def _has_changed(self, first: int, stop: int | None) -> bool:
         return _stamp_of(self._path) != self._stamp
 
     def _decode_from_beginning(self, start: int) -> Iterator[Frame]:

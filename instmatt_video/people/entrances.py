@@ -72,7 +72,7 @@ def fill_entrances(source: FrameSource, store: AlphaStore, cast: Cast, matter: M
                 score = float(found.scores[step.row])
                 added[frame.index] = late.add(frame, step.record, step.tracklet, person, score)
         if added:
-            source.refuse_changed()
+            source.refuse_changed(min(steps), max(steps) + 1)
             store.amend(added)
         count += len(added)
     return count

@@ -68,7 +68,7 @@ def fill_gaps(source: FrameSource, store: AlphaStore, cast: Cast, matter: Matter
     for gap in find_gaps(cast):
         fills = _fill(source, store, gap, late)
         if fills:
-            source.refuse_changed()
+            source.refuse_changed(gap.before, gap.after + 1)
             store.amend(fills)
         count += len(fills)
     return count

@@ -22,7 +22,7 @@ from instmatt_video.batch.segments import (
     segments_folder,
 )
 from instmatt_video.checksums import sha256_of
-from instmatt_video.errors import AlphaWriteError, FrameDecodeError, OptionError
+from instmatt_video.errors import AlphaWriteError, FrameDecodeError, OptionError, VideoOpenError
 from instmatt_video.media.source import open_source
 from instmatt_video.progress import ignore
 from tests.batch.stubs import CUTS, LIGHT, SHOT_FRAMES, StubNetworks, chunks_of, job_of, write_shots
@@ -79,6 +79,18 @@ def test_a_segment_is_a_clip_of_its_own(shots: Path) -> None:
     assert [frame.index for frame in part] == list(range(5, 20))
     assert [frame.time for frame in part] == [frame.time for frame in whole]
     assert all((a.image == b.image).all() for a, b in zip(part, whole, strict=True))
+
+
+def test_a_segment_knows_of_its_own_files_alone_whether_they_changed(tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "shot", 40)
+    with open_source(folder) as clip:
+        (folder / "0025.png").write_bytes(b"another")
+        SegmentSource(clip, Segment(0, 20)).refuse_changed()
+        later = SegmentSource(clip, Segment(20, 40))
+        later.refuse_changed(0, 5)
+        for asked in ((5, 6), (0, None)):
+            with pytest.raises(VideoOpenError, match="has changed while it was read"):
+                later.refuse_changed(*asked)
 
 
 @pytest.mark.parametrize("detect_every", [1, 3])

@@ -161,6 +161,26 @@ def test_wherever_reading_begins_the_same_pictures_stand_in(
             assert np.array_equal(frame.image, picture), (start, frame.index)
 
 
+def test_changed_pictures_are_told_of_where_they_are_asked_for(
+    make_folder: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_folder()
+    source = open_source(folder)
+    source.refuse_changed()
+    (folder / "frame_5.png").write_bytes(b"another")
+    (folder / "frame_7.png").unlink()
+    for unchanged in ((0, 5), (6, 7), (8, 12)):
+        source.refuse_changed(*unchanged)
+    for changed in ((0, None), (5, 6), (4, 12), (6, 8)):
+        with pytest.raises(VideoOpenError, match=f"{folder} has changed while it was read"):
+            source.refuse_changed(*changed)
+    asked: list[str] = []
+    stat = Path.stat
+    monkeypatch.setattr(Path, "stat", lambda path: asked.append(path.name) or stat(path))
+    source.refuse_changed(1, 3)
+    assert asked == ["frame_1.png", "frame_2.png"], "no other file of a network disk"
+
+
 def test_hidden_files_and_notes_do_not_matter(make_folder: Maker) -> None:
     folder = make_folder()
     (folder / "._frame_3.png").write_bytes(b"resource fork")
