@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from .config import MatteConfig
 from .errors import OptionError, first_complaint
 from .media.frame_rate import as_frame_rate
 from .printable import printable
+from .toml_file import read_toml
 
 ENVIRONMENT_PREFIX = "INSTMATT_VIDEO_"
 
@@ -36,7 +36,7 @@ def resolve_config(
     Raises:
         OptionError: A field that does not exist, or a value out of its range.
     """
-    values = _read_toml(config_file) if config_file else {}
+    values = read_toml(config_file) if config_file else {}
     for (section, name), default in setting_defaults().items():
         text = environment.get(ENVIRONMENT_PREFIX + name.upper())
         if text is not None:
@@ -93,15 +93,6 @@ def refuse_undecodable_settings(config: MatteConfig) -> None:
         for name, value in section.items():
             if isinstance(value, str) and printable(value) != value:
                 raise OptionError(f"{name}: {printable(value)} is not UTF-8: rename it")
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text())
-    except OSError as error:
-        raise OptionError(f"config file {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise OptionError(f"config file {path} is no TOML: {error}") from error
 
 
 def setting_defaults() -> dict[tuple[str, str], Any]:

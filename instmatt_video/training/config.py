@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import OptionError, first_complaint
+from ..toml_file import read_toml
 from .loop import LoopConfig
 from .matting_batch import MattingBatchConfig
 from .matting_task import Curriculum
@@ -76,14 +76,7 @@ def read_config(path: Path, kind: type[T]) -> T:
     Raises:
         OptionError: The file cannot be read, is no TOML, or has a field that `kind` has not.
     """
-    try:
-        values = tomllib.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise OptionError(f"no configuration file {path}") from error
-    except OSError as error:
-        raise OptionError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise OptionError(f"{path} is no TOML: {error}") from error
+    values = read_toml(path)
     unknown = _unknown_field(values, kind)
     if unknown:
         raise OptionError(f"{path}: there is no setting {unknown}")

@@ -74,11 +74,6 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, kind: type, named: st
         read_config(write(tmp_path, text), kind)
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="no configuration file"):
-        read_config(tmp_path / "nothing.toml", MattingTraining)
-
-
 def test_schedules_that_come_with_the_program_are_whole() -> None:
     folder = shipped_config("matting-lite").parent
     names = sorted(path.stem for path in folder.glob("matting-*.toml"))
@@ -88,14 +83,3 @@ def test_schedules_that_come_with_the_program_are_whole() -> None:
         assert config.preset == name.split("-")[1]
     with pytest.raises(OptionError, match="no schedule 'matting-huge' comes with the program"):
         shipped_config("matting-huge")
-
-
-def test_a_file_that_is_no_text_or_no_file_is_named(tmp_path: Path) -> None:
-    video = tmp_path / "s.mp4"
-    video.write_bytes(b"\x00\x00\x00\x18ftypmp42\xff\xfe")
-    with pytest.raises(OptionError, match=r"s\.mp4 is no TOML"):
-        read_config(video, MattingData)
-    with pytest.raises(OptionError, match=r"training\.toml is no TOML: maximum recursion"):
-        read_config(write(tmp_path, "x = " + "[" * 100_000), MattingData)
-    with pytest.raises(OptionError, match=r"cannot be read: Is a directory"):
-        read_config(tmp_path, MattingData)
