@@ -15,7 +15,7 @@ from .manifest import Manifest, load_manifest
 from .media.folder_stream import holds_only_pictures
 from .media.formats import FORMATS
 from .media.source import is_stream
-from .printable import printable
+from .printable import is_utf8, printable
 from .rendering.online_streams import INCOMPLETE
 from .rendering.render import PREVIEW_FILE, stream_ledger
 from .rendering.report import FILE_NAME as REPORT_FILE
@@ -53,7 +53,7 @@ def refuse_earlier(folder: Path, config: MatteConfig) -> None:
     Nor is there an output under a name that is not UTF-8: OpenCV cannot read back what is written
     there.
     """
-    if printable(folder) != str(folder):
+    if not is_utf8(folder):
         raise OptionError(f"{printable(folder)}: the name is not UTF-8: give another --out-dir")
     is_wanted = config.run.is_resumed or config.run.is_overwriting
     if not folder.is_dir():

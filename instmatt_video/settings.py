@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from .config import MatteConfig
 from .errors import OptionError, first_complaint
 from .media.frame_rate import as_frame_rate
-from .printable import printable
+from .printable import is_utf8, printable
 from .toml_file import read_toml
 
 ENVIRONMENT_PREFIX = "INSTMATT_VIDEO_"
@@ -91,7 +91,7 @@ def refuse_undecodable_settings(config: MatteConfig) -> None:
     plain = plain_settings(config)
     for section in (plain, *(value for value in plain.values() if isinstance(value, dict))):
         for name, value in section.items():
-            if isinstance(value, str) and printable(value) != value:
+            if isinstance(value, str) and not is_utf8(value):
                 raise OptionError(f"{name}: {printable(value)} is not UTF-8: rename it")
 
 

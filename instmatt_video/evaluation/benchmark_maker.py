@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import OptionError, disk_errors
-from ..printable import printable
+from ..printable import is_utf8, printable
 from ..training.cutouts import Cutout, cut_out
 from ..training.packs import ImagePack
 from ..training.scene import SceneConfig, compose_scene
@@ -122,7 +122,7 @@ def make_benchmark(
         raise OptionError(f"{foregrounds}: a benchmark needs two people or more")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OptionError(f"{out} exists and is not an empty folder")
-    if printable(out) != str(out):  # FFmpeg could write no clip there
+    if not is_utf8(out):  # FFmpeg could write no clip there
         raise OptionError(f"{printable(out)}: the name is not UTF-8: give another --out")
     _make_folder(out)
     total = config.num_images + config.num_clips

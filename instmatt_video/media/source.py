@@ -18,7 +18,7 @@ import av
 import cv2
 
 from ..errors import VideoOpenError
-from ..printable import printable
+from ..printable import is_utf8, printable
 from .color import Image
 from .frame import ClipInfo, Frame
 from .frame_rate import as_frame_rate
@@ -164,7 +164,7 @@ def refuse_undecodable(path: Path) -> None:
     Raises:
         VideoOpenError: The path, or a folder in it, is called so.
     """
-    if printable(path) != str(path):
+    if not is_utf8(path):
         raise VideoOpenError(f"{printable(path)}: the name is not UTF-8: rename it")
 
 
