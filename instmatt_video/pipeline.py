@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from .config import MatteConfig
 from .detection.detector import Detector
 from .errors import AlphaWriteError, FrameDecodeError, OptionError
 from .folder_lock import changing_alone, rendering_alone
-from .frame_record import FrameRecord
 from .manifest import FILE_NAME as MANIFEST_FILE
 from .manifest import Manifest, load_manifest
 from .matting.matter import Matter
@@ -32,7 +31,7 @@ from .media.formats import check_format
 from .media.source import FrameSource, is_stream, open_source
 from .networks import NetworkProvider, Networks, load_networks
 from .online import stream_online
-from .people.brief_people import tell_of_brief_people
+from .people.brief_people import tell_of_brief_people, tell_of_nobody
 from .people.entrances import fill_entrances
 from .people.finder import PeopleFinder, PersonTracker
 from .people.gap_filling import fill_gaps
@@ -150,8 +149,9 @@ def matte_video(
                 store_bytes=store.size_bytes,
                 stitching=stitch_record(found),
                 corrections=corrections,
-                warnings=_warnings_of(found, last, first, config.output.has_rest),
+                warnings=tell_of_brief_people(found, last, first, config.output.has_rest),
             )
+        result = _warned(result, networks.detector)
 
         wall_s = time.monotonic() - started
         manifest = describe_run(clip, source, checksum, config, networks, result, clock, wall_s)
@@ -191,14 +191,13 @@ def _find_identities(
     return found
 
 
-def _warnings_of(
-    found: Cast, last: FrameRecord, first_number: int, has_rest: bool
-) -> tuple[str, ...]:
-    """Return what should be known of people who were seen too briefly; the log tells it, too."""
-    lines = tell_of_brief_people(found, last, first_number, has_rest)
-    for line in lines:
+def _warned(result: RunResult, detector: Detector) -> RunResult:
+    """Return a result with a word of a clip without people; the log tells all its warnings."""
+    if not result.cast.identities and not result.corrections:
+        result = replace(result, warnings=(*result.warnings, tell_of_nobody(detector)))
+    for line in result.warnings:
         logger.warning("%s", line)
-    return lines
+    return result
 
 
 def _earlier_corrections(folder: Path) -> tuple[Correction, ...]:

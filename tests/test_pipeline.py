@@ -90,16 +90,20 @@ def test_prores_with_sound_and_preview(clip: Path, tmp_path: Path) -> None:
     assert (inside[top:bottom, left:right] == 1).mean() > 0.99
 
 
-def test_nobody_is_no_error(tmp_path: Path) -> None:
-    source = write_clip(tmp_path / "empty.mp4", 3)
-
-    class Blind(ColorDetector):
-        def _look(self, image: np.ndarray):  # type: ignore[no-untyped-def]
-            return super()._look(np.zeros_like(image))
-
-    manifest = run(source, tmp_path / "out", detector=Blind())
+@pytest.mark.parametrize("is_online", [False, True], ids=["stored", "online"])
+def test_nobody_is_no_error_but_told(
+    is_online: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = write_clip(tmp_path / "empty.mp4", 3, picture=lambda _: np.zeros((96, 160, 3), "u1"))
+    config = replace(LIGHT, run=RunConfig(is_online=is_online))
+    manifest = run(source, tmp_path / "out", config, detector=GuessingDetector())
     assert manifest.tracks == ()
     assert not list((tmp_path / "out" / "empty").glob("person_*"))
+    (line,) = manifest.warnings
+    assert "to have a stream; where somebody is there, try --detector maskrcnn, or masks" in line
+    assert line in caplog.messages
+    given = run(source, tmp_path / "given", config)
+    assert given.warnings == ("the masks show nobody, so nobody has a stream",)
 
 
 class GuessingDetector(ColorDetector):

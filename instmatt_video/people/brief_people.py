@@ -1,12 +1,13 @@
-"""Who was seen, but too briefly to be given a stream: told, so that nobody is missed in silence.
+"""Who has no stream for having been seen too briefly, or not at all: nobody is missed in silence.
 
-Knows stored records and who is who in them.
+Knows stored records, who is who in them, and what else than a detector there is to try.
 """
 
 from __future__ import annotations
 
 from instmatt_video.trackers import StitchConfig
 
+from ..detection.detector import Detector
 from ..frame_record import FrameRecord
 from .identities import Cast
 
@@ -47,6 +48,21 @@ def tell_of_brief_people(
             "stream; a clip that goes on for longer would tell whether it is a person"
         )
     return tuple(lines)
+
+
+def tell_of_nobody(detector: Detector) -> str:
+    """Return in a line that a clip has no person's stream, and what can be done.
+
+    Args:
+        detector: The one that has looked.
+    """
+    if detector.has_exact_masks:
+        return "the masks show nobody, so nobody has a stream"
+    other = "" if detector.name == "maskrcnn" else "--detector maskrcnn, or "
+    return (
+        "nobody was found for long enough to have a stream; where somebody is there, try "
+        f"{other}masks of another tool (--detector masks:DIR)"
+    )
 
 
 def _is_sure(scores: list[float]) -> bool:

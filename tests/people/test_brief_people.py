@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from instmatt_video.frame_record import FrameRecord
-from instmatt_video.people.brief_people import tell_of_brief_people
+from instmatt_video.people.brief_people import tell_of_brief_people, tell_of_nobody
 from instmatt_video.people.identities import cast_of
 from tests.made_records import frame_record, tracked
+from tests.synthetic_clip import ColorDetector
 
 NUM_FRAMES = 60
 
@@ -56,3 +57,11 @@ def test_somebody_new_in_the_last_frame_is_told_though_no_stream_has_them() -> N
 def test_what_flickers_or_is_no_sure_person_is_not_told() -> None:
     assert told({2: range(20, 22), 3: range(50, 52)}, set()) == ()
     assert told({2: range(20, 26), 3: range(58, 60)}, {2}, score=0.5) == ()
+
+
+def test_who_has_looked_already_is_not_what_to_try() -> None:
+    detector = ColorDetector()
+    detector.has_exact_masks = False
+    assert "try --detector maskrcnn, or masks of another tool" in tell_of_nobody(detector)
+    detector.name = "maskrcnn"
+    assert "is there, try masks of another tool" in tell_of_nobody(detector)
