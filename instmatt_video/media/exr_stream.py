@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import struct
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from .folder_stream import FolderAlphaStream
 from .frame import ClipInfo
 from .layer import FloatImage, Layer
 from .linear_light import to_linear
+from .timecode import bits_of_timecode, fits_bits, shift_timecode
+
+_TIMECODE = b"timeCode\0timecode\0\x08\0\0\0"
+"""What stands before a timecode in a header: name, type and size."""
 
 
 def require_openexr() -> None:
@@ -39,6 +44,8 @@ class ExrAlphaStream(FolderAlphaStream):
     def __init__(self, path: Path, info: ClipInfo) -> None:
         super().__init__(path, info)
         self._canvas = np.zeros((info.height, info.width, 4), np.float16)
+        fits = not info.is_variable_rate and fits_bits(info.timecode or "", info.frame_rate)
+        self._timecode = info.timecode if fits else None
 
     def _encode(self, layer: Layer | None) -> bytes:
         import OpenEXR
@@ -58,6 +65,10 @@ class ExrAlphaStream(FolderAlphaStream):
             "pixelAspectRatio": float(self.info.pixel_aspect),
             "chromaticities": CHROMATICITIES[self.info.color.primaries],
         }
+        if not self.info.is_variable_rate:
+            header["framesPerSecond"] = self.info.frame_rate.limit_denominator(10_000)
+        if self._timecode is not None:
+            header["timeCode"] = OpenEXR.TimeCode()
         # OpenEXR writes to names only.
         with tempfile.TemporaryDirectory(dir=self.partial_path) as folder:
             path = Path(folder) / "picture.exr"
@@ -66,6 +77,14 @@ class ExrAlphaStream(FolderAlphaStream):
             except RuntimeError as error:
                 raise OSError(errno.EIO, str(error)) from error
             return path.read_bytes()
+
+    def _at_place(self, picture: bytes, index: int) -> bytes:
+        """Return a picture file with the timecode of its frame."""
+        if self._timecode is None:
+            return picture
+        timecode = shift_timecode(self._timecode, index, self.info.frame_rate)
+        head, name, tail = picture.partition(_TIMECODE)
+        return head + name + struct.pack("<I", bits_of_timecode(timecode)) + tail[4:]
 
 
 def read_exr_alpha(path: Path) -> FloatImage:

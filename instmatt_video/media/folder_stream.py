@@ -74,6 +74,10 @@ class FolderAlphaStream(AlphaStream):
     def _encode(self, layer: Layer | None) -> bytes:
         """Return the picture file that shows `layer`."""
 
+    def _at_place(self, picture: bytes, index: int) -> bytes:
+        """Return a picture file that tells its place in the clip, where its kind can."""
+        return picture
+
     def _write(self, tick: int, layer: Layer | None) -> None:
         if layer is None:
             if self._blank_picture is None:
@@ -82,7 +86,7 @@ class FolderAlphaStream(AlphaStream):
         else:
             picture = self._encode(layer)
         name = self._name_at(tick)
-        (self.partial_path / name).write_bytes(picture)
+        (self.partial_path / name).write_bytes(self._at_place(picture, self._last_index))
         self._names.append(name)
 
     def _finish(self) -> None:

@@ -27,7 +27,7 @@ from .image_size import read_image_size
 from .picture_file import decode_pixels
 from .plate import PLATE_SUFFIXES, Plate, read_plate, read_plate_header
 from .source import HELD, FrameSource
-from .timecode import counts_frames_at, shift_timecode
+from .timecode import fits_bits, shift_timecode
 from .timetable import DEFAULT_FRAME_RATE
 from .video_file import MAX_BAD_FRAMES_IN_A_ROW
 
@@ -139,7 +139,7 @@ class ImageSequenceSource(FrameSource):
         """Return the timecode of the first picture from a later one's, if it counts frames here."""
         if timecode is None:
             return None
-        if frame_rate > 30 or not counts_frames_at(timecode, frame_rate):
+        if not fits_bits(timecode, frame_rate):
             self._warn(f"timecode left out: {timecode} counts no frames at {frame_rate} frames/s")
             return None
         return shift_timecode(timecode, -index, frame_rate)

@@ -23,6 +23,11 @@ def counts_frames_at(timecode: str, frame_rate: Fraction) -> bool:
     return match[4] == ":" or frame_rate % Fraction(30000, 1001) == 0
 
 
+def fits_bits(timecode: str, frame_rate: Fraction) -> bool:
+    """Tell whether a timecode counts a clip's frames in the bits of a header: up to 30 a second."""
+    return frame_rate <= 30 and counts_frames_at(timecode, frame_rate)
+
+
 def timecode_of_bits(bits: int) -> str:
     """Return the timecode in the 32 bits that EXR headers hold: two digits a byte, and flags.
 
@@ -34,6 +39,15 @@ def timecode_of_bits(bits: int) -> str:
         for place, tens in ((24, 3), (16, 7), (8, 7), (0, 3))
     )
     return f"{hours}:{minutes}:{seconds}{';' if bits & 1 << 6 else ':'}{frames}"
+
+
+def bits_of_timecode(timecode: str) -> int:
+    """Return the 32 bits in which EXR headers hold a timecode of two digits each.
+
+    >>> hex(bits_of_timecode("10:20:30;03"))
+    '0x10203043'
+    """
+    return int(re.sub(r"\D", "", timecode), 16) | (0 if timecode[8] == ":" else 1 << 6)
 
 
 def shift_timecode(timecode: str, frames: int, frame_rate: Fraction) -> str:

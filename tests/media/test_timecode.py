@@ -7,7 +7,12 @@ from fractions import Fraction
 import pytest
 
 from instmatt_video.media import shift_timecode
-from instmatt_video.media.timecode import counts_frames_at
+from instmatt_video.media.timecode import (
+    bits_of_timecode,
+    counts_frames_at,
+    fits_bits,
+    timecode_of_bits,
+)
 
 NTSC = Fraction(30000, 1001)
 
@@ -47,6 +52,24 @@ def test_shift(start: str, frames: int, rate: Fraction, expected: str) -> None:
 )
 def test_which_frames_a_timecode_counts(timecode: str, rate: Fraction, counts: bool) -> None:
     assert counts_frames_at(timecode, rate) is counts
+
+
+@pytest.mark.parametrize("timecode", ["00:00:00:00", "23:59:59:29", "10:20:30;03"])
+def test_bits_hold_a_timecode(timecode: str) -> None:
+    assert timecode_of_bits(bits_of_timecode(timecode)) == timecode
+
+
+@pytest.mark.parametrize(
+    ("timecode", "rate", "fits"),
+    [
+        ("01:00:00;29", NTSC, True),
+        ("01:00:00:29", Fraction(30), True),
+        ("01:00:00:40", Fraction(48), False),
+        ("01:00:00:30", Fraction(30), False),
+    ],
+)
+def test_which_timecodes_fit_bits(timecode: str, rate: Fraction, fits: bool) -> None:
+    assert fits_bits(timecode, rate) is fits
 
 
 def test_going_and_coming_back() -> None:

@@ -1,0 +1,76 @@
+"""What the headers of written EXR pictures tell, read back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from instmatt_video.matting.foreground import colour_layer
+from instmatt_video.media import ClipInfo, open_alpha_stream, open_source
+
+NTSC = Fraction(30000, 1001)
+INFO = ClipInfo("clip", None, 16, 8, NTSC, 1 / NTSC, timecode="00:00:59;28", first_time=Fraction(0))
+
+
+@pytest.fixture(autouse=True)
+def openexr() -> object:
+    return pytest.importorskip("OpenEXR")
+
+
+def write(path: Path, info: ClipInfo) -> Path:
+    """Write five pictures, of which the middle one alone shows somebody."""
+    layer = colour_layer(np.full((8, 16, 3), 90, np.uint8), 4, 0, np.ones((8, 8), "f4"), "source")
+    with open_alpha_stream("exr", path, info) as stream:
+        for k in range(5):
+            stream.write(k / info.frame_rate, layer if k == 2 else None)
+    return path
+
+
+def test_each_picture_has_the_timecode_of_its_frame(tmp_path: Path) -> None:
+    folder = write(tmp_path / "person", INFO)
+    found = [open_source(path).info.timecode for path in sorted(folder.iterdir())]
+    # Numbers 0 and 1 of a minute are left out.
+    assert found == ["00:00:59;28", "00:00:59;29", *(f"00:01:00;0{k}" for k in (2, 3, 4))]
+
+
+def test_other_readers_find_rate_timecode_and_picture(tmp_path: Path) -> None:
+    import OpenEXR
+
+    folder = write(tmp_path / "person", INFO)
+    with OpenEXR.File(str(folder / "000003.exr")) as file:
+        header, pixels = dict(file.header()), file.channels()["RGBA"].pixels
+    assert header["framesPerSecond"] == NTSC
+    timecode = header["timeCode"]
+    assert (timecode.hours, timecode.minutes, timecode.seconds, timecode.frame) == (0, 1, 0, 2)
+    assert timecode.dropFrame
+    assert pixels[:, 4:12, 3].all() and not pixels[:, :4].any()
+
+
+def test_a_row_is_a_clip_of_the_same_rate_and_timecode(tmp_path: Path) -> None:
+    source = open_source(write(tmp_path / "person", INFO))
+    assert (source.info.frame_rate, source.info.timecode) == (NTSC, "00:00:59;28")
+    assert not source.warnings
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param({"timecode": None}, id="no timecode"),
+        pytest.param({"timecode": "00:00:01:40", "frame_rate": Fraction(48)}, id="over 30"),
+        pytest.param({"is_variable_rate": True}, id="a rate that varies"),
+    ],
+)
+def test_what_a_header_cannot_tell_is_left_out(facts: dict[str, object], tmp_path: Path) -> None:
+    import OpenEXR
+
+    info = replace(INFO, **facts)
+    info = replace(info, time_base=1 / info.frame_rate)
+    folder = write(tmp_path / "person", info)
+    with OpenEXR.File(str(folder / "000001.exr")) as file:
+        header = dict(file.header())
+    assert "timeCode" not in header
+    assert header.get("framesPerSecond") == (None if info.is_variable_rate else info.frame_rate)
