@@ -72,9 +72,11 @@ class VideoAlphaStream(AlphaStream):
         return container
 
     def _add_stream(self, color: ColorTags) -> VideoStream:
-        info = self.info
+        info, options = self.info, dict(self._encoding.options)
+        if not info.is_interlaced:
+            options["field_order"] = "progressive"  # editors ask where a MOV does not say so
         stream: VideoStream = self._container.add_stream(  # type: ignore[assignment]
-            self._encoding.codec, rate=info.frame_rate, options=dict(self._encoding.options)
+            self._encoding.codec, rate=info.frame_rate, options=options
         )
         stream.width, stream.height = info.width, info.height
         stream.pix_fmt = self._encoding.pixel_format

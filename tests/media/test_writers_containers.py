@@ -87,10 +87,20 @@ def test_ffprobe_agrees(
     assert video["color_range"] == "tv"
     assert video["color_space"] == video["color_primaries"] == "smpte170m"
     assert video["sample_aspect_ratio"] == "8:9"
+    assert video["field_order"] == "progressive"
     assert video["nb_frames"] == "6"
     assert video["avg_frame_rate"] == "30000/1001"
     assert [other["codec_type"] for other in others] == ["audio", "data"]
     assert others[0]["codec_name"] == "aac"
+
+
+@pytest.mark.parametrize("name", ["prores4444", "matte-prores"])
+@pytest.mark.parametrize("is_interlaced", [False, True])
+def test_a_movie_without_fields_says_so(name: str, is_interlaced: bool, tmp_path: Path) -> None:
+    info = replace(INFO, is_interlaced=is_interlaced)
+    data = write_stream(FORMATS[name], tmp_path, coming_and_going(), info).read_bytes()
+    one_field = b"fiel\x01\x00"  # QuickTime: their number, and which comes first
+    assert (one_field in data, b"fiel" in data) == (not is_interlaced, not is_interlaced)
 
 
 def test_a_constant_rate_stays_constant_from_a_clock_of_milliseconds(
