@@ -45,6 +45,8 @@ class SourceRecord(_Model):
     timecode: str | None
     has_audio: bool
     is_variable_rate: bool
+    pixel_aspect: str = "1"
+    """Width of a pixel over its height, exact, as `4/3`."""
     first_frame_number: int = 1
     """Of the first frame; an image sequence keeps its own numbers."""
     absolute_path: str | None = None

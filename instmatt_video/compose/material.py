@@ -232,7 +232,7 @@ def _clip(
         color=color,
         is_variable_rate=record.is_variable_rate,
         is_retimed=_is_retimed(manifest),
-        pixel_aspect=info.pixel_aspect if info else Fraction(1),
+        pixel_aspect=info.pixel_aspect if info else Fraction(record.pixel_aspect),
         timecode=record.timecode,
         source=path,
         lead_s=lead_s,

@@ -190,6 +190,7 @@ def describe_run(
             timecode=info.timecode,
             has_audio=info.has_audio,
             is_variable_rate=info.is_variable_rate,
+            pixel_aspect=str(info.pixel_aspect),
             first_frame_number=first_number,
             absolute_path=None if is_stream(str(source)) else str(Path(source).absolute()),
             pictures_sha256=clip.checksum,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from instmatt_video.errors import VideoOpenError
 from instmatt_video.evaluation.clip_layouts import open_clip
 from instmatt_video.review.correction import Drop
 from instmatt_video.review.session import Review
+from tests.media.made_clips import write_video
 from tests.synthetic_clip import BoxMatter, ColorDetector, boxes_at, write_frames
 
 FRAMES = 16
@@ -78,6 +80,17 @@ def test_corrections_that_wait_are_told_of(
     review.render()
     gather(folder, BLACK)
     assert caplog.messages.count(words) == 1
+
+
+def test_the_shape_of_pixels_outlives_the_source(tmp_path: Path) -> None:
+    source = tmp_path / "in" / "shot.mp4"
+    source.parent.mkdir()
+    write_video(source, count=2, pixel_aspect=Fraction(4, 3))
+    folder = matted(source, tmp_path / "out")
+    assert gather(folder, BLACK).clip.pixel_aspect == Fraction(4, 3)
+    source.unlink()
+    clip = gather(folder, BLACK).clip
+    assert (clip.source, clip.pixel_aspect) == (None, Fraction(4, 3))
 
 
 @pytest.mark.parametrize("name", ["shot", "shot/shot.%04d.png", "shot/*.png"])
