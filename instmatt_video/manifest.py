@@ -98,7 +98,7 @@ class TrackRecord(_Model):
     thumbnail: str
     """JPEG as a data URL."""
     sha256: str | None = None
-    """Of the stream's file; `None` for a folder."""
+    """Of the stream's file; of a folder, of the lines that `sha256sum *` prints in it."""
 
 
 class StitchRecord(_Model):
@@ -143,7 +143,7 @@ class Manifest(_Model):
     rest_file: str | None = None
     """Stream of everybody who has none of their own; `None` where none was asked for."""
     rest_sha256: str | None = None
-    """Of that file; `None` for a folder."""
+    """Of that stream, as of a track's."""
     stitching: StitchRecord | None = None
     """`None` for an online run, and for one of a version that could not correct."""
     corrections: tuple[Correction, ...] = ()
@@ -158,7 +158,7 @@ class Manifest(_Model):
 
     @property
     def streams(self) -> dict[str, str | None]:
-        """Files of the streams, the rest's too, and their checksums; `None` for a folder's."""
+        """Files of the streams, the rest's too, and their checksums."""
         streams = {track.file: track.sha256 for track in self.tracks if track.file}
         if self.rest_file is not None:
             streams[self.rest_file] = self.rest_sha256

@@ -17,6 +17,7 @@ from ..media.image_sequence import checksum_of_frames
 from ..media.source import list_frames
 from ..rendering.render import PREVIEW_FILE
 from ..rendering.report import FILE_NAME as REPORT_FILE
+from ..rendering.stream_ledger import stream_checksum
 from ..rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from ..settings import plain_settings
 from .job import ClipJob
@@ -66,10 +67,12 @@ def _relevant(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _is_whole(job: ClipJob, manifest: Manifest) -> bool:
     output = job.config.output
-    wanted = [TRACKS_FILE]
-    wanted += [PREVIEW_FILE] if output.has_preview else []
-    wanted += [REPORT_FILE] if output.has_report else []
+    pages = [PREVIEW_FILE] if output.has_preview else []
+    pages += [REPORT_FILE] if output.has_report else []
     streams = manifest.streams
-    return all((job.folder / name).exists() for name in (*wanted, *streams)) and all(
-        sha256_of(job.folder / name) == checksum for name, checksum in streams.items()
+    return (
+        all((job.folder / name).exists() for name in (TRACKS_FILE, *pages, *streams))
+        # What power that failed leaves is empty; so is `tracks.txt`, where nobody is.
+        and all((job.folder / name).stat().st_size for name in pages)
+        and all(stream_checksum(job.folder / name) == sha for name, sha in streams.items())
     )

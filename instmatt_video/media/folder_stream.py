@@ -111,6 +111,15 @@ class FolderAlphaStream(AlphaStream):
         shutil.rmtree(self.partial_path, ignore_errors=True)
 
 
+def files_of(path: Path) -> list[Path]:
+    """Return what an alpha stream of pictures has left in a folder, by name."""
+    return sorted(
+        p
+        for p in path.iterdir()
+        if (p.suffix in PICTURE_SUFFIXES or p.name == TIMES_FILE) and not p.name.startswith("._")
+    )
+
+
 def holds_only_pictures(path: Path) -> bool:
     """Say whether a folder holds nothing but what an alpha stream of pictures leaves."""
     return not _strangers(path, PICTURE_SUFFIXES)

@@ -20,7 +20,6 @@ from typing import NoReturn, Self
 
 import numpy as np
 
-from ..checksums import sha256_of
 from ..config import OutputConfig
 from ..errors import AlphaWriteError
 from ..frame_record import FrameRecord, TrackedBox
@@ -33,6 +32,7 @@ from .late_stream_writer import LateStreamWriter
 from .preview import thumbnail
 from .render import PREVIEW_FILE, RenderResult, open_stream, plan_streams
 from .run_result import RunResult
+from .stream_ledger import stream_checksum
 from .stream_writers import FrameAlphas, PreviewWriter, StreamPlan, StreamWriter, Worker
 from .tracks_file import TracksFile
 
@@ -310,7 +310,7 @@ class OnlineStreams:
             Cast(tuple(p.identity() for p in people), {}, tuple(self._cuts)),
             tuple(plans),
             RenderResult(
-                {plan.file: sha256_of(self.folder / plan.file) for plan in plans},
+                {plan.file: stream_checksum(self.folder / plan.file) for plan in plans},
                 {p.number: p.portrait for p in people},
                 tuple(dict.fromkeys(warnings)),
             ),

@@ -6,13 +6,14 @@ Knows files and checksums; knows nothing of what is in them.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import shutil
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from ..checksums import sha256_of
-from ..media.folder_stream import holds_only_pictures
+from ..checksums import digest, sha256_of
+from ..media.folder_stream import files_of, holds_only_pictures
 from ..whole_file import write_whole
 
 
@@ -41,7 +42,7 @@ class StreamLedger:
         if entry is None or entry[0] != key:
             return False
         path = self._folder / file
-        return path.exists() and sha256_of(path) == entry[1]
+        return path.exists() and stream_checksum(path) == entry[1]
 
     def begin(self, files: Iterable[str]) -> None:
         """Note files that are about to be written: whatever is under their names is not theirs."""
@@ -51,7 +52,7 @@ class StreamLedger:
 
     def add(self, file: str, key: str) -> None:
         """Note a verified stream."""
-        self._entries[file] = (key, sha256_of(self._folder / file))
+        self._entries[file] = (key, stream_checksum(self._folder / file))
         self._save()
 
     def take_over(self, file: str, key: str, wanted: Collection[str]) -> str | None:
@@ -123,5 +124,17 @@ class StreamLedger:
         write_whole(self._path, "".join(lines))
 
     def checksum(self, file: str) -> str | None:
-        """Return the checksum of a noted stream; `None` for a folder."""
+        """Return the checksum of a noted stream; `None` for others."""
         return self._entries[file][1] if file in self._entries else None
+
+
+def stream_checksum(path: Path) -> str | None:
+    """Return the SHA-256 of a stream; `None` where nothing is.
+
+    That of a folder is of the lines that `sha256sum *` prints in it; what file managers leave there
+    does not count.
+    """
+    if not path.is_dir():
+        return sha256_of(path)
+    lines = (f"{digest(file)}  {file.name}\n" for file in files_of(path))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

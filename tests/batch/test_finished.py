@@ -78,6 +78,44 @@ def test_what_is_not_whole_is_made_again_without_the_networks(
     assert len(list(read_alpha(job.folder / "person_02.mkv"))) == FRAMES
 
 
+def lose_a_picture(folder: Path) -> None:
+    (folder / "person_02" / "000007.png").unlink()
+
+
+def empty_a_picture(folder: Path) -> None:
+    (folder / "person_02" / "000007.png").write_bytes(b"")
+
+
+def empty_the_report(folder: Path) -> None:
+    (folder / "report.html").write_bytes(b"")
+
+
+def look_at_a_folder(folder: Path) -> None:
+    (folder / "person_02" / ".DS_Store").write_bytes(b"icons")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "is_done"),
+    [
+        (lose_a_picture, False),
+        (empty_a_picture, False),
+        (empty_the_report, False),
+        (look_at_a_folder, True),
+    ],
+)
+def test_every_picture_of_a_folder_is_there(
+    job: ClipJob, spoil: Callable[[Path], None], is_done: bool
+) -> None:
+    output = OutputConfig(format="png", has_preview=False)
+    job = replace(job, config=replace(LIGHT, output=output))
+    assert stages_of(job) == ("done", {"render"})
+    assert stages_of(job) == ("skipped", set())
+    spoil(job.folder)
+    assert stages_of(job) == (("skipped", set()) if is_done else ("done", {"render"}))
+    assert len(list((job.folder / "person_02").glob("*.png"))) == FRAMES
+    assert (job.folder / "report.html").stat().st_size
+
+
 def spoil_rest(job: ClipJob) -> None:
     (job.folder / "rest.mkv").write_bytes(b"cut short")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from dataclasses import replace
 from fractions import Fraction
@@ -16,7 +17,7 @@ from instmatt_video.errors import AlphaWriteError
 from instmatt_video.media.frame import Frame
 from instmatt_video.media.layer import Layer
 from instmatt_video.people.identities import Cast
-from instmatt_video.rendering.stream_ledger import StreamLedger
+from instmatt_video.rendering.stream_ledger import StreamLedger, stream_checksum
 from instmatt_video.rendering.stream_writers import FrameAlphas, StreamPlan, StreamWriter, Worker
 from instmatt_video.stages import Cancelled, StageClock
 from tests.made_records import alpha, frame_record
@@ -168,6 +169,8 @@ class TestLedger:
         for name in "ab":
             (tmp_path / f"{name}.mkv").write_bytes(name.encode() * 50)
         (tmp_path / "frames").mkdir()
+        for number in "12":
+            (tmp_path / "frames" / f"00000{number}.png").write_bytes(number.encode())
         return tmp_path
 
     def ledger(self, folder: Path) -> StreamLedger:
@@ -182,7 +185,14 @@ class TestLedger:
         assert again.has("a.mkv", "key") and again.has("frames", "key")
         assert not again.has("a.mkv", "another key") and not again.has("b.mkv", "key")
         assert again.checksum("a.mkv") == sha256_of(folder / "a.mkv")
-        assert again.checksum("frames") is None and again.checksum("b.mkv") is None
+        assert again.checksum("b.mkv") is None
+
+    def test_a_folder_is_what_sha256sum_prints_of_it(self, folder: Path) -> None:
+        pictures = sorted((folder / "frames").iterdir())
+        (folder / "frames" / "._000001.png").write_bytes(b"a file manager's")
+        lines = "".join(f"{sha256_of(path)}  {path.name}\n" for path in pictures)
+        assert stream_checksum(folder / "frames") == hashlib.sha256(lines.encode()).hexdigest()
+        assert stream_checksum(folder / "nothing") is None
 
     @pytest.mark.parametrize("damage", ["changed", "gone"])
     def test_a_damaged_stream_is_not_there(self, folder: Path, damage: str) -> None:
@@ -192,6 +202,13 @@ class TestLedger:
         else:
             (folder / "a.mkv").write_bytes(b"something else")
         assert not self.ledger(folder).has("a.mkv", "key")
+
+    @pytest.mark.parametrize("damage", ["changed", "gone"])
+    def test_a_picture_that_is_not_whole_is_missed(self, folder: Path, damage: str) -> None:
+        self.ledger(folder).add("frames", "key")
+        picture = folder / "frames" / "000002.png"
+        picture.write_bytes(b"") if damage == "changed" else picture.unlink()
+        assert not self.ledger(folder).has("frames", "key")
 
     @pytest.mark.parametrize("tear", [1, 12])
     def test_a_torn_last_line_costs_only_itself(self, folder: Path, tear: int) -> None:
