@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config import MatteConfig
+from ..detection.detector import mask_folder
 from ..device_options import add_device_options
 from ..errors import OptionError
 from ..folder_argument import named_folder
@@ -113,7 +114,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_false",
         help="always do all the work that is asked for",
     )
-    group.add_argument("--detector", dest="detection.detector", metavar="NAME")
+    group.add_argument(
+        "--detector",
+        dest="detection.detector",
+        metavar="NAME",
+        help=f"auto, compact or maskrcnn (default: {default.detection.detector})",
+    )
     group.add_argument(
         "--detect-every",
         dest="detection.detect_every",
@@ -148,6 +154,11 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     set_up_logging(make_console(), args.is_verbose, args.is_quiet)
     config = resolve_config(flags_of(args), args.config)
+    if mask_folder(config.detection.detector) is not None:
+        raise OptionError(
+            "live takes no masks:DIR: it leaves out frames, and masks would be other frames'; "
+            "matte the clip without `live`"
+        )
     address = None if args.serve is None else parse_address(args.serve)
 
     from ..networks import load_networks

@@ -114,6 +114,7 @@ def test_the_virtual_camera_gets_the_chosen_view(
         pytest.param(["--serve", "0", "--max-side", 400 * "9"], 2, "--max-side", id="side"),
         pytest.param(["--serve", "0", "--matte-size", "3"], 2, "matte_size", id="matte size"),
         pytest.param(["--record", "{tmp}", "--format", "gif"], 2, "gif", id="format"),
+        pytest.param(["--serve", "0", "--detector", "masks:m"], 2, "no masks:DIR", id="masks"),
         pytest.param(["--source", "none.mp4", "--serve", "0"], 3, "none.mp4", id="no file"),
         pytest.param(["--source", "/dev/video97", "--serve", "0"], 3, "video97", id="no camera"),
     ],
