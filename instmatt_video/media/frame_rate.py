@@ -13,7 +13,7 @@ def as_frame_rate(value: str | float | Fraction) -> Fraction:
     """Return a rate in frames per second; decimals stand for the nearest sensible one.
 
     Args:
-        value: As `25`, `23.976` (which is 24000/1001) or `30000/1001`.
+        value: As `25`, `23.976` or `23.98` (both are 24000/1001) or `30000/1001`.
 
     Raises:
         ValueError: It is no rate, or out of the range that containers can count in.
@@ -29,7 +29,9 @@ def as_frame_rate(value: str | float | Fraction) -> Fraction:
         raise ValueError(f"{str(value)!r} is no frame rate such as 25 or 30000/1001") from error
     if not LEAST <= rate <= MOST:
         raise ValueError(f"a frame rate must be in {float(LEAST)}..{MOST}, not {value}")
-    return snap_to_broadcast_rate(rate.limit_denominator(_MAX_DENOMINATOR))
+    rate = rate.limit_denominator(_MAX_DENOMINATOR)
+    # People mean no other rate by it; a video's own times may be such, and stay.
+    return Fraction(24000, 1001) if rate == Fraction("23.98") else snap_to_broadcast_rate(rate)
 
 
 def snap_to_broadcast_rate(rate: Fraction) -> Fraction:

@@ -16,6 +16,13 @@ from instmatt_video.media.frame_rate import as_frame_rate, snap_to_broadcast_rat
         ("25", Fraction(25)),
         (" 30000/1001 ", Fraction(30000, 1001)),
         ("23.976", Fraction(24000, 1001)),
+        ("23.98", Fraction(24000, 1001)),
+        (23.98, Fraction(24000, 1001)),
+        ("29.97", Fraction(30000, 1001)),
+        ("47.95", Fraction(48000, 1001)),
+        ("119.88", Fraction(120000, 1001)),
+        ("24.0", Fraction(24)),
+        ("23.9", Fraction(239, 10)),
         ("59.94", Fraction(60000, 1001)),
         (Fraction(29.97), Fraction(30000, 1001)),
         ("23.976023976023976", Fraction(24000, 1001)),
@@ -35,6 +42,7 @@ def test_what_is_meant(value: str | float | Fraction, rate: Fraction) -> None:
         (Fraction(24), Fraction(24)),
         (Fraction(30), Fraction(30)),
         (Fraction(2160, 77), Fraction(2160, 77)),
+        (Fraction(1199, 50), Fraction(1199, 50)),
     ],
 )
 def test_snapping(rate: Fraction, snapped: Fraction) -> None:
