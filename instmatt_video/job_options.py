@@ -15,8 +15,6 @@ from .media.frame_rate import as_frame_rate
 
 def add_job_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the main job; their defaults are `MatteConfig`'s."""
-    default = MatteConfig()
-    detection, output = default.detection, default.output
     parser.add_argument(
         "--out-dir",
         type=named_folder,
@@ -25,8 +23,15 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
         help="a folder named after CLIP is made in it",
     )
     parser.add_argument("--config", type=Path, metavar="TOML", help="file with settings")
+    _add_finding_options(parser.add_argument_group("finding people"))
+    add_matting_options(parser.add_argument_group("matting"))
+    _add_stream_options(parser.add_argument_group("streams"))
+    _add_run_options(parser.add_argument_group("the run"))
+    add_talk_options(parser)
 
-    group = parser.add_argument_group("finding people")
+
+def _add_finding_options(group: argparse._ArgumentGroup) -> None:
+    detection = MatteConfig().detection
     group.add_argument(
         "--detector",
         dest="detection.detector",
@@ -56,9 +61,9 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
         help="of a folder of frames, as 25, 23.976 or 30000/1001",
     )
 
-    add_matting_options(parser.add_argument_group("matting"))
 
-    group = parser.add_argument_group("streams")
+def _add_stream_options(group: argparse._ArgumentGroup) -> None:
+    output = MatteConfig().output
     group.add_argument(
         "--format",
         dest="output.format",
@@ -101,7 +106,8 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
             f"--no-{name}", dest=f"output.has_{name}", action="store_false", default=None
         )
 
-    group = parser.add_argument_group("the run")
+
+def _add_run_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--resume",
         dest="run.is_resumed",
@@ -137,7 +143,6 @@ def add_job_options(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="never fetch weights, as --detector maskrcnn does (also: INSTMATT_VIDEO_OFFLINE=1)",
     )
-    add_talk_options(parser)
 
 
 def add_talk_options(parser: argparse.ArgumentParser) -> None:
