@@ -28,8 +28,6 @@ class FormatSpec:
     """Colour and alpha together; else the matte alone."""
     bit_depth: int
     """Of the alpha."""
-    is_alpha_exact: bool
-    """Every level of `bit_depth` bits reads back as it was written."""
     quality_range: tuple[int, int] | None = None
     """Smallest and largest `quality`, lower is better; `None` where there is nothing to choose."""
     default_quality: int = 0
@@ -50,7 +48,6 @@ FORMATS: dict[str, FormatSpec] = {
             extension=".mov",
             has_color=True,
             bit_depth=10,
-            is_alpha_exact=True,
             quality_range=(1, 64),
             default_quality=2,
             has_audio=True,
@@ -60,14 +57,12 @@ FORMATS: dict[str, FormatSpec] = {
             extension=".mkv",
             has_color=False,
             bit_depth=16,
-            is_alpha_exact=True,
         ),
         FormatSpec(
             name="matte-prores",
             extension=".mov",
             has_color=False,
             bit_depth=10,
-            is_alpha_exact=False,
             quality_range=(1, 64),
             default_quality=2,
         ),
@@ -76,7 +71,6 @@ FORMATS: dict[str, FormatSpec] = {
             extension=".mp4",
             has_color=False,
             bit_depth=8,
-            is_alpha_exact=False,
             quality_range=(0, 12),
             default_quality=10,
             max_side_px=16384,
@@ -86,7 +80,6 @@ FORMATS: dict[str, FormatSpec] = {
             extension="",
             has_color=True,
             bit_depth=16,
-            is_alpha_exact=True,
             quality_range=(0, 9),
             default_quality=1,
         ),
@@ -95,14 +88,12 @@ FORMATS: dict[str, FormatSpec] = {
             extension="",
             has_color=True,
             bit_depth=10,
-            is_alpha_exact=True,
         ),
         FormatSpec(
             name="webm",
             extension=".webm",
             has_color=True,
             bit_depth=8,
-            is_alpha_exact=False,
             quality_range=(0, 63),
             default_quality=16,
             has_audio=True,

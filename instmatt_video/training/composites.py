@@ -33,14 +33,9 @@ class Composite:
     alphas: FloatArray
     """Visible alpha of each layer, α'_i of Eq. 15 for i > 0, `(n, H, W)`."""
     foregrounds: FloatArray
-    """Visible alpha times colour of each layer, `(n, H, W, 3)`; with α'_0 L_0 they are `image`."""
+    """Visible alpha times colour of each layer, `(n, H, W, 3)`; `image` is they and α'_0 L_0."""
     background: FloatArray
     """L_0, `(H, W, 3)`."""
-
-    @property
-    def background_alpha(self) -> FloatArray:
-        """α'_0, `(H, W)`: what no person covers."""
-        return np.asarray(1 - self.alphas.sum(0), np.float32)
 
 
 def composite(background: FloatArray, layers: Sequence[Layer]) -> Composite:

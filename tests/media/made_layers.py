@@ -22,6 +22,9 @@ INFO = ClipInfo(
     time_base=Fraction(1, 30000),
 )
 
+LOSSY_TOLERANCE = {"matte-prores": 0.004, "matte-mp4": 0.01, "webm": 0.02}
+"""Mean error of alpha where the person is, of the formats that do not keep every level."""
+
 
 def soft_layer(left: int = 40, top: int = 20, side: int = 48) -> Layer:
     """Return a layer with a soft disc."""

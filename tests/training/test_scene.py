@@ -61,7 +61,7 @@ def test_the_truth_holds_together(has_augmentation: bool) -> None:
         assert scene.image.shape == (96, 128, 3)
         assert scene.alphas.min() >= -1e-6 and scene.alphas.sum(0).max() <= 1 + 1e-5
         assert scene.image.min() >= 0 and scene.image.max() <= 1 + 0.02
-        again = scene.foregrounds.sum(0) + scene.background_alpha[..., None] * scene.background
+        again = scene.foregrounds.sum(0) + (1 - scene.alphas.sum(0))[..., None] * scene.background
         np.testing.assert_allclose(again, scene.image, atol=1e-5)
 
 
