@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from .smoothing import smooth_boxes as smooth_boxes
     from .stitching import Tracklet as Tracklet
     from .stitching import stitch as stitch
-    from .tracker import Track as Track
+    from .track import Track as Track
+    from .track import TrackState as TrackState
     from .tracker import Tracker as Tracker
-    from .tracker import TrackState as TrackState
 
 _HOMES = {
     "CameraMotionEstimator": "camera_motion",
     "CutDetector": "scene_cut",
     "MotionConfig": "config",
     "StitchConfig": "config",
-    "Track": "tracker",
-    "TrackState": "tracker",
+    "Track": "track",
+    "TrackState": "track",
     "Tracker": "tracker",
     "TrackerConfig": "config",
     "Tracklet": "stitching",

@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
-from functools import cached_property
-
 import numpy as np
 import numpy.typing as npt
 
 from .assignment import match_pairs
-from .boxes import BoolArray, FloatArray, IntArray, as_boxes, expand_boxes, pairwise_iou
+from .boxes import BoolArray, IntArray, expand_boxes, pairwise_iou
 from .config import TrackerConfig
 from .cues import Cues
+from .frame_detections import FrameDetections, take_in
 from .kalman import BoxFilter
-from .masks import MaskArray, pairwise_mask_iou
 from .reentry import NOBODY, AbsentTracks, match_by_appearance
-
-
-class TrackState(Enum):
-    """Where a track stands in its life."""
-
-    TENTATIVE = "tentative"
-    """Too young to be believed; reported from birth, so that its frames are not lost when it proves
-    real. Where it is not detected, the box is the motion model's guess."""
-    CONFIRMED = "confirmed"
-    """Detected in this frame."""
-    LOST = "lost"
-    """Confirmed before, not detected in this frame: the box is the motion model's guess."""
-
-
-@dataclass(frozen=True)
-class Track:
-    """One track in one frame."""
-
-    track_id: int
-    """From 1, never reused."""
-    state: TrackState
-    box: FloatArray
-    """`(4,)` xyxy in pixels, as the motion model believes it after this frame's detection."""
-    score: float
-    """Of its detection in this frame, or of its last one, 0..1."""
-    detection: int | None
-    """Row of its detection in this call; `None` while the track coasts."""
-
+from .track import Track, TrackState
 
 # What the tracker keeps of a track beside motion and cues.
 _LIFE = np.dtype(
@@ -56,22 +25,6 @@ _LIFE = np.dtype(
         ("seen_at", np.float64, (2,)),
     ]
 )
-
-
-@dataclass(frozen=True)
-class _Detections:
-    """The detections of one call that count, with the rows that they had in the call."""
-
-    rows: IntArray
-    boxes: FloatArray
-    scores: FloatArray
-    masks: MaskArray | None
-    appearance: FloatArray | None
-
-    @cached_property
-    def centers(self) -> FloatArray:
-        """`(N, 2)` in pixels."""
-        return 0.5 * (self.boxes[:, :2] + self.boxes[:, 2:])
 
 
 class Tracker:
@@ -135,7 +88,7 @@ class Tracker:
         Raises:
             ValueError: Shapes do not fit together, or a box has no area.
         """
-        found = self._take_in(boxes, scores, masks, appearance)
+        found = take_in(boxes, scores, masks, appearance, self.config)
         if elapsed_frames < 1:
             raise ValueError(f"elapsed_frames is {elapsed_frames}; time runs forward by 1 or more")
         self._frame += elapsed_frames
@@ -176,49 +129,7 @@ class Tracker:
         self._cues = Cues(self.config)
         self._ended = NOBODY
 
-    def _take_in(
-        self,
-        boxes: npt.ArrayLike,
-        scores: npt.ArrayLike,
-        masks: npt.ArrayLike | None,
-        appearance: npt.ArrayLike | None,
-    ) -> _Detections:
-        """Return the detections that count: score high enough, and no weaker copy of another."""
-        box = as_boxes(boxes)
-        score = np.asarray(scores, np.float64).reshape(-1)
-        mask = None if masks is None else np.asarray(masks, np.float32)
-        look = None if appearance is None else np.asarray(appearance, np.float64)
-        for name, cue, rank in (("scores", score, 1), ("masks", mask, 3), ("appearance", look, 2)):
-            if cue is not None and (cue.ndim != rank or len(cue) != len(box)):
-                raise ValueError(f"{name} of shape {cue.shape} do not fit {len(box)} boxes")
-        rows = np.flatnonzero(score >= self.config.low_score)
-        # An order of our own, so that the caller's order changes nothing: best first, then from the
-        # left.
-        rows = rows[np.lexsort((box[rows, 1], box[rows, 0], -score[rows]))]
-        if self.config.duplicate_iou < 1.0 and len(rows) > 1:
-            rows = rows[self._are_originals(box[rows], None if mask is None else mask[rows])]
-        return _Detections(
-            rows,
-            box[rows],
-            score[rows],
-            None if mask is None else mask[rows],
-            None if look is None else look[rows],
-        )
-
-    def _are_originals(self, boxes: FloatArray, masks: MaskArray | None) -> BoolArray:
-        """Return which detections, best first, are no copy of a better one."""
-        is_kept = np.ones(len(boxes), np.bool_)
-        is_copy = pairwise_iou(boxes, boxes) > self.config.duplicate_iou
-        if np.count_nonzero(is_copy) == len(boxes):  # each is like itself only
-            return is_kept
-        if masks is not None:
-            # Two people may fill one box; they never fill one outline.
-            is_copy &= pairwise_mask_iou(boxes, masks, boxes, masks) > self.config.duplicate_iou
-        for better, weaker in np.argwhere(np.triu(is_copy, 1)):
-            is_kept[weaker] &= not is_kept[better]
-        return is_kept
-
-    def _associate(self, found: _Detections) -> IntArray:
+    def _associate(self, found: FrameDetections) -> IntArray:
         """Return the detection of each track, `(T,)`, or -1."""
         config, life = self.config, self._life
         detection_of = np.full(len(life), -1, np.intp)
@@ -262,7 +173,11 @@ class Tracker:
         return detection_of
 
     def _match_undisputed(
-        self, found: _Detections, detection_of: IntArray, tracks: BoolArray, detections: BoolArray
+        self,
+        found: FrameDetections,
+        detection_of: IntArray,
+        tracks: BoolArray,
+        detections: BoolArray,
     ) -> None:
         """Give to each newborn the one detection that it can have come to, if no other can have.
 
@@ -286,7 +201,7 @@ class Tracker:
         near_rows, near_columns = np.nonzero(is_near & is_only)
         detection_of[rows[near_rows]] = columns[near_columns]
 
-    def _correct(self, detection_of: IntArray, found: _Detections, elapsed_frames: int) -> None:
+    def _correct(self, detection_of: IntArray, found: FrameDetections, elapsed_frames: int) -> None:
         """Bring the matched tracks up to their detections; the others age."""
         life = self._life
         rows = np.flatnonzero(detection_of >= 0)
@@ -316,12 +231,12 @@ class Tracker:
         # From the first to the last lies the time that `confirm_frames` in a row take.
         return 1 + -(-(self.config.confirm_frames - 1) // elapsed_frames)
 
-    def _choose_births(self, found: _Detections, is_claimed: BoolArray) -> IntArray:
+    def _choose_births(self, found: FrameDetections, is_claimed: BoolArray) -> IntArray:
         """Return the detections that start tracks, from the left."""
         born = np.flatnonzero(~is_claimed & (found.scores >= self.config.birth_score))
         return born[np.lexsort((found.boxes[born, 1], found.boxes[born, 0]))]
 
-    def _recall(self, found: _Detections, born: IntArray) -> IntArray:
+    def _recall(self, found: FrameDetections, born: IntArray) -> IntArray:
         """Return the id of the absent track that each newborn surely is, or 0.
 
         It looks like that person, and can have walked here since that person was last seen.
@@ -378,7 +293,7 @@ class Tracker:
             self._cues.keep(is_kept)
         return is_kept
 
-    def _give_birth(self, found: _Detections, born: IntArray, recalled: IntArray) -> None:
+    def _give_birth(self, found: FrameDetections, born: IntArray, recalled: IntArray) -> None:
         """Start a track at each newborn detection, under its recalled id or the next new one."""
         if not len(born):
             return
@@ -399,7 +314,7 @@ class Tracker:
             None if found.appearance is None else found.appearance[born],
         )
 
-    def _report(self, found: _Detections, detection_of: IntArray) -> list[Track]:
+    def _report(self, found: FrameDetections, detection_of: IntArray) -> list[Track]:
         """Return the living tracks by id; `detection_of` is `(T,)`, -1 for none."""
         life, boxes = self._life, self._motion.boxes
         rows = np.where(detection_of >= 0, np.append(found.rows, -1)[detection_of], -1).tolist()

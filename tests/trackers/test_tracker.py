@@ -6,27 +6,7 @@ import numpy as np
 import pytest
 
 from instmatt_video.trackers import Tracker, TrackerConfig, TrackState
-
-
-def person(x, y=50.0, width=40.0, height=100.0):
-    return [x, y, x + width, y + height]
-
-
-def run(tracker, frames, scores=None, **cues):
-    """Feed lists of boxes frame by frame; return each frame's tracks."""
-    out = []
-    for index, boxes in enumerate(frames):
-        score = np.full(len(boxes), 0.9) if scores is None else scores[index]
-        out.append(tracker.update(boxes, score, **{k: v[index] for k, v in cues.items()}))
-    return out
-
-
-def ids_of_detections(tracks):
-    return {track.detection: track.track_id for track in tracks if track.detection is not None}
-
-
-def standing(count, x=100.0):
-    return [[person(x)]] * count
+from tests.trackers.made_people import ids_of_detections, person, run, standing
 
 
 @pytest.mark.parametrize("count", [0, 1, 6])
@@ -201,24 +181,6 @@ def test_same_input_same_output(rng):
         np.testing.assert_array_equal([t.box for t in x], [t.box for t in y])
 
 
-def test_of_two_copies_the_weaker_is_dropped():
-    tracker = Tracker()
-    boxes = [person(100), person(100.5), person(300)]
-    for _ in range(5):
-        tracks = tracker.update(boxes, [0.8, 0.9, 0.9])
-    assert ids_of_detections(tracks) == {1: 1, 2: 2}
-
-
-def test_two_outlines_in_one_box_are_two_people():
-    left, right = np.zeros((2, 1, 8, 8), np.float32)
-    left[:, :, :4], right[:, :, 4:] = 1.0, 1.0
-    tracker = Tracker()
-    tracks = tracker.update(
-        [person(100), person(100)], [0.9, 0.9], masks=np.concatenate([left, right])
-    )
-    assert len(tracks) == 2
-
-
 def test_masks_decide_between_boxes_that_do_not():
     """Two people share nearly one box; the halves they fill tell them apart, whatever the order."""
     left, right = np.zeros((2, 8, 8), np.float32)
@@ -261,94 +223,6 @@ def test_cues_may_come_and_go():
     for cues in ({}, {"masks": masks}, {}, {"appearance": looks}, {"masks": masks}, {}):
         tracks = tracker.update([person(100)], [0.9], **cues)
     assert [t.track_id for t in tracks] == [1]
-
-
-@pytest.mark.parametrize(
-    ("look", "expected"),
-    [
-        pytest.param([1.0, 0.0, 0.0], 1, id="the one who left"),
-        pytest.param([0.0, 1.0, 0.0], 3, id="a stranger"),
-        pytest.param([np.sqrt(0.5), 0.0, np.sqrt(0.5)], 3, id="as like one as the other"),
-    ],
-)
-def test_appearance_takes_an_absent_person_up_again(look, expected):
-    tracker = Tracker(TrackerConfig(max_lost_frames=5, max_reentry_frames=50))
-    looks = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
-    for _ in range(6):
-        tracker.update([person(100), person(300)], [0.9, 0.9], appearance=looks)
-    for _ in range(45):
-        tracker.update([], [], appearance=np.zeros((0, 3)))
-    for f in range(5):
-        tracks = tracker.update([person(500 + f)], [0.9], appearance=[look])
-    assert ids_of_detections(tracks) == {0: expected}
-
-
-@pytest.mark.parametrize(
-    ("look", "expected"),
-    [
-        pytest.param([1.0, 0.0], 1, id="the one who was lost"),
-        pytest.param([0.0, 1.0], 2, id="somebody else"),
-        pytest.param([0.0, 0.0], 1, id="unknown"),
-    ],
-)
-def test_somebody_else_does_not_take_a_lost_track(look, expected):
-    tracker = Tracker()
-    for _ in range(6):
-        tracker.update([person(100)], [0.9], appearance=[[1.0, 0.0]])
-    for _ in range(5):
-        tracker.update([], [], appearance=np.zeros((0, 2)))
-    tracks = tracker.update([person(100)], [0.9], appearance=[look])
-    assert ids_of_detections(tracks) == {0: expected}
-
-
-def test_an_absent_person_is_forgotten_in_time():
-    tracker = Tracker(TrackerConfig(max_lost_frames=5, max_reentry_frames=20))
-    look = np.array([[1.0, 0.0]])
-    for _ in range(6):
-        tracker.update([person(100)], [0.9], appearance=look)
-    for _ in range(26):
-        tracker.update([], [], appearance=np.zeros((0, 2)))
-    tracks = tracker.update([person(250)], [0.9], appearance=look)
-    assert [t.track_id for t in tracks] == [2]
-
-
-@pytest.mark.parametrize("absence", [1, 12])
-def test_a_newcomer_in_the_same_clothes_is_somebody_else(absence):
-    """One is missed for a while, and far off somebody steps in whom colours do not tell apart."""
-    tracker = Tracker()
-    for f in range(60):
-        is_there, has_come = not 20 <= f < 20 + absence, f >= 19 + absence
-        boxes = [person(100)] * is_there + [person(1600 - 4.0 * f)] * has_come
-        looks = np.full((len(boxes), 1), 1.0)
-        tracks = tracker.update(boxes, [0.9] * len(boxes), appearance=looks)
-    assert ids_of_detections(tracks) == {0: 1, 1: 2}
-
-
-def test_a_person_taken_up_again_at_the_last_moment_is_absent_no_more():
-    tracker = Tracker(TrackerConfig(max_lost_frames=9))
-    look = np.array([[1.0, 0.0]])
-    for _ in range(6):
-        tracker.update([person(100)], [0.9], appearance=look)
-    for _ in range(9):
-        tracker.update([], [], appearance=np.zeros((0, 2)))
-    tracker.update([person(180)], [0.9], appearance=look)
-    tracks = tracker.update(
-        [person(180), person(80)], [0.9, 0.9], appearance=np.repeat(look, 2, axis=0)
-    )
-    assert ids_of_detections(tracks) == {0: 1, 1: 2}
-
-
-@pytest.mark.parametrize("is_compensated", [True, False])
-def test_an_absent_person_is_expected_where_the_camera_has_left_them(is_compensated):
-    tracker = Tracker(TrackerConfig(max_lost_frames=5, max_reentry_frames=50))
-    look = np.array([[1.0, 0.0]])
-    for _ in range(6):
-        tracker.update([person(100)], [0.9], appearance=look)
-    motion = [[1, 0, 20], [0, 1, 0]] if is_compensated else None
-    for _ in range(39):
-        tracker.update([], [], appearance=np.zeros((0, 2)), camera_motion=motion)
-    tracks = tracker.update([person(900)], [0.9], appearance=look, camera_motion=motion)
-    assert [t.track_id for t in tracks] == ([1] if is_compensated else [2])
 
 
 def test_detecting_every_third_frame_follows_a_walk():
@@ -422,8 +296,6 @@ def test_a_stranger_is_not_the_newborn_who_walked_on(look, expected):
     ("kwargs", "message"),
     [
         pytest.param({"scores": [0.9, 0.9]}, "scores of shape", id="scores"),
-        pytest.param({"masks": np.zeros((2, 8, 8))}, "masks of shape", id="masks"),
-        pytest.param({"appearance": np.zeros(3)}, "appearance of shape", id="appearance"),
         pytest.param({"camera_motion": np.eye(3)}, "camera_motion must be", id="camera"),
         pytest.param({"elapsed_frames": 0}, "elapsed_frames is 0", id="time"),
     ],
