@@ -18,7 +18,7 @@ import pytest
 from instmatt_video import pipeline
 from instmatt_video.cli import main
 from instmatt_video.config import MatteConfig
-from instmatt_video.console import ProgressView, make_console
+from instmatt_video.console import ProgressView
 from instmatt_video.errors import (
     AlphaWriteError,
     BatchError,
@@ -377,32 +377,3 @@ def test_as_a_program() -> None:
     )
     assert result.returncode == 0 and result.stderr == ""
     assert result.stdout.startswith("usage: instmatt-video")
-
-
-class TestProgress:
-    def test_plain_lines_now_and_then_and_at_the_end(
-        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        now = [0.0]
-        monkeypatch.setattr("instmatt_video.console.time.monotonic", lambda: now[0])
-        with ProgressView(make_console(), is_quiet=False) as view:
-            for done in range(1, 31):
-                view.show(Progress("analyse", done, 30, 2))
-                now[0] += 1.0
-        lines = capsys.readouterr().err.splitlines()
-        assert lines == [
-            "analyse 1/30 2 tracks",
-            "analyse 11/30 1.00 fps 2 tracks",
-            "analyse 21/30 1.00 fps 2 tracks",
-            "analyse 30/30 1.00 fps 2 tracks",
-        ]
-
-    def test_an_unknown_length(self, capsys: pytest.CaptureFixture[str]) -> None:
-        with ProgressView(make_console(), is_quiet=False) as view:
-            view.show(Progress("render", 1, None, 1))
-        assert capsys.readouterr().err == "render 1/? 1 streams\n"
-
-    def test_quiet(self, capsys: pytest.CaptureFixture[str]) -> None:
-        with ProgressView(make_console(), is_quiet=True) as view:
-            view.show(Progress("render", 1, 1, 1))
-        assert capsys.readouterr().err == ""

@@ -1,0 +1,219 @@
+"""A run that goes on with what an earlier one left: to the same bytes, and to nobody's loss."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from instmatt_video import MatteConfig
+from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
+from instmatt_video.errors import OptionError
+from instmatt_video.manifest import load_manifest
+from tests.made_run import FRAMES, LIGHT, alphas, run
+from tests.synthetic_clip import ColorDetector, write_clip
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clip") / "walk.mp4", FRAMES, has_audio=True)
+
+
+def test_resume_refuses_other_settings(clip: Path, tmp_path: Path) -> None:
+    run(clip, tmp_path)
+    config = replace(
+        LIGHT, detection=DetectionConfig(detect_every=2), run=RunConfig(is_resumed=True)
+    )
+    with pytest.raises(OptionError, match="another interval of detection"):
+        run(clip, tmp_path, config)
+
+
+def test_a_run_that_broke_off_resumes_to_the_same_bytes(clip: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    config = replace(LIGHT, run=RunConfig(chunk_frames=8))
+    run(clip, whole, config)
+    broken = tmp_path / "broken"
+    with pytest.raises(RuntimeError, match="pulled the plug"):
+        run(clip, broken, config, detector=ColorDetector(fails_at=27))
+    assert not list((broken / "walk").glob("person_*"))
+    detector = ColorDetector()
+    resumed = replace(LIGHT, run=RunConfig(chunk_frames=8, is_resumed=True))
+    run(clip, broken, resumed, detector=detector)
+    assert min(detector.looks) in (16, 24), "whole chunks are not analysed again"
+    for name in ("person_01.mkv", "person_02.mkv", "person_03.mkv"):
+        assert np.array_equal(alphas(whole / "walk" / name), alphas(broken / "walk" / name))
+    chunks = sorted(p.name for p in (whole / "walk" / "alphas").glob("*.chunk"))
+    for name in chunks:
+        first, second = (d / "walk" / "alphas" / name for d in (whole, broken))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_damaged_chunk_is_made_again(clip: Path, tmp_path: Path) -> None:
+    config = replace(LIGHT, run=RunConfig(chunk_frames=8))
+    run(clip, tmp_path, config)
+    folder = tmp_path / "walk"
+    before = alphas(folder / "person_01.mkv")
+    (folder / "alphas" / "00000016.chunk").write_bytes(b"torn")
+    detector = ColorDetector()
+    run(
+        clip,
+        tmp_path,
+        replace(LIGHT, run=RunConfig(chunk_frames=8, is_resumed=True)),
+        detector=detector,
+    )
+    assert min(detector.looks) == 16
+    assert np.array_equal(before, alphas(folder / "person_01.mkv"))
+
+
+def test_resume_keeps_verified_streams_and_mends_others(clip: Path, tmp_path: Path) -> None:
+    run(clip, tmp_path)
+    folder = tmp_path / "walk"
+    kept, mended = folder / "person_01.mkv", folder / "person_02.mkv"
+    stamp = kept.stat().st_mtime_ns
+    mended.write_bytes(b"cut short")
+    detector = ColorDetector()
+    run(clip, tmp_path, replace(LIGHT, run=RunConfig(is_resumed=True)), detector=detector)
+    assert detector.looks == [], "nothing is analysed twice"
+    assert kept.stat().st_mtime_ns == stamp
+    assert len(alphas(mended)) == FRAMES
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and "alphas" not in path.parts
+    )
+
+
+EVERYTHING = OutputConfig(format="matte-ffv1", has_rest=True, filename="{name}/matte.{ext}")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(RunConfig(), id="stored"),
+        pytest.param(RunConfig(is_cleaned=True), id="cleaned"),
+        pytest.param(RunConfig(is_online=True), id="online"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        pytest.param(
+            replace(EVERYTHING, only=(2,), has_report=False, has_preview=False, has_rest=False),
+            ["manifest.json", "person_02/matte.mkv", "tracks.txt"],
+            id="less",
+        ),
+        pytest.param(
+            replace(EVERYTHING, format="matte-mp4", only=(2,)),
+            [
+                *("manifest.json", "person_02/matte.mp4", "preview.mp4"),
+                *("report.html", "rest.mp4", "tracks.txt"),
+            ],
+            id="another format",
+        ),
+    ],
+)
+def test_a_resumed_run_leaves_what_its_manifest_tells_of(
+    before: RunConfig, output: OutputConfig, expected: list[str], clip: Path, tmp_path: Path
+) -> None:
+    run(clip, tmp_path, MatteConfig(output=EVERYTHING, run=before))
+    folder = tmp_path / "walk"
+    assert len(files_in(folder)) == 8
+    run(clip, tmp_path, MatteConfig(output=output, run=RunConfig(is_resumed=True)))
+    assert files_in(folder) == expected
+    assert not (folder / "person_01").exists()
+    assert load_manifest(folder).tracks[1].file == expected[1]
+
+
+@pytest.mark.parametrize("is_cleaned", [False, True], ids=["stored", "cleaned"])
+def test_a_resumed_run_removes_nothing_of_anybody_elses(
+    is_cleaned: bool, clip: Path, tmp_path: Path
+) -> None:
+    with_rest = replace(LIGHT.output, has_rest=True)
+    run(clip, tmp_path, MatteConfig(output=with_rest, run=RunConfig(is_cleaned=is_cleaned)))
+    folder = tmp_path / "walk"
+    for name in ("person_01.mkv", "rest.mkv"):
+        (folder / name).write_bytes(b"graded by hand")
+    (folder / "notes.txt").write_text("mine")
+    (folder / "person_07.mkv").write_text("mine")
+    output = replace(LIGHT.output, only=(2,))
+    run(clip, tmp_path, MatteConfig(output=output, run=RunConfig(is_resumed=True)))
+    assert files_in(folder) == [
+        *("manifest.json", "notes.txt", "person_01.mkv", "person_02.mkv"),
+        *("person_07.mkv", "report.html", "rest.mkv", "tracks.txt"),
+    ]
+    for name in ("person_01.mkv", "rest.mkv"):
+        assert (folder / name).read_bytes() == b"graded by hand"
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from dataclasses import replace
+from instmatt_video import MatteConfig, matte_video
+from instmatt_video.config import OutputConfig, RunConfig
+from tests.synthetic_clip import BoxMatter, ColorDetector
+
+class Slow(ColorDetector):
+    def detect(self, images, frame_indices=None):
+        time.sleep(float(sys.argv[3]))
+        return super().detect(images, frame_indices)
+
+def report(progress):
+    print(progress.stage, progress.done, flush=True)
+    if progress.stage == "render":
+        time.sleep(float(sys.argv[4]))
+
+config = MatteConfig(
+    output=OutputConfig(format="matte-ffv1", has_preview=False),
+    run=RunConfig(chunk_frames=4, is_resumed=True),
+)
+matte_video(sys.argv[1], sys.argv[2], config, report, detector=Slow(), matter=BoxMatter())
+"""
+
+
+@pytest.mark.parametrize(
+    ("stage", "done", "detect_s", "render_s"),
+    [
+        pytest.param("analyse", 14, 0.03, 0.0, id="while analysing"),
+        pytest.param("render", 9, 0.0, 0.05, id="while rendering"),
+    ],
+)
+def test_kill_and_resume(
+    clip: Path, tmp_path: Path, stage: str, done: int, detect_s: float, render_s: float
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(clip), str(tmp_path), str(detect_s), str(render_s)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.split() == [stage, str(done)]:
+            process.send_signal(signal.SIGKILL)
+            break
+    process.wait()
+    process.stdout.close()
+    assert process.returncode == -signal.SIGKILL
+    folder = tmp_path / "walk"
+    assert not list(folder.glob("person_*")), "no unfinished stream bears a final name"
+    detector = ColorDetector()
+    resumed = replace(LIGHT, run=RunConfig(chunk_frames=4, is_resumed=True))
+    run(clip, tmp_path, resumed, detector=detector)
+    assert min(detector.looks, default=FRAMES) >= 4
+    whole = tmp_path / "whole"
+    run(clip, whole, replace(LIGHT, run=RunConfig(chunk_frames=4)))
+    for track in load_manifest(folder).tracks:
+        assert track.file is not None
+        assert np.array_equal(alphas(folder / track.file), alphas(whole / "walk" / track.file))
+    assert not list(folder.glob(".*.partial"))
