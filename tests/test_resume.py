@@ -154,6 +154,22 @@ def test_a_resumed_run_removes_nothing_of_anybody_elses(
         assert (folder / name).read_bytes() == b"graded by hand"
 
 
+PICTURES = replace(LIGHT.output, format="png")
+
+
+@pytest.mark.parametrize("is_cleaned", [False, True], ids=["stored", "cleaned"])
+def test_a_resumed_run_leaves_pictures_that_somebody_painted(
+    is_cleaned: bool, clip: Path, tmp_path: Path
+) -> None:
+    run(clip, tmp_path, MatteConfig(output=PICTURES, run=RunConfig(is_cleaned=is_cleaned)))
+    painted = tmp_path / "walk" / "person_01" / "000004.png"
+    painted.write_bytes(b"painted by hand")
+    output = replace(LIGHT.output, only=(2,))
+    run(clip, tmp_path, MatteConfig(output=output, run=RunConfig(is_resumed=True)))
+    assert painted.read_bytes() == b"painted by hand"
+    assert not (tmp_path / "walk" / "person_03").exists(), "nobody has touched these"
+
+
 KILLED = """
 import sys, time
 from pathlib import Path

@@ -87,24 +87,26 @@ class StreamLedger:
         Args:
             files: Checksums by name; `None` where the run gave none.
         """
-        told = {file: ("told of" if digest else "", digest) for file, digest in files.items()}
+        told = {file: ("", digest) for file, digest in files.items()}
         self._entries = told | self._entries
 
     def prune(self, wanted: Collection[str]) -> tuple[str, ...]:
         """Remove noted streams that are not wanted any more; return their names.
 
-        A file that was changed since it was noted is somebody's work, and stays.
+        What was changed since it was noted is somebody's work, and stays.
         """
         removed = []
         for file in [name for name in self._entries if name not in wanted]:
             path = self._folder / file
-            key, checksum = self._entries.pop(file)
+            _, checksum = self._entries.pop(file)
             # A ledger may come from anywhere; nothing outside the folder is ours.
             if not path.resolve().is_relative_to(self._folder.resolve()):
                 continue
+            if checksum is not None and stream_checksum(path) != checksum:
+                continue
             if path.is_dir() and not path.is_symlink() and holds_only_pictures(path):
                 shutil.rmtree(path)
-            elif path.is_file() and (not key or sha256_of(path) == checksum):
+            elif path.is_file():
                 path.unlink()
             else:
                 continue
