@@ -170,6 +170,17 @@ def test_a_resumed_run_leaves_pictures_that_somebody_painted(
     assert not (tmp_path / "walk" / "person_03").exists(), "nobody has touched these"
 
 
+def test_pictures_of_another_format_take_the_place_of_earlier_ones(
+    clip: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("OpenEXR")
+    run(clip, tmp_path, replace(LIGHT, output=PICTURES))
+    output = replace(PICTURES, format="exr")
+    run(clip, tmp_path, MatteConfig(output=output, run=RunConfig(is_resumed=True)))
+    names = [path.name for path in (tmp_path / "walk" / "person_01").iterdir()]
+    assert sorted(names) == [f"{number:06d}.exr" for number in range(1, FRAMES + 1)]
+
+
 KILLED = """
 import sys, time
 from pathlib import Path

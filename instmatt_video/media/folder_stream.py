@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 from abc import abstractmethod
-from collections.abc import Collection
 from pathlib import Path
 
 from ..errors import AlphaWriteError
@@ -99,7 +98,7 @@ class FolderAlphaStream(AlphaStream):
 
     def _publish(self) -> None:
         if self.path.is_dir():
-            strangers = _strangers(self.path, (self.suffix,))
+            strangers = _strangers(self.path)
             if strangers:
                 raise AlphaWriteError(
                     f"{self.path}: is not replaced, it holds other files ({strangers[0]})"
@@ -122,15 +121,15 @@ def files_of(path: Path) -> list[Path]:
 
 def holds_only_pictures(path: Path) -> bool:
     """Say whether a folder holds nothing but what an alpha stream of pictures leaves."""
-    return not _strangers(path, PICTURE_SUFFIXES)
+    return not _strangers(path)
 
 
-def _strangers(path: Path, suffixes: Collection[str]) -> list[str]:
+def _strangers(path: Path) -> list[str]:
     """Return the names of files in a folder that are none of a stream's, nor a file manager's."""
     return [
         p.name
         for p in path.iterdir()
-        if p.suffix not in suffixes
+        if p.suffix not in PICTURE_SUFFIXES
         and p.name not in (TIMES_FILE, *FILE_MANAGERS_OWN)
         and not p.name.startswith("._")
     ]
