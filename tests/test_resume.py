@@ -170,6 +170,24 @@ def test_a_resumed_run_leaves_pictures_that_somebody_painted(
     assert not (tmp_path / "walk" / "person_03").exists(), "nobody has touched these"
 
 
+def test_painted_pictures_are_set_aside_where_the_stream_is_written_again(
+    clip: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(clip, tmp_path, replace(LIGHT, output=PICTURES))
+    folder, resumed = tmp_path / "walk", RunConfig(is_resumed=True)
+    whole = (folder / "person_01" / "000004.png").read_bytes()
+    for number in (1, 2):
+        (folder / "person_01" / "000004.png").write_bytes(b"painted by hand %d" % number)
+        run(clip, tmp_path, MatteConfig(output=PICTURES, run=resumed))
+        assert "person_01 was changed since it was written: now person_01_c" in caplog.text
+        assert (folder / "person_01" / "000004.png").read_bytes() == whole
+    run(clip, tmp_path, MatteConfig(output=PICTURES, run=RunConfig(is_overwriting=True)))
+    for number in (1, 2):
+        aside = folder / f"person_01_changed_{number}"
+        assert (aside / "000004.png").read_bytes() == b"painted by hand %d" % number
+    assert len(list(folder.glob("person_*"))) == 5, "only what was changed"
+
+
 def test_pictures_of_another_format_take_the_place_of_earlier_ones(
     clip: Path, tmp_path: Path
 ) -> None:

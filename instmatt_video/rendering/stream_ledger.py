@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
+import logging
 import shutil
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -15,6 +17,8 @@ from pathlib import Path
 from ..checksums import digest, sha256_of
 from ..media.folder_stream import files_of, holds_only_pictures
 from ..whole_file import write_whole
+
+_log = logging.getLogger(__name__)
 
 
 class StreamLedger:
@@ -45,8 +49,17 @@ class StreamLedger:
         return path.exists() and stream_checksum(path) == entry[1]
 
     def begin(self, files: Iterable[str]) -> None:
-        """Note files that are about to be written: whatever is under their names is not theirs."""
+        """Note files that are about to be written: whatever is under their names is not theirs.
+
+        Pictures that were changed since they were noted get another name: they may be painted.
+        """
         for file in files:
+            _, checksum = self._entries.get(file, ("", None))
+            path = self._folder / file
+            if checksum is not None and path.is_dir() and stream_checksum(path) != checksum:
+                names = (path.with_name(f"{path.name}_changed_{n}") for n in itertools.count(1))
+                aside = path.rename(next(name for name in names if not name.exists()))
+                _log.warning("%s was changed since it was written: now %s", path, aside.name)
             self._entries[file] = ("", None)
         self._save()
 
