@@ -54,7 +54,7 @@ class PredictionFolder:
             elif not is_overwriting:
                 raise OptionError(
                     f"{place} is there already, and was not made from the same picture, masks and "
-                    "settings: give another --out, or --overwrite replaces it"
+                    "settings, or has changed since: give another --out, or --overwrite replaces it"
                 )
             elif not holds_only_pictures(place):
                 raise OptionError(f"{place} holds other files beside alphas: move them away first")
@@ -77,7 +77,7 @@ class PredictionFolder:
             if place.is_dir():
                 shutil.rmtree(place)
             # In this order a run that is killed leaves no alphas that nothing tells of.
-            self._ledger.add(image, self._key(image))
+            self._ledger.add(image, self._key(image), temporary)
             temporary.rename(place)
 
     def _key(self, image: str) -> str:

@@ -63,9 +63,15 @@ class StreamLedger:
             self._entries[file] = ("", None)
         self._save()
 
-    def add(self, file: str, key: str) -> None:
-        """Note a verified stream."""
-        self._entries[file] = (key, stream_checksum(self._folder / file))
+    def add(self, file: str, key: str, place: Path | None = None) -> None:
+        """Note a verified stream.
+
+        Args:
+            file: Its name.
+            key: What it was made from.
+            place: Where it lies, if it is yet to get its name.
+        """
+        self._entries[file] = (key, stream_checksum(place or self._folder / file))
         self._save()
 
     def take_over(self, file: str, key: str, wanted: Collection[str]) -> str | None:

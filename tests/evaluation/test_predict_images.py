@@ -123,7 +123,7 @@ def stamps_of(out: Path) -> dict[str, int]:
     return {folder.name: folder.stat().st_ino for folder in list_folders(out)}
 
 
-@pytest.mark.parametrize("change", ["settings", "masks", "picture"])
+@pytest.mark.parametrize("change", ["settings", "masks", "picture", "an alpha"])
 def test_predictions_of_another_kind_are_neither_kept_nor_lost(
     change: str,
     benchmark: Path,
@@ -141,6 +141,8 @@ def test_predictions_of_another_kind_are_neither_kept_nor_lost(
     elif change == "masks":
         mask = sorted((own / "alphas" / changed).iterdir())[0]
         assert cv2.imwrite(str(mask), 255 - cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE))
+    elif change == "an alpha":
+        sorted((out / changed).iterdir())[0].unlink()
     else:
         (picture,) = (own / "images").glob(f"{changed}.*")
         assert cv2.imwrite(str(picture), 255 - cv2.imread(str(picture)))

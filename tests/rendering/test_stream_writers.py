@@ -203,6 +203,13 @@ class TestLedger:
             (folder / "a.mkv").write_bytes(b"something else")
         assert not self.ledger(folder).has("a.mkv", "key")
 
+    def test_what_is_noted_before_it_has_its_name_is_there_once_it_has(self, folder: Path) -> None:
+        ledger = self.ledger(folder)
+        ledger.add("named", "key", folder / "frames")
+        assert not ledger.has("named", "key")
+        (folder / "frames").rename(folder / "named")
+        assert ledger.has("named", "key")
+
     @pytest.mark.parametrize("damage", ["changed", "gone"])
     def test_a_picture_that_is_not_whole_is_missed(self, folder: Path, damage: str) -> None:
         self.ledger(folder).add("frames", "key")
