@@ -48,7 +48,7 @@ class MattingConfig:
     """Margin of a crop around the person, as a share of the person's longer side."""
     device: str = "auto"
     precision: str = "auto"
-    """`auto` is fp16 on CUDA, bf16 on a CPU with AMX tiles, and fp32 elsewhere."""
+    """`auto` is fp16 on CUDA, bf16 on a CPU that multiplies it faster, and fp32 elsewhere."""
     runtime: str = "torch"
     """`onnx` computes on a CPU what onnxruntime computes faster there: the compact detector and, in
     fp32, the trunk of the matting network. Alphas differ from torch's by rounding."""

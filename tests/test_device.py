@@ -60,16 +60,22 @@ def test_a_precision_that_was_asked_for(name: str, dtype: torch.dtype, device: s
 
 
 @pytest.mark.parametrize(
-    ("device", "has_tiles", "dtype"),
+    ("device", "has_tiles", "has_products", "dtype"),
     [
-        ("cuda", False, torch.float16),
-        ("cpu", False, torch.float32),
-        ("cpu", True, torch.bfloat16),
-        ("mps", True, torch.float32),
+        ("cuda", False, False, torch.float16),
+        ("cpu", False, False, torch.float32),
+        ("cpu", False, True, torch.bfloat16),
+        ("cpu", True, False, torch.bfloat16),
+        ("mps", True, True, torch.float32),
     ],
 )
 def test_auto_precision(
-    monkeypatch: pytest.MonkeyPatch, device: str, has_tiles: bool, dtype: torch.dtype
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    has_tiles: bool,
+    has_products: bool,
+    dtype: torch.dtype,
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_tiles)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_products)
     assert choose_precision("auto", torch.device(device)) is dtype
