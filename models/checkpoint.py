@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from .instance_matting import InstanceMattingNetwork
@@ -37,6 +37,9 @@ def save_matting_weights(
         network: Not folded: a file can be trained further.
         path: The `.safetensors` to write.
         dtype: Of the other floats.
+
+    Raises:
+        OSError: The file cannot be written.
     """
     tensors: dict[str, Tensor] = {}
     for key, value in network.state_dict().items():
@@ -47,7 +50,7 @@ def save_matting_weights(
         "config": json.dumps(asdict(network.config)),
         "mask_channels": str(network.mask_channels),
     }
-    save_file(tensors, path, metadata)
+    path.write_bytes(save(tensors, metadata))
 
 
 def load_matting_weights(path: Path) -> InstanceMattingNetwork:

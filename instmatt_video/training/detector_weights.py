@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from instmatt_video.models.person_crops import GUIDANCE_CHANNELS, PersonCropNetwork
@@ -110,4 +110,4 @@ def begin_mutual(crops: PersonCropNetwork) -> PersonCropNetwork:
 
 def _save(state: Mapping[str, Tensor], path: Path) -> None:
     half = {k: v.detach().cpu().to(torch.float16).contiguous() for k, v in state.items()}
-    save_file(half, path, {"format": FORMAT})
+    path.write_bytes(save(half, {"format": FORMAT}))

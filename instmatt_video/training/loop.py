@@ -7,12 +7,11 @@ sees the same data.
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +25,7 @@ from instmatt_video.models.checkpoint import CheckpointError, load_tensors
 
 from ..errors import WeightsError, disk_errors
 from ..whole_file import whole_file
+from .run_files import RunLog, read_checkpoint, save_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +183,8 @@ def train(
         The figures of the best validation.
 
     Raises:
-        AlphaWriteError: The folder cannot be made.
+        AlphaWriteError: The folder cannot be made, or a file in it not written.
+        WeightsError: The checkpoint is of another training, or damaged.
     """
     devices, nodes = count_devices_and_nodes(config)
     fabric = Fabric(
@@ -213,7 +214,7 @@ def train(
         start, best = _resume(checkpoint, task.network, optimizer, average, fabric.device)
         fabric.print(f"resuming {checkpoint} at step {start}")
     statistics = Statistics(task.network)
-    log = _Log(out_dir, start) if fabric.global_rank == 0 else None
+    log = RunLog(out_dir, start) if fabric.global_rank == 0 else None
     batches = iter(_loader(task, config, start, fabric.global_rank))
     started = time.monotonic()
     network.train()
@@ -252,14 +253,21 @@ def train(
             if log is not None:
                 log.write(done, {f"val_{k}": v for k, v in figures.items()})
                 with _averaged(task.network, average):
-                    task.save_weights(task.network, out_dir / "last.safetensors")
+                    _save_weights(task, out_dir / "last.safetensors")
                     if figures["score"] >= best["score"]:
-                        task.save_weights(task.network, out_dir / "best.safetensors")
+                        _save_weights(task, out_dir / "best.safetensors")
             if figures["score"] >= best["score"]:
                 best = figures
             network.train()
         if log is not None and (done % config.checkpoint_steps == 0 or is_last):
-            _save_checkpoint(checkpoint, task.network, optimizer, average, done, best)
+            state = {
+                "network": task.network.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "average": average.state if average else None,
+                "step": done,
+                "best": best,
+            }
+            save_checkpoint(checkpoint, state)
     if log is not None:
         log.close()
     fabric.barrier()  # who reads the weights next finds them whole
@@ -282,6 +290,11 @@ def _validate(task: TrainingTask, average: AveragedWeights | None) -> dict[str, 
         return task.validate(task.network)
 
 
+def _save_weights(task: TrainingTask, path: Path) -> None:
+    with disk_errors(path), whole_file(path) as temporary:
+        task.save_weights(task.network, temporary)
+
+
 class _averaged:  # noqa: N801  # a context manager reads as a word
     """Holds a network at its averaged weights for the length of a `with` block."""
 
@@ -298,25 +311,6 @@ class _averaged:  # noqa: N801  # a context manager reads as a word
             self.network.load_state_dict(self.own)
 
 
-def _save_checkpoint(
-    path: Path,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    average: AveragedWeights | None,
-    step: int,
-    best: dict[str, float],
-) -> None:
-    state = {
-        "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "average": average.state if average else None,
-        "step": step,
-        "best": best,
-    }
-    with whole_file(path) as temporary:
-        torch.save(state, temporary)
-
-
 def _resume(
     path: Path,
     network: nn.Module,
@@ -327,46 +321,16 @@ def _resume(
     """Go on from a checkpoint; return its step and the best figures so far.
 
     Raises:
-        WeightsError: It is another network's.
+        WeightsError: It is another network's, or another stage's.
     """
-    state = torch.load(path, map_location=device, weights_only=True)
+    state = read_checkpoint(path, device)
     try:
         load_tensors(network, state["network"], f"{path}: the training of another network")
+        optimizer.load_state_dict(state["optimizer"])
     except CheckpointError as error:
         raise WeightsError(f"{error}; take another --out") from error
-    optimizer.load_state_dict(state["optimizer"])
+    except (LookupError, ValueError) as error:  # of which parameters are trained
+        raise WeightsError(f"{path} is of another training; take another --out") from error
     if average is not None and state["average"] is not None:
         average.state = state["average"]
     return int(state["step"]), dict(state["best"])
-
-
-class _Log:
-    """CSV for reading, TensorBoard for looking; a resumed run drops rows after its checkpoint."""
-
-    def __init__(self, out_dir: Path, start: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        path = out_dir / "log.csv"
-        kept = [row for row in _read_rows(path) if int(row[0]) <= start]
-        self._file = path.open("w", newline="")
-        self._rows = csv.writer(self._file)
-        self._rows.writerows([["step", "name", "value"], *kept])
-        self._board = SummaryWriter(str(out_dir), purge_step=start or None)
-
-    def write(self, step: int, figures: Mapping[str, float]) -> None:
-        for name, value in figures.items():
-            self._rows.writerow([step, name, f"{value:.6g}"])
-            self._board.add_scalar(name, value, step)
-        self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
-        self._board.close()
-
-
-def _read_rows(path: Path) -> Iterator[list[str]]:
-    if path.is_file():
-        with path.open(newline="") as file:
-            rows = csv.reader(file)
-            next(rows, None)
-            yield from (row for row in rows if len(row) == 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -310,3 +311,25 @@ def test_a_folder_that_may_not_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(AlphaWriteError, match="file/out cannot be written: Not a directory"):
         train(Line(), CONFIG, tmp_path / "file" / "out")
+
+
+def test_weights_that_cannot_be_written_leave_those_before(tmp_path: Path) -> None:
+    class Full(Line):
+        def save_weights(self, network: nn.Module, path: Path) -> None:
+            path.write_bytes(b"a beginning")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    train(Line(), replace(CONFIG, steps=8), tmp_path)
+    before = (tmp_path / "last.safetensors").read_bytes()
+    with pytest.raises(AlphaWriteError, match=r"last\.safetensors cannot be written: No space"):
+        train(Full(), replace(CONFIG, steps=16), tmp_path)
+    assert (tmp_path / "last.safetensors").read_bytes() == before
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_run_of_another_stage_is_not_gone_on_with(tmp_path: Path) -> None:
+    train(Line(), CONFIG, tmp_path)
+    other = Line()
+    other.network[0].requires_grad_(False)  # type: ignore[index]
+    with pytest.raises(WeightsError, match="of another training; take another --out"):
+        train(other, replace(CONFIG, steps=40), tmp_path)
