@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping
 from importlib.resources import files
 from importlib.util import find_spec
@@ -61,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     """Train and return the exit status; a run found in `--out` is resumed."""
     require_training()
     from ..console import make_console, set_up_logging
+    from .loop import is_first_process
 
     console = make_console()
     set_up_logging(console, args.is_verbose, args.is_quiet)
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             start_from=args.start_from,
         )
-    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes the first speaks
+    if is_first_process():
         figures = "  ".join(f"{name} {value:.2f}" for name, value in best.items())
         console.print(f"best: {figures}", highlight=False)
     return 0

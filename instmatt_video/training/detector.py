@@ -17,6 +17,7 @@ from instmatt_video.models.person_detector import PersonDetector
 from instmatt_video.models.person_proposals import PersonProposals
 
 from ..detection.compact import CompactDetector, CompactSettings
+from ..errors import disk_errors
 from ..weights.loading import load_detector_networks
 from ..whole_file import whole_file
 from .config import read_config, resolve
@@ -31,7 +32,7 @@ from .detector_weights import (
     load_initialisation,
     save_detector,
 )
-from .loop import LoopConfig, Progress, train
+from .loop import LoopConfig, Progress, is_first_process, train
 from .marked_photos import (
     PersonPatch,
     Photo,
@@ -197,7 +198,10 @@ def train_detector(
             load_detector_part(getattr(detector, part), part, file)
     if "mutual" in parts and config.mutual.steps:
         figures["mutual_mask_iou"] = _train_mutual(detector, material, config, out_dir, progress)
-    save_detector(detector, out_dir / "person_detector.safetensors")
+    if is_first_process():
+        path = out_dir / "person_detector.safetensors"
+        with disk_errors(path), whole_file(path) as temporary:
+            save_detector(detector, temporary)
     return figures
 
 
@@ -263,13 +267,21 @@ def _read(data: DetectorData, data_path: Path, num_held_out: int) -> _Material:
 def _recorded_proposals(
     path: Path, network: PersonProposals, photos: Sequence[Photo]
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Return what the network finds in the photos: found once, kept in `path` for resumed runs."""
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as partial, partial.open("wb") as file:
-            np.savez(file, **find_proposals(network, photos))  # type: ignore[arg-type]
-    with np.load(path) as archive:
-        return dict(archive)
+    """Return what the network finds in the photos; `path` keeps it for resumed runs.
+
+    Raises:
+        AlphaWriteError: The file cannot be written.
+    """
+    if path.is_file():
+        with np.load(path) as archive:
+            return dict(archive)
+    found = find_proposals(network, photos)
+    if is_first_process():  # the others of torchrun find the same at the same time
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(path) as partial, partial.open("wb") as file:
+                np.savez(file, **found)  # type: ignore[arg-type]
+    return found
 
 
 def _validation_crops(photos: Sequence[Photo]) -> list[CropSample]:

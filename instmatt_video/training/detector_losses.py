@@ -45,13 +45,14 @@ def crop_losses(outputs: CropOutputs, targets: CropTargets) -> dict[str, Tensor]
     probability = logits.sigmoid()
     quality = torch.zeros_like(outputs.quality_logits)
     quality[people] = mask_iou(probability.detach() > 0.5, truth > 0.5)
-    zero = outputs.mask_logits.sum() * 0
+    # Nothing, but of every output: torchrun's processes wait for a gradient of each parameter.
+    zero_mask, zero_box = outputs.mask_logits.sum() * 0, outputs.box_deltas.sum() * 0
     losses = {
         "quality": F.binary_cross_entropy_with_logits(outputs.quality_logits, quality),
-        "mask_bce": zero,
-        "mask_dice": zero,
-        "box": zero,
-        "box_iou": zero,
+        "mask_bce": zero_mask,
+        "mask_dice": zero_mask,
+        "box": zero_box,
+        "box_iou": zero_box,
     }
     if bool(people.any()):
         unit = torch.tensor([0.0, 0.0, 1.0, 1.0], device=logits.device)

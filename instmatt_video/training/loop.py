@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -162,6 +163,11 @@ def count_devices_and_nodes(config: LoopConfig) -> tuple[int, int]:
         return config.devices, config.nodes
     devices = int(os.environ["LOCAL_WORLD_SIZE"])
     return devices, int(os.environ["WORLD_SIZE"]) // devices
+
+
+def is_first_process() -> bool:
+    """Say whether this process is the first, or the only one, of those that train together."""
+    return bool(rank_zero_only.rank == 0)
 
 
 def train(

@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -261,6 +264,26 @@ def test_whole_training_gives_weights_that_the_detector_runs(config, tmp_path):
     assert mutual[:, 3:].abs().max() > 0  # guidance has begun to count
     found = CompactDetector(weights).detect([disc_photo(0).image])[0]
     assert found.masks.shape[1:] == (64, 64)
+
+
+@pytest.mark.slow
+def test_two_processes_of_torchrun_train_every_part(config, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2", "-m", "instmatt_video.cli", "train", "detector"]
+    command += ["--data", str(tmp_path / "data.toml"), "--config", str(config), "--quiet"]
+    ran = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr.count("best: ") == 1
+    assert load_person_detector(tmp_path / "out" / "person_detector.safetensors").mutual is not None
+    assert (tmp_path / "out" / "start_proposals.npz").is_file()
+    assert not list((tmp_path / "out").rglob("*.partial"))
 
 
 @pytest.mark.parametrize("steps", [None, 1])
