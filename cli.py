@@ -76,6 +76,8 @@ def _what_is_kept(args: argparse.Namespace) -> str:
     command = getattr(args, "command", None)
     if command == "tracks":
         return "; the streams are as they were: render again"
+    if command == "train":
+        return "; the same command goes on from the last checkpoint"
     if command == "live":
         return ""  # stopped before or after its recording, which ends whole
     if not hasattr(args, "run.is_online"):

@@ -18,13 +18,14 @@ from typing import Any, Protocol
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from instmatt_video.models.checkpoint import CheckpointError, load_tensors
 
-from ..errors import WeightsError, disk_errors
+from ..errors import DeviceError, InstMattVideoError, WeightsError, disk_errors
 from ..whole_file import whole_file
 from .run_files import RunLog, read_checkpoint, save_checkpoint
 
@@ -82,8 +83,13 @@ class LoopConfig:
     """Machines; torchrun's `--nnodes` goes before."""
 
     def __post_init__(self) -> None:
-        if self.steps < 0:
-            raise ValueError(f"steps must be 0 or more, not {self.steps}")
+        for name, least in (
+            *(("steps", 0), ("warmup_steps", 0), ("workers", 0)),
+            *(("checkpoint_steps", 1), ("validate_steps", 1), ("log_steps", 1)),
+            *(("devices", 1), ("nodes", 1)),
+        ):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be {least} or more, not {getattr(self, name)}")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be in 0..{2**32 - 1}, not {self.seed}")
 
@@ -101,7 +107,11 @@ class _Batches(Dataset[Any]):
         self.task, self.rank = task, rank
 
     def __getitem__(self, step: int) -> Any:
-        return self.task.make_batch(step, self.rank)
+        """Return a batch, or what went wrong: raised here it would come with a traceback."""
+        try:
+            return self.task.make_batch(step, self.rank)
+        except (InstMattVideoError, ValueError, OSError) as error:
+            return error
 
 
 SPECTRAL_VECTORS = ("._u", "._v")
@@ -189,17 +199,24 @@ def train(
         The figures of the best validation.
 
     Raises:
+        DeviceError: This machine has not the devices.
         AlphaWriteError: The folder cannot be made, or a file in it not written.
         WeightsError: The checkpoint is of another training, or damaged.
     """
     devices, nodes = count_devices_and_nodes(config)
-    fabric = Fabric(
-        accelerator=config.accelerator,
-        devices=devices,
-        num_nodes=nodes,
-        precision=config.precision,
-        strategy="ddp" if devices * nodes > 1 else "auto",
-    )
+    try:
+        fabric = Fabric(
+            accelerator=config.accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            precision=config.precision,
+            strategy="ddp" if devices * nodes > 1 else "auto",
+        )
+    except (MisconfigurationException, RuntimeError) as error:
+        wanted = f"{devices} devices of accelerator {config.accelerator!r}"
+        raise DeviceError(
+            f"this machine has not {wanted}: {' '.join(str(error).split())}"
+        ) from error
     fabric.launch()
     fabric.seed_everything(config.seed, workers=True, verbose=False)
     with disk_errors(out_dir):
@@ -227,7 +244,10 @@ def train(
     for step in range(start, config.steps):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate_at(step)
-        batch = next(batches).to(fabric.device)
+        made = next(batches)
+        if isinstance(made, Exception):
+            raise made
+        batch = made.to(fabric.device)
         loss, parts = task.loss(network, batch, step)
         fabric.backward(loss)
         norm = fabric.clip_gradients(

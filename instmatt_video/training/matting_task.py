@@ -36,6 +36,18 @@ class Curriculum:
 
     starts: tuple[float, ...] = (0.0,)
     sizes_px: tuple[int, ...] = (256,)
+    """Multiples of 32 from 64, one for each of `starts`."""
+
+    def __post_init__(self) -> None:
+        if not self.starts or self.starts[0] != 0 or list(self.starts) != sorted(self.starts):
+            raise ValueError(f"starts must grow from 0, not {self.starts}")
+        if len(self.sizes_px) != len(self.starts):
+            raise ValueError(
+                f"there must be a size for each of {len(self.starts)} starts, not {self.sizes_px}"
+            )
+        for size in self.sizes_px:
+            if size % 32 or size < 64:
+                raise ValueError(f"sizes_px must be multiples of 32 from 64, not {size}")
 
     def size_at(self, progress: float) -> int:
         """Return the window's side in pixels at a progress of 0..1."""

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from instmatt_video.errors import AlphaWriteError, WeightsError
+from instmatt_video.errors import AlphaWriteError, DeviceError, OptionError, WeightsError
 from instmatt_video.training import loop
 from instmatt_video.training.loop import AveragedWeights, LoopConfig, train
 
@@ -106,7 +106,9 @@ class TestSchedule:
     def test_rate(self, step: int, rate: float) -> None:
         assert self.config.learning_rate_at(step) == pytest.approx(rate)
 
-    @pytest.mark.parametrize("wrong", [{"steps": -1}, {"seed": -1}, {"seed": 2**32}])
+    @pytest.mark.parametrize(
+        "wrong", [{"steps": -1}, {"log_steps": 0}, {"workers": -1}, {"seed": -1}, {"seed": 2**32}]
+    )
     def test_what_cannot_be(self, wrong: dict[str, int]) -> None:
         (name,) = wrong
         with pytest.raises(ValueError, match=rf"{name} must be .*, not {wrong[name]}"):
@@ -333,3 +335,21 @@ def test_a_run_of_another_stage_is_not_gone_on_with(tmp_path: Path) -> None:
     other.network[0].requires_grad_(False)  # type: ignore[index]
     with pytest.raises(WeightsError, match="of another training; take another --out"):
         train(other, replace(CONFIG, steps=40), tmp_path)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_picture_that_cannot_be_read_is_told_in_a_line(tmp_path: Path, workers: int) -> None:
+    class Torn(Line):
+        def make_batch(self, step: int, rank: int) -> Tensor:
+            if step == 2:
+                raise OptionError("a.jpg cannot be read")
+            return super().make_batch(step, rank)
+
+    with pytest.raises(OptionError, match=r"\Aa\.jpg cannot be read\Z"):
+        train(Torn(), replace(CONFIG, workers=workers), tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_devices_that_are_not_here(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="has not 2 devices of accelerator 'cuda'"):
+        train(Line(), replace(CONFIG, accelerator="cuda", devices=2), tmp_path)

@@ -59,6 +59,23 @@ def task(maker: MattingBatchMaker, stage: int, **kwargs: object) -> MattingTask:
 
 
 class TestCurriculum:
+    @pytest.mark.parametrize(
+        ("starts", "sizes_px", "words"),
+        [
+            pytest.param((0.0, 0.5), (64,), "a size for each of 2", id="a size too few"),
+            pytest.param((0.1,), (64,), "grow from 0", id="nothing at the start"),
+            pytest.param((0.0, 0.6, 0.3), (64, 96, 96), "grow from 0", id="out of order"),
+            pytest.param((), (), "grow from 0", id="empty"),
+            pytest.param((0.0,), (100,), "multiples of 32", id="no multiple"),
+            pytest.param((0.0,), (32,), "from 64", id="too small"),
+        ],
+    )
+    def test_what_cannot_be(
+        self, starts: tuple[float, ...], sizes_px: tuple[int, ...], words: str
+    ) -> None:
+        with pytest.raises(ValueError, match=words):
+            Curriculum(starts, sizes_px)
+
     def test_sizes_by_progress(self) -> None:
         curriculum = Curriculum((0.0, 0.6), (192, 256))
         assert [curriculum.size_at(p) for p in (0, 0.59, 0.6, 1)] == [192, 192, 256, 256]
