@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     networks = parser.add_subparsers(dest="network", required=True, metavar="NETWORK")
     matting = networks.add_parser("matting", help="the matting branch (1), then its refinement (2)")
     matting.add_argument("--stage", type=int, choices=(1, 2), required=True)
-    matting.add_argument("--preset", default="lite", help="lite or base (default: lite)")
+    matting.add_argument(
+        "--preset", help="lite or base, on our schedule (default: lite; --config names its own)"
+    )
     matting.add_argument(
         "--mask-channels",
         type=int,
@@ -78,8 +80,10 @@ def run(args: argparse.Namespace) -> int:
     if args.network == "matting":
         from .matting import train_matting
 
+        if args.preset and args.config:
+            raise OptionError("--config names its preset itself: leave --preset out")
         best = train_matting(
-            args.config or shipped_config(f"matting-{args.preset}"),
+            args.config or shipped_config(f"matting-{args.preset or 'lite'}"),
             args.data,
             args.stage,
             args.out,
@@ -130,4 +134,9 @@ def shipped_config(name: str) -> Path:
 
 
 def _licences(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"numbers with commas, such as 4,5,7, not {text}"
+        ) from None

@@ -17,14 +17,14 @@ from instmatt_video.models.person_detector import PersonDetector
 from instmatt_video.models.person_proposals import PersonProposals
 
 from ..detection.compact import CompactDetector, CompactSettings
-from ..errors import disk_errors
+from ..errors import OptionError, disk_errors
 from ..weights.loading import load_detector_networks
 from ..whole_file import whole_file
 from .config import read_config, resolve
 from .detector_crop_task import CropTask
 from .detector_crops import CropSample, CropSampler, jitter_box, make_sample
 from .detector_mutual_crops import MutualCropSampler
-from .detector_photos import PhotoMixer
+from .detector_photos import PhotoMixer, large_people
 from .detector_proposal_task import ProposalTask, find_proposals
 from .detector_weights import (
     begin_mutual,
@@ -58,8 +58,8 @@ class DetectorData:
 
     photos: Path
     """COCO-format folder or tar pack: `images/` and `instances_person.json`."""
-    initialisation: Path
-    """NanoDet-m's COCO weights as safetensors."""
+    initialisation: Path | None = None
+    """NanoDet-m's COCO weights as safetensors; not needed where others are gone on from."""
     masked_photos: tuple[Path, ...] = ()
     """Packs of one-person photos, `image/` and `mask/`."""
     cutouts: Path | None = None
@@ -150,9 +150,13 @@ def train_detector(
     )
     material = _read(data, data_path, config.held_out_photos)
     if start_from is None:
+        if initialisation is None:
+            if data.initialisation is None:
+                raise OptionError(f"{data_path} names no initialisation: name one with --init")
+            initialisation = resolve(data.initialisation, data_path)
         torch.manual_seed(config.decoder.seed)  # what the initialisation lacks is chance
         detector = PersonDetector(has_mutual_look=False)
-        load_initialisation(detector, initialisation or resolve(data.initialisation, data_path))
+        load_initialisation(detector, initialisation)
     else:
         detector = load_detector_networks(start_from).train()
         parts = [part for part in parts if part != "decoder" and getattr(config, part).steps]
@@ -247,6 +251,12 @@ def _read(data: DetectorData, data_path: Path, num_held_out: int) -> _Material:
     order = np.random.default_rng(0).permutation(len(photos))
     held_out = [photos[i] for i in order[:num_held_out]]
     photos = [photos[i] for i in order[num_held_out:]]
+    if not any(large_people(photo) for photo in photos):
+        of_licences = f" of licences {', '.join(map(str, data.licences))}" if data.licences else ""
+        raise OptionError(
+            f"{data.photos} has nobody to learn from in its train photos{of_licences}, "
+            f"{len(held_out)} of them held out"
+        )
     single_photos = [
         photo
         for pack in data.masked_photos

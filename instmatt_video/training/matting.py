@@ -49,7 +49,8 @@ def train_matting(
         out_dir: Folder for checkpoints, weights and logs; a run found there is resumed.
         start_from: Weights to begin with; stage 2 needs those of stage 1.
         progress: Told of steps as they pass.
-        mask_channels: Overrides the config's, for the ablation of Table 3.
+        mask_channels: Overrides the config's, for the ablation of Table 3; weights to begin with
+            have their own.
         steps: Overrides the config's length.
         seed: Overrides the config's seed.
 
@@ -73,6 +74,8 @@ def train_matting(
             network = load_matting_weights(start_from).train()
         except CheckpointError as error:
             raise WeightsError(str(error)) from error
+        if mask_channels not in (None, network.mask_channels):
+            raise OptionError(f"{start_from} has {network.mask_channels} mask channels: keep them")
     elif stage == 1:
         if config.preset not in PRESETS:
             raise OptionError(f"{config_path}: preset must be one of {', '.join(PRESETS)}")

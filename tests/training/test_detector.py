@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from instmatt_video.detection.compact import CompactDetector
-from instmatt_video.errors import WeightsError
+from instmatt_video.errors import OptionError, WeightsError
 from instmatt_video.models.person_crops import CROP_SIZE, PersonCropNetwork
 from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 from instmatt_video.models.person_proposals import PersonProposals
@@ -316,6 +316,25 @@ def test_a_part_needs_the_one_it_builds_on_and_its_licences(config, tmp_path):
         numbers = [int(name.removesuffix(".png")) for name in archive]
     assert numbers
     assert all(number % 2 for number in numbers)  # the even ones are of another licence
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        pytest.param({"licences": (9,)}, "nobody .* of licences 9, 0 of", id="no such licence"),
+        pytest.param({"held_out": 8}, "nobody .* photos, 8 of them held out", id="all held out"),
+        pytest.param({"initialisation": ""}, "no initialisation: .* --init", id="no start"),
+    ],
+)
+def test_nothing_to_learn_from(config, tmp_path, told, words):
+    data = tmp_path / "data.toml"
+    if "initialisation" in told:
+        data.write_text('photos = "pack"\n')
+    config.write_text(
+        config.read_text().replace("out_photos = 2", f"out_photos = {told.get('held_out', 2)}")
+    )
+    with pytest.raises(OptionError, match=words):
+        train_detector(config, data, tmp_path / "out", licences=told.get("licences"))
 
 
 def test_other_licences_leave_out_every_pack_without_ids():

@@ -98,9 +98,13 @@ def test_both_stages_learn(folder: Path) -> None:
         assert changed == key.startswith("refinement."), key
 
 
-def test_fewer_mask_channels_and_steps(folder: Path) -> None:
+def test_fewer_mask_channels_and_steps(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(folder, 1, "ablation", "--mask-channels", "1", "--steps", "1") == 0
-    assert load_matting_weights(folder / "ablation" / "last.safetensors").mask_channels == 1
+    weights = folder / "ablation" / "last.safetensors"
+    assert load_matting_weights(weights).mask_channels == 1
+    more = ("--start-from", str(weights), "--mask-channels", "2")
+    assert train(folder, 1, "other", *more) == 2
+    assert "has 1 mask channels" in capsys.readouterr().err
 
 
 def test_the_seed_decides_what_is_seen(folder: Path) -> None:
@@ -168,6 +172,7 @@ def test_without_held_out_people_the_last_weights_are_the_best(tmp_path: Path) -
         pytest.param(1, ("--data", "nowhere.toml"), 2, "nowhere.toml", id="no data"),
         pytest.param(1, ("--config", "nowhere.toml"), 2, "nowhere.toml", id="no schedule"),
         pytest.param(3, (), 2, "invalid choice", id="no such stage"),
+        pytest.param(1, ("--preset", "base"), 2, "leave --preset out", id="two presets"),
     ],
 )
 def test_mistakes_are_one_line(
