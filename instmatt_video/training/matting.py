@@ -22,7 +22,7 @@ from .loop import Progress, train
 from .marked_photos import read_coco_photos, read_masked_photos
 from .matting_batch import MattingBatchMaker
 from .matting_task import MattingTask
-from .matting_validation import make_validation, read_split
+from .matting_validation import MIN_HELD_OUT_PEOPLE, hold_out, make_validation
 from .packs import ImagePack
 from .photo_windows import MIN_HEIGHT_PX
 
@@ -88,7 +88,8 @@ def train_matting(
     root = ImagePack(resolve(data.cutouts, data_path))
     pack = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
     backgrounds = ImagePack(resolve(data.backgrounds, data_path))
-    kept_out = {*read_split("matting_val_cutouts"), *read_split("matting_val_backgrounds")}
+    held_out, held_out_backgrounds = hold_out(pack.names, backgrounds.names)
+    kept_out = {*held_out, *held_out_backgrounds}
     cutouts = CutoutLibrary(pack, [n for n in pack.names if n not in kept_out])
     long_hair = read_long_hair_names(root)
     weights = np.array([batch.long_hair_weight if n in long_hair else 1.0 for n in cutouts.names])
@@ -117,8 +118,6 @@ def train_matting(
             len(photos),
             MIN_HEIGHT_PX,
         )
-    held_out = [n for n in pack.names if n in kept_out]
-    held_out_backgrounds = [n for n in backgrounds.names if n in kept_out]
     validation = (
         make_validation(
             CutoutLibrary(pack, held_out),
@@ -127,7 +126,7 @@ def train_matting(
             config.validation_pictures,
             config.validation_side_px,
         )
-        if len(held_out) >= 5 and held_out_backgrounds
+        if len(held_out) >= MIN_HELD_OUT_PEOPLE and held_out_backgrounds
         else []
     )
     if not validation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -21,6 +22,10 @@ from .packs import ImagePack
 from .scene import SceneConfig, compose_scene
 
 VALIDATION_SEED = 2022
+MIN_HELD_OUT_PEOPLE = 5
+"""A picture shows up to so many."""
+OWN_SHARE = 10
+"""Of people and places that no list names, one in so many is held out."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,27 @@ def read_split(name: str) -> list[str]:
     """Return the file names of a held-out list, such as `matting_val_cutouts`."""
     text = (files("instmatt_video.training") / "splits" / f"{name}.txt").read_text()
     return text.split()
+
+
+def hold_out(cutouts: Sequence[str], backgrounds: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return which people and places training must not see: those of our lists, or some.
+
+    Where neither list names any, the pictures are somebody's own: every tenth of them in order of
+    their names, or none where the people are too few for that.
+
+    Args:
+        cutouts: Names of all people.
+        backgrounds: Names of all places.
+    """
+    ours = set(read_split("matting_val_cutouts")), set(read_split("matting_val_backgrounds"))
+    people = [name for name in cutouts if name in ours[0]]
+    places = [name for name in backgrounds if name in ours[1]]
+    if people or places:
+        return people, places
+    is_enough = len(cutouts) >= OWN_SHARE * MIN_HELD_OUT_PEOPLE and len(backgrounds) > 1
+    if not is_enough:
+        return [], []
+    return sorted(cutouts)[::OWN_SHARE], sorted(backgrounds)[::OWN_SHARE]
 
 
 def make_validation(

@@ -1,0 +1,27 @@
+"""Who is held out of a training."""
+
+from __future__ import annotations
+
+from instmatt_video.training.matting_validation import hold_out, read_split
+
+OWN = [f"me_{k:02}.png" for k in range(50)]
+PLACES = [f"place_{k}.jpg" for k in range(3)]
+
+
+def test_of_our_pictures_those_of_the_lists() -> None:
+    people, places = (
+        read_split("matting_val_cutouts")[:6],
+        read_split("matting_val_backgrounds")[:2],
+    )
+    assert hold_out([*OWN, *people], [*PLACES, *places]) == (people, places)
+
+
+def test_of_own_pictures_every_tenth_in_order_of_names() -> None:
+    tenth = ["me_00.png", "me_10.png", "me_20.png", "me_30.png", "me_40.png"]
+    assert hold_out(OWN[::-1], PLACES) == (tenth, PLACES[:1])
+
+
+def test_too_few_to_spare_any() -> None:
+    assert hold_out(OWN[:49], PLACES) == ([], [])
+    assert hold_out(OWN, PLACES[:1]) == ([], [])
+    assert hold_out([], []) == ([], [])
