@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..errors import OptionError
 from .composites import Layer
+from .kept_pictures import KeptPictures
 from .packs import ImagePack
 
 OPAQUE_EDGE = 0.06
@@ -63,7 +64,7 @@ class Cutout:
 
 
 class CutoutLibrary:
-    """Cut-outs of a pack by index, decoded once and kept.
+    """Cut-outs of a pack by index.
 
     Args:
         pack: RGBA pictures with straight colour.
@@ -73,16 +74,21 @@ class CutoutLibrary:
     def __init__(self, pack: ImagePack, names: list[str] | None = None) -> None:
         self.pack = pack
         self.names = list(pack.names if names is None else names)
-        self._cache: dict[int, Cutout] = {}
+        self._kept = KeptPictures(self._decode, _count_bytes)
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Cutout:
         """Return a cut-out, trimmed to its person."""
-        if index not in self._cache:
-            self._cache[index] = cut_out(self.names[index], self.pack.read(self.names[index]))
-        return self._cache[index]
+        return self._kept[self.names[index]]
+
+    def _decode(self, name: str) -> Cutout:
+        return cut_out(name, self.pack.read(name))
+
+
+def _count_bytes(cutout: Cutout) -> int:
+    return sum(level.nbytes for level in cutout.levels)
 
 
 def cut_out(name: str, rgba: npt.NDArray[np.uint8]) -> Cutout:

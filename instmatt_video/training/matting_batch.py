@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from .cutouts import CutoutLibrary
 from .degradation import degrade, obscure
 from .detected_guidance import detect_masks
 from .guidance import GuidanceConfig, drop_neighbours, simulate_masks
+from .kept_pictures import KeptPictures
 from .marked_photos import Photo
 from .packs import ImagePack
 from .photo_windows import PhotoWindow, has_target, view_photo
@@ -119,7 +121,7 @@ class MattingBatchMaker:
         self.photos = [photo for photo in photos if has_target(photo)]
         self.config = config
         self.seed = seed
-        self._background_cache: dict[str, npt.NDArray[np.uint8]] = {}
+        self._places = KeptPictures(partial(read_color, backgrounds), _count_bytes)
 
     def make(self, step: int, rank: int = 0, size_px: int | None = None) -> MattingBatch:
         """Return batch number `step` of process `rank`; `size_px` overrides the config's."""
@@ -148,7 +150,7 @@ class MattingBatchMaker:
         if is_walled:
             background = make_wall([p.levels[-1] for p in people], (side, side), rng)
         else:
-            background = self._background(name)
+            background = self._places[name]
         scene = compose_scene(
             people,
             background,
@@ -185,10 +187,9 @@ class MattingBatchMaker:
                 return detected, is_seen
         return masks, found
 
-    def _background(self, name: str) -> npt.NDArray[np.uint8]:
-        if name not in self._background_cache:
-            self._background_cache[name] = read_color(self.backgrounds, name)
-        return self._background_cache[name]
+
+def _count_bytes(picture: npt.NDArray[np.uint8]) -> int:
+    return picture.nbytes
 
 
 def read_color(pack: ImagePack, name: str) -> npt.NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 
 from instmatt_video.models.matting_network import IMAGE_MEAN, IMAGE_STD
 from instmatt_video.training.composites import Layer, composite
-from instmatt_video.training.cutouts import CutoutLibrary
+from instmatt_video.training.cutouts import Cutout, CutoutLibrary
 from instmatt_video.training.guidance import GuidanceConfig
 from instmatt_video.training.marked_photos import read_masked_photos
 from instmatt_video.training.matting_batch import (
@@ -251,8 +252,16 @@ def test_people_too_small_to_learn_from_are_no_photos(packs: Path) -> None:
     assert again.photos == [photo]
 
 
-def test_chances_of_cutouts(packs: Path) -> None:
+def test_chances_of_cutouts(packs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = maker(packs)
+    asked: set[int] = set()
+    get = CutoutLibrary.__getitem__
+
+    def note(library: CutoutLibrary, index: int) -> Cutout:
+        asked.add(index)
+        return get(library, index)
+
+    monkeypatch.setattr(CutoutLibrary, "__getitem__", note)
     only = MattingBatchMaker(
         made.cutouts,
         np.array([0, 0, 1.0, 0, 0, 0]),
@@ -263,7 +272,13 @@ def test_chances_of_cutouts(packs: Path) -> None:
         1,
     )
     only.make(0)
-    assert set(only.cutouts._cache) == {2}
+    assert asked == {2}
+
+
+def test_a_maker_goes_to_a_worker_process(packs: Path) -> None:
+    made = maker(packs)
+    again = pickle.loads(pickle.dumps(made))  # as where processes are not forked
+    assert torch.equal(again.make(3).image, made.make(3).image)
 
 
 @pytest.mark.parametrize("size", [0, 32, 100])
