@@ -62,8 +62,6 @@ class MattingBatch:
 class MattingBatchConfig:
     """What a batch is made of."""
 
-    size_px: int = 256
-    """Side of the square window; a multiple of 32."""
     pictures: int = 4
     """Pictures a batch."""
     targets: int = 2
@@ -81,10 +79,6 @@ class MattingBatchConfig:
     """Share of composites before a plain wall in the people's own colours."""
     scene: SceneConfig = field(default_factory=SceneConfig)
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
-
-    def __post_init__(self) -> None:
-        if self.size_px % 32 or self.size_px < 64:
-            raise ValueError(f"size_px must be a multiple of 32 from 64, not {self.size_px}")
 
 
 class MattingBatchMaker:
@@ -123,18 +117,23 @@ class MattingBatchMaker:
         self.seed = seed
         self._places = KeptPictures(partial(read_color, backgrounds), _count_bytes)
 
-    def make(self, step: int, rank: int = 0, size_px: int | None = None) -> MattingBatch:
-        """Return batch number `step` of process `rank`; `size_px` overrides the config's."""
-        side = size_px or self.config.size_px
+    def make(self, step: int, rank: int = 0, *, size_px: int) -> MattingBatch:
+        """Return batch number `step` of process `rank`.
+
+        Args:
+            step: From 0.
+            rank: From 0.
+            size_px: Side of the square windows; a multiple of 32 from 64.
+        """
         samples: list[dict[str, Tensor]] = []
         for picture in range(self.config.pictures):
             rng = np.random.default_rng([self.seed, step, rank, picture])
             is_photo = self.photos and rng.random() < self.config.photo_chance
-            window = self._window(side, rng) if is_photo else None
+            window = self._window(size_px, rng) if is_photo else None
             if window is not None:
                 sample = self._photo(window, rng)
             else:
-                sample = self._composite(side, rng)
+                sample = self._composite(size_px, rng)
             count = len(sample["tri_masks"])
             sample["groups"] = torch.full((count,), picture)
             samples.append(sample)

@@ -100,7 +100,7 @@ class MattingTask:
 
     def make_batch(self, step: int, rank: int) -> MattingBatch:
         """Return the batch of a step and process."""
-        return self.batches.make(step, rank, self.curriculum.size_at(step / self.steps))
+        return self.batches.make(step, rank, size_px=self.curriculum.size_at(step / self.steps))
 
     def loss(
         self, network: nn.Module, batch: MattingBatch, step: int

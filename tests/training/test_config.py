@@ -25,14 +25,14 @@ def test_values_arrive_in_their_places(tmp_path: Path) -> None:
     config = read_config(
         write(
             tmp_path,
-            'preset = "base"\n[batch]\nsize_px = 128\n[batch.scene]\nmin_visible = 0.5\n'
+            'preset = "base"\n[batch]\npictures = 7\n[batch.scene]\nmin_visible = 0.5\n'
             "[curriculum]\nstarts = [0.0, 0.5]\nsizes_px = [64, 128]\n[stage2]\nsteps = 7\n",
         ),
         MattingTraining,
     )
-    assert (config.preset, config.batch.size_px, config.batch.scene.min_visible) == (
+    assert (config.preset, config.batch.pictures, config.batch.scene.min_visible) == (
         "base",
-        128,
+        7,
         0.5,
     )
     assert config.curriculum.sizes_px == (64, 128)
@@ -64,7 +64,7 @@ def test_data(tmp_path: Path) -> None:
             r"no setting photos\.mask",
         ),
         ("backgrounds='b'\n", MattingData, "cutouts"),
-        ("[batch]\nsize_px = 100\n", MattingTraining, "size_px must be a multiple of 32"),
+        ("[curriculum]\nsizes_px = [100]\n", MattingTraining, "sizes_px must be multiples of 32"),
         ("[stage1]\nsteps = 'many'\n", MattingTraining, r"stage1\.steps: .*integer"),
         ("a = = b", MattingTraining, "is no TOML"),
     ],

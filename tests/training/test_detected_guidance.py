@@ -98,16 +98,14 @@ def test_a_batch_is_guided_by_the_detector(tmp_path: Path) -> None:
     write_packs(tmp_path)
     cutouts = CutoutLibrary(ImagePack(tmp_path / "cutouts", "rgba"))
     places = ImagePack(tmp_path / "backgrounds")
-    config = MattingBatchConfig(
-        size_px=64, pictures=4, targets=1, photo_chance=0.0, detected_chance=1.0
-    )
+    config = MattingBatchConfig(pictures=4, targets=1, photo_chance=0.0, detected_chance=1.0)
     whole = FixedDetector([(0, 0, 64, 64)], [0.9])
 
     def make(detector: FixedDetector | None, chosen: MattingBatchConfig = config) -> np.ndarray:
         maker = MattingBatchMaker(
             cutouts, np.ones(len(cutouts)), places, places.names, [], chosen, 1, detector
         )
-        return maker.make(0).tri_masks.numpy()
+        return maker.make(0, size_px=64).tri_masks.numpy()
 
     guidance = make(whole)
     assert any((sample[0] == 1).all() for sample in guidance)  # where somebody fills the window
@@ -127,13 +125,13 @@ def test_the_detector_alone_sees_an_obscured_picture(tmp_path: Path) -> None:
     seen = {}
     for chance in (0.0, 1.0):
         config = MattingBatchConfig(
-            size_px=64, pictures=1, photo_chance=0.0, detected_chance=1.0, obscured_chance=chance
+            pictures=1, photo_chance=0.0, detected_chance=1.0, obscured_chance=chance
         )
         detector = FixedDetector([(0, 0, 64, 64)], [0.9])
         maker = MattingBatchMaker(
             cutouts, np.ones(len(cutouts)), places, places.names, [], config, 1, detector
         )
-        seen[chance] = (maker.make(0).image, detector.pictures[0].astype(float))
+        seen[chance] = (maker.make(0, size_px=64).image, detector.pictures[0].astype(float))
     assert np.array_equal(seen[0.0][0], seen[1.0][0])
     assert np.abs(seen[0.0][1] - seen[1.0][1]).mean() > 3
 

@@ -39,7 +39,7 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> MattingBatchMaker:
     write_packs(folder)
     cutouts = CutoutLibrary(ImagePack(folder / "cutouts", "rgba"))
     backgrounds = ImagePack(folder / "backgrounds")
-    config = MattingBatchConfig(size_px=64, pictures=2)
+    config = MattingBatchConfig(pictures=2)
     return MattingBatchMaker(
         cutouts, np.ones(len(cutouts)), backgrounds, backgrounds.names, [], config, 1
     )
@@ -47,7 +47,7 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> MattingBatchMaker:
 
 @pytest.fixture(scope="module")
 def batch(maker: MattingBatchMaker) -> MattingBatch:
-    made = next(b for b in (maker.make(k) for k in range(20)) if len(b.groups) == 4)
+    made = next(b for b in (maker.make(k, size_px=64) for k in range(20)) if len(b.groups) == 4)
     return made
 
 
