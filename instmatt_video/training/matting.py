@@ -67,6 +67,8 @@ def train_matting(
         batch = replace(batch, targets=config.stage2_targets)
     if steps is not None:
         loop = replace(loop, steps=steps)
+    if not loop.steps:
+        raise OptionError(f"stage {stage} needs a step at least")
     if seed is not None:
         loop = replace(loop, seed=seed)
     if start_from is not None:

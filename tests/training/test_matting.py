@@ -173,6 +173,7 @@ def test_without_held_out_people_the_last_weights_are_the_best(tmp_path: Path) -
         pytest.param(1, ("--config", "nowhere.toml"), 2, "nowhere.toml", id="no schedule"),
         pytest.param(3, (), 2, "invalid choice", id="no such stage"),
         pytest.param(1, ("--preset", "base"), 2, "leave --preset out", id="two presets"),
+        pytest.param(1, ("--steps", "0"), 2, "a step at least", id="no steps"),
     ],
 )
 def test_mistakes_are_one_line(
