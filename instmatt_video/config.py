@@ -42,7 +42,7 @@ class MattingConfig:
 
     model: str = "lite"
     """`lite`, `base`, or a weights file."""
-    matte_size: int = 448
+    matte_size: int = 576
     """Longest side, in pixels, of a person's crop as the network sees it."""
     context: float = 0.3
     """Margin of a crop around the person, as a share of the person's longer side."""

@@ -54,6 +54,7 @@ class WorkLevel:
 
 
 STEPS = (
+    WorkLevel(1, 576, True, True, True),
     WorkLevel(1, 448, True, True, True),
     WorkLevel(1, 384, True, True),
     WorkLevel(1, 320, True, False),
@@ -65,7 +66,7 @@ STEPS = (
     WorkLevel(8, 160, False, False),
 )
 """From best to cheapest."""
-MODEST_STEP = 4
+MODEST_STEP = 5
 """Where a CPU begins: better a plain picture at once than a fine one late."""
 
 

@@ -71,7 +71,7 @@ class Matter:
         *,
         device: torch.device | None = None,
         precision: torch.dtype = torch.float32,
-        matte_size: int = 448,
+        matte_size: int = MattingConfig.matte_size,
         context: float = 0.3,
         has_refinement: bool = True,
         has_second_look: bool = True,
