@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .scene_cut import CutDetector as CutDetector
     from .smoothing import smooth_boxes as smooth_boxes
     from .stitching import Tracklet as Tracklet
+    from .stitching import is_certain as is_certain
     from .stitching import stitch as stitch
     from .track import Track as Track
     from .track import TrackState as TrackState
@@ -32,6 +33,7 @@ _HOMES = {
     "TrackerConfig": "config",
     "Tracklet": "stitching",
     "describe_people": "appearance",
+    "is_certain": "stitching",
     "smooth_boxes": "smoothing",
     "stitch": "stitching",
 }

@@ -158,7 +158,8 @@ class StitchConfig:
     """A confirmed person seen so often at a shot's beginning or end may have been there before it,
     or after."""
     min_mean_score: float = 0.6
-    """A person whose detections are less certain on average is dropped, 0..1."""
+    """A person is dropped of whose detections the better half, or twice `min_identity_frames` if
+    these are more, is less certain on average, 0..1."""
 
     def __post_init__(self) -> None:
         for name in ("neutral_similarity", "strong_similarity", "strong_margin", "min_mean_score"):

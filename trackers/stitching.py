@@ -86,6 +86,22 @@ def stitch(
     return identities
 
 
+def is_certain(scores: FloatArray, config: StitchConfig | None = None) -> bool:
+    """Return whether somebody's detections are certain enough for a person.
+
+    The better half of them counts: somebody who is partly hidden for a while is detected with low
+    scores then, and is no less a person. A short stay must be certain as a whole: what is false
+    comes and goes as light changes.
+
+    Args:
+        scores: `(F,)`, 0..1, at least one.
+        config: What is dropped.
+    """
+    config = config or StitchConfig()
+    count = max(2 * config.min_identity_frames, (len(scores) + 1) // 2)
+    return float(np.sort(scores)[-count:].mean()) >= config.min_mean_score
+
+
 def _frames_by_shot(parts: Sequence[Tracklet]) -> dict[int, IntArray]:
     """Return all frames from the first tracklet of each shot to its last."""
     first: dict[int, int] = {}
@@ -101,7 +117,7 @@ def _is_person(
     members: Sequence[Tracklet], looked_at: Mapping[int, IntArray], config: StitchConfig
 ) -> bool:
     scores = np.concatenate([part.scores for part in members])
-    if float(scores.mean()) < config.min_mean_score:
+    if not is_certain(scores, config):
         return False
     needed = config.min_identity_frames
     if not any(part.is_confirmed for part in members):

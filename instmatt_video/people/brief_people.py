@@ -5,7 +5,9 @@ Knows stored records, who is who in them, and what else than a detector there is
 
 from __future__ import annotations
 
-from instmatt_video.trackers import StitchConfig
+import numpy as np
+
+from instmatt_video.trackers import is_certain
 
 from ..detection.detector import Detector
 from ..frame_record import FrameRecord
@@ -28,7 +30,7 @@ def tell_of_brief_people(
     stays = sorted(
         (min(seen) + first_number, max(seen) + first_number)
         for seen in (cast.sightings[tracklet] for tracklet in others)
-        if _is_sure([sighting.score for sighting in seen.values()])
+        if is_certain(np.array([sighting.score for sighting in seen.values()]))
     )
     if stays and not has_rest:
         frames = ", ".join(f"{a}-{b}" for a, b in stays[:3])
@@ -38,7 +40,7 @@ def tell_of_brief_people(
             "--rest writes one stream of everybody who has none"
         )
     is_new = any(
-        track.track_id not in cast.visible_tracklets and _is_sure([track.score])
+        track.track_id not in cast.visible_tracklets and is_certain(np.array([track.score]))
         for track in last.tracks
         if track.is_detected or not last.was_looked_at
     )
@@ -63,7 +65,3 @@ def tell_of_nobody(detector: Detector) -> str:
         "nobody was found for long enough to have a stream; where somebody is there, try "
         f"{other}masks of another tool (--detector masks:DIR)"
     )
-
-
-def _is_sure(scores: list[float]) -> bool:
-    return sum(scores) / len(scores) >= StitchConfig().min_mean_score

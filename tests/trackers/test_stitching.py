@@ -1,6 +1,7 @@
 """Which tracklets are one person."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -122,6 +123,22 @@ def test_the_short_the_unsure_and_the_never_confirmed_are_dropped():
         tracklet(4, range(9), x=1500.0, is_confirmed=False),
     ]
     assert stitch(parts, StitchConfig(min_identity_frames=3)) == {1: 1}
+
+
+@pytest.mark.parametrize(
+    ("scores", "is_person"),
+    [
+        pytest.param([0.8] * 20 + [0.3] * 20, True, id="hidden for half of the time"),
+        pytest.param([0.8] * 10 + [0.3] * 30, False, id="hidden for longer"),
+        pytest.param([0.62, 0.58] * 20, True, id="hardly certain, in every other frame"),
+        pytest.param([0.9] + [0.55] * 39, False, id="certain once"),
+        pytest.param([0.65, 0.5] * 10, False, id="as uncertain for a short time"),
+    ],
+)
+def test_the_better_half_of_a_long_stay_tells_whether_it_is_a_person(scores, is_person):
+    """Of the better 20 means are .8, .55, .62, .5675 and .575; of the best 10 .65 in the last."""
+    part = replace(tracklet(1, range(len(scores))), scores=np.array(scores))
+    assert bool(stitch([part], StitchConfig(min_mean_score=0.6))) == is_person
 
 
 @pytest.mark.parametrize(
