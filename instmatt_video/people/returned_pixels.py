@@ -2,6 +2,8 @@
 
 Whoever the tracker follows is matted, for only the clip's end tells who is a person. A false
 detection on somebody's chest gets that part of them, which would be nobody's once it is dropped.
+So it is with whoever is followed for long, and never seen with certainty: a shadow behind somebody
+may take the whole of them, and stays in the rest of the people only where it took nothing.
 Knows stored records and the cast; runs once, after stitching, and no network.
 """
 
@@ -11,6 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+
+from instmatt_video.trackers import is_certain
 
 from ..alpha_frame import trim_alpha
 from ..alpha_store import AlphaStore
@@ -39,12 +43,14 @@ def return_pixels(store: AlphaStore, cast: Cast) -> None:
     Raises:
         AlphaWriteError: The store cannot be written.
     """
+    doubtful = _doubtful(cast)
     changed: dict[int, FrameRecord] = {}
     for record in store.records():
         counting = frozenset(
             track.track_id
             for track in record.tracks
             if cast.counting_part(track.track_id, record.index) is not None
+            and track.track_id not in doubtful
         )
         settled = without_ghosts(record, counting)
         if settled is not record:
@@ -80,6 +86,13 @@ def without_ghosts(record: FrameRecord, counting: frozenset[int]) -> FrameRecord
                 kept[track_id] = _with_more(kept[track_id], ghost.area, own)
                 is_changed = True
     return replace(record, alphas=tuple(kept.values())) if is_changed else record
+
+
+def _doubtful(cast: Cast) -> frozenset[int]:
+    """Return who is nobody, for all that the tracker believes, as they were never certain."""
+    nobody = cast.rest(identity.track_id for identity in cast.identities)
+    scores = {t: [sighting.score for sighting in cast.sightings[t].values()] for t in nobody}
+    return frozenset(t for t in nobody if not is_certain(np.array(scores[t])))
 
 
 def _owners(area: Rectangle, detections: Detections, rows: list[int]) -> npt.NDArray[np.intp]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.alpha_store import AlphaStore
@@ -86,3 +87,31 @@ def test_the_store_is_settled_once(tmp_path: Path) -> None:
     journal = (store.folder / "journal.jsonl").read_bytes()
     return_pixels(store, cast_of(store.records(), frozenset({PERSON})))
     assert (store.folder / "journal.jsonl").read_bytes() == journal
+
+
+@pytest.mark.parametrize(
+    ("score", "is_returned"),
+    [pytest.param(0.4, True, id="a shadow"), pytest.param(0.9, False, id="somebody too briefly")],
+)
+def test_who_is_never_certain_keeps_nothing_of_a_person(
+    tmp_path: Path, score: float, is_returned: bool
+) -> None:
+    """The tracker believes in both of them, and neither is given a stream."""
+    store = AlphaStore(tmp_path / "alphas", {})
+    store.create()
+    records = [frame_record(k, (tracked(PERSON, 30),), (alpha(PERSON, 30),)) for k in range(20)]
+    for k in range(5, 10):
+        ghostly = with_a_ghost(k, at=36)
+        person, ghost = ghostly.tracks
+        records[k] = replace(ghostly, tracks=(person, replace(ghost, score=score)))
+    store.append(records)
+    store.complete()
+    cast = cast_of(store.records(), frozenset({PERSON, GHOST}))
+    assert [identity.tracklet_ids for identity in cast.identities] == [frozenset({PERSON})]
+    return_pixels(store, cast)
+    kept = [sum(a.unpack().alpha.sum() for a in r.alphas if a.track_id == PERSON) for r in records]
+    found = [
+        sum(a.unpack().alpha.sum() for a in r.alphas if a.track_id == PERSON)
+        for r in store.records()
+    ]
+    assert found == ([20 * 40] * 20 if is_returned else kept)
