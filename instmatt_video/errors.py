@@ -44,6 +44,12 @@ class MaskReadError(InstMattVideoError):
     exit_status = 3
 
 
+class MatteReadError(InstMattVideoError):
+    """Mattes or pictures on disk are missing, damaged, or could be meant in two ways."""
+
+    exit_status = 3
+
+
 class AlphaStoreError(InstMattVideoError):
     """The alphas of an earlier run are gone or damaged."""
 

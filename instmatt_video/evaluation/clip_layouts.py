@@ -22,9 +22,9 @@ from instmatt_video.eval.alpha import Alpha
 
 from ..errors import VideoOpenError
 from ..manifest import FILE_NAME, load_manifest
+from ..media.matte_file import list_folders, list_mattes, read_mattes, require_folder
 from ..settings import config_of
 from .errors import EvaluationError
-from .matte_file import list_folders, list_mattes, read_mattes, require_folder
 
 Layout: TypeAlias = Literal["auto", "vim", "maggie", "streams"]
 LAYOUTS: tuple[str, ...] = get_args(Layout)
@@ -47,7 +47,7 @@ class ClipFiles:
         """Yield each frame's alphas, `(N, H, W)`.
 
         Raises:
-            EvaluationError: A file cannot be read or has another size; it is named.
+            MatteReadError: A file cannot be read or has another size; it is named.
         """
         size: tuple[int, int] | None = None
         for paths in self.frames:
@@ -153,8 +153,9 @@ def open_clip(folder: Path, layout: Layout = "auto") -> Clip:
         layout: One of `LAYOUTS`; `auto` looks. An empty folder is a clip of nobody.
 
     Raises:
-        EvaluationError: The folder is missing or holds other files alone, the layout cannot be
-            told, or an instance lacks a frame; what is missing is named.
+        MatteReadError: The folder is missing.
+        EvaluationError: It holds other files alone, the layout cannot be told, or an instance
+            lacks a frame; what is missing is named.
     """
     require_folder(folder, "a clip")
     inner = folder / "pha" if (folder / "pha").is_dir() else folder
@@ -272,7 +273,8 @@ def find_clips(
     A folder that is itself a clip is taken as one.
 
     Raises:
-        EvaluationError: A folder is missing or is no clip.
+        MatteReadError: A folder is missing.
+        EvaluationError: One is no clip.
     """
     require_folder(predictions, "predictions")
     require_folder(targets, "true alphas")

@@ -16,10 +16,10 @@ from ..detection.mask_file import read_mask
 from ..detection.paste import paste_masks
 from ..errors import MaskReadError
 from ..matting.matter import Matter
+from ..media.matte_file import list_mattes
 from ..networks import compact_networks
 from ..weights.loading import resolve_weights
 from ..weights.registry import ENTRIES
-from .matte_file import list_mattes
 
 logger = logging.getLogger(__name__)
 

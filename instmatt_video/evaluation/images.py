@@ -22,9 +22,9 @@ from instmatt_video.eval.imq import (
 )
 
 from ..cores import usable_cores
+from ..media.matte_file import read_mattes
 from ..signals import leave_signals_to_parent
 from .image_layouts import ImageCase, find_images
-from .matte_file import read_mattes
 
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is."""
@@ -98,7 +98,7 @@ def match_case(case: ImageCase, protocol: Protocol, iou_threshold: float) -> Ima
     """Return the matches of one image, read from its files.
 
     Raises:
-        EvaluationError: A file cannot be read or does not fit; it is named.
+        MatteReadError: A file cannot be read or does not fit; it is named.
     """
     targets = read_mattes(list(case.targets))
     if case.predictions is None:
@@ -154,7 +154,8 @@ def evaluate_images(
         progress: Called after each image.
 
     Raises:
-        EvaluationError: Folders or files do not fit.
+        EvaluationError: The two have no image in common.
+        MatteReadError: A folder or file is missing or does not fit; it is named.
     """
     cases = find_images(predictions, targets, pictures)
     worker = partial(match_case, protocol=protocol, iou_threshold=iou_threshold)

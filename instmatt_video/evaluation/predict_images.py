@@ -27,9 +27,9 @@ from ..matting.options import add_matting_options
 from ..media.color_noise import noise_of_picture
 from ..media.frame import as_eight_bit
 from ..media.image_sequence import read_image
+from ..media.matte_file import list_folders, list_pictures
 from ..weights.loading import resolve_weights
 from .image_masks import DetectedMasks, GivenMasks, ImageMasks
-from .matte_file import list_folders, list_pictures
 from .prediction_folder import PredictionFolder
 
 Mattes = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]

@@ -11,10 +11,10 @@ from rich.table import Table
 from instmatt_video.eval.imq import MatchedPair, similarity
 from instmatt_video.eval.matte_errors import ERRORS
 
+from ..media.matte_file import read_matte, read_picture
 from .histogram import draw_histogram
 from .html_page import draw_case, draw_table, write_page
 from .images import EvaluatedImage, ImageEvaluation
-from .matte_file import read_matte, read_picture
 from .side_by_side import make_panels
 from .tables import image_table, number, percent, track_table, video_tables
 from .tracks import TrackEvaluation
@@ -55,7 +55,7 @@ def write_image_report(path: Path, evaluation: ImageEvaluation) -> None:
 
     Raises:
         OptionError: The file cannot be written.
-        EvaluationError: A matte has vanished since it was evaluated.
+        MatteReadError: A matte has vanished since it was evaluated.
     """
     weight = evaluation.weight
     hits: list[tuple[float, EvaluatedImage, MatchedPair]] = []

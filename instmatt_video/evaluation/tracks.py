@@ -12,9 +12,9 @@ import numpy as np
 from instmatt_video.trackers.boxes import pairwise_iou
 
 from ..errors import OptionError
+from ..media.matte_file import list_folders, require_folder
 from ..mot_text import BOX, FRAME, IDENTITY, SCORE, FloatArray, read_mot
 from .errors import EvaluationError
-from .matte_file import list_folders, require_folder
 
 
 @dataclass(frozen=True)

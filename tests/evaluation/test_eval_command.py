@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from instmatt_video.errors import AlphaWriteError, OptionError
+from instmatt_video.errors import AlphaWriteError, MatteReadError, OptionError
 from instmatt_video.evaluation import reports
 from instmatt_video.evaluation.command import add_arguments, run
-from instmatt_video.evaluation.errors import EvaluationError
 from instmatt_video.evaluation.histogram import draw_histogram
 from instmatt_video.evaluation.side_by_side import make_panels, paint_error
 from tests.evaluation.made_benchmarks import Clip, disc, write_images, write_matte
@@ -181,7 +180,7 @@ def test_tracks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_errors_and_their_exit_status(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match="nowhere") as caught:
+    with pytest.raises(MatteReadError, match="nowhere") as caught:
         call("images", tmp_path / "nowhere", folders[1])
     assert caught.value.exit_status == 3
     for words in (["--iou", "50"], ["--jobs", "0"], ["--protocol", "paper"]):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from instmatt_video.errors import MatteReadError
 from instmatt_video.eval.alpha import Protocol
 from instmatt_video.evaluation.errors import EvaluationError
 from instmatt_video.evaluation.images import evaluate_images
-from instmatt_video.evaluation.matte_file import read_matte
 from tests.evaluation.made_benchmarks import disc, write_images, write_matte
 
 Images = dict[str, list[np.ndarray]]
@@ -21,19 +20,6 @@ Images = dict[str, list[np.ndarray]]
 @pytest.fixture
 def folders(tmp_path: Path, images: Images) -> tuple[Path, Path]:
     return write_images(tmp_path / "pred", images), write_images(tmp_path / "gt", images)
-
-
-def write_grey_tiff(path: Path, grey: np.ndarray, alpha: np.ndarray) -> None:
-    """Write grey and alpha, 8 bits, as `cv2.imwrite` cannot."""
-    height, width = grey.shape
-    data = np.dstack([grey, alpha]).tobytes()
-    # Tag, type (3 short, 4 long), count, value; both depths fit into one value.
-    entries = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, 2, 8 | 8 << 16), (259, 3, 1, 1)]
-    entries += [(262, 3, 1, 1), (273, 4, 1, 8), (277, 3, 1, 2), (278, 3, 1, height)]
-    entries += [(279, 4, 1, len(data)), (338, 3, 1, 2)]
-    directory = struct.pack("<H", len(entries))
-    directory += b"".join(struct.pack("<HHII", *entry) for entry in entries)
-    path.write_bytes(struct.pack("<2sHI", b"II", 42, 8 + len(data)) + data + directory + bytes(4))
 
 
 def test_identity_is_one(folders: tuple[Path, Path]) -> None:
@@ -132,7 +118,7 @@ def test_no_file_is_passed_over(
     folders: tuple[Path, Path], tmp_path: Path, side: str, name: str, complaint: str
 ) -> None:
     write_matte(tmp_path / side / name, disc(20, 18))
-    with pytest.raises(EvaluationError, match=complaint):
+    with pytest.raises(MatteReadError, match=complaint):
         evaluate_images(*folders, jobs=1)
 
 
@@ -143,49 +129,20 @@ def test_photographs_may_lie_beside_mattes(folders: tuple[Path, Path]) -> None:
 
 def test_names_the_file_of_another_size(folders: tuple[Path, Path]) -> None:
     write_matte(folders[0] / "room" / "00.png", np.zeros((30, 64), np.uint8))
-    with pytest.raises(EvaluationError, match=r"room/00\.png is 64x30, the others 64x36"):
+    with pytest.raises(MatteReadError, match=r"room/00\.png is 64x30, the others 64x36"):
         evaluate_images(*folders, jobs=1)
-    with pytest.raises(EvaluationError, match=r"room/00\.png"):
+    with pytest.raises(MatteReadError, match=r"room/00\.png"):
         evaluate_images(*folders, jobs=2)
 
 
 def test_names_the_broken_file(folders: tuple[Path, Path]) -> None:
     (folders[1] / "room" / "00.png").write_bytes(b"no picture")
-    with pytest.raises(EvaluationError, match=r"gt/room/00\.png.*cannot be decoded"):
+    with pytest.raises(MatteReadError, match=r"gt/room/00\.png.*cannot be decoded"):
         evaluate_images(*folders, jobs=1)
 
 
-def test_names_a_colour_picture(tmp_path: Path) -> None:
-    write_matte(tmp_path / "a.png", np.random.default_rng(0).integers(0, 255, (9, 9, 3), np.uint8))
-    with pytest.raises(EvaluationError, match=r"a\.png is a colour picture"):
-        read_matte(tmp_path / "a.png")
-    with pytest.raises(EvaluationError, match=r"b\.png: No such file"):
-        read_matte(tmp_path / "b.png")
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_an_opaque_alpha_channel_says_nothing(tmp_path: Path, dtype: type) -> None:
-    matte = disc(20, 18).astype(dtype) * (np.iinfo(dtype).max // 255)
-    opaque = np.full_like(matte, np.iinfo(dtype).max)
-    write_matte(tmp_path / "grey.png", np.dstack([matte, matte, matte, opaque]))
-    np.testing.assert_array_equal(read_matte(tmp_path / "grey.png"), matte)
-    write_matte(tmp_path / "nobody.png", np.dstack([0 * matte] * 3 + [opaque]))
-    assert not read_matte(tmp_path / "nobody.png").any()
-    write_matte(tmp_path / "cut.png", np.dstack([opaque, 0 * matte, matte, opaque]))
-    with pytest.raises(EvaluationError, match=r"cut\.png is a colour picture"):
-        read_matte(tmp_path / "cut.png")
-
-
-def test_grey_tiff_keeps_its_alpha(tmp_path: Path) -> None:
-    matte = disc(20, 18)
-    opaque = np.full_like(matte, 255)
-    for name, layers in (("alpha", (opaque, matte)), ("opaque", (matte, opaque))):
-        write_grey_tiff(tmp_path / f"{name}.tif", *layers)
-        np.testing.assert_array_equal(read_matte(tmp_path / f"{name}.tif"), matte)
-
-
 def test_folders_that_cannot_be_meant(tmp_path: Path, folders: tuple[Path, Path]) -> None:
-    with pytest.raises(EvaluationError, match="nowhere: no such folder"):
+    with pytest.raises(MatteReadError, match="nowhere: no such folder"):
         evaluate_images(tmp_path / "nowhere", folders[1])
     (tmp_path / "empty").mkdir()
     with pytest.raises(EvaluationError, match="no prediction of any image"):

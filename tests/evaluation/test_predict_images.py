@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from instmatt_video.cli import main
-from instmatt_video.evaluation.matte_file import list_folders
 from instmatt_video.matting.matter import Matter
+from instmatt_video.media.matte_file import list_folders
 from instmatt_video.models.checkpoint import save_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.weights.loading import load_matting_network

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from instmatt_video.eval.alpha import Alpha
 
-from ..media.image_sequence import natural_key
-from ..media.picture_file import decode_pixels, read_pixels
-from .errors import EvaluationError
+from ..errors import MatteReadError
+from .image_sequence import natural_key
+from .picture_file import decode_pixels, read_pixels
 
 SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp"})
 """Of mattes: what keeps every value."""
@@ -48,10 +48,10 @@ def require_folder(path: Path, what: str) -> Path:
     """Return the path if it is a folder.
 
     Raises:
-        EvaluationError: It is not there, or a file.
+        MatteReadError: It is not there, or a file.
     """
     if not path.is_dir():
-        raise EvaluationError(f"{path}: no such folder of {what}")
+        raise MatteReadError(f"{path}: no such folder of {what}")
     return path
 
 
@@ -62,19 +62,19 @@ def read_matte(path: Path) -> Alpha:
     everywhere and so says nothing: then, as without one, the colours must be grey.
 
     Raises:
-        EvaluationError: The file is missing, broken, or no matte.
+        MatteReadError: The file is missing, broken, or no matte.
     """
     import cv2
 
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise EvaluationError(f"cannot read the matte {path}: {error.strerror}") from error
+        raise MatteReadError(f"cannot read the matte {path}: {error.strerror}") from error
     image = decode_pixels(data, cv2.IMREAD_UNCHANGED)
     if image is None:
-        raise EvaluationError(f"cannot read the matte {path}: it cannot be decoded")
+        raise MatteReadError(f"cannot read the matte {path}: it cannot be decoded")
     if image.dtype not in (np.uint8, np.uint16):
-        raise EvaluationError(f"{path} is {image.dtype}: mattes have 8 or 16 bits")
+        raise MatteReadError(f"{path} is {image.dtype}: mattes have 8 or 16 bits")
     if image.ndim == 2 and path.suffix.lower() in (".tif", ".tiff"):
         image = _read_grey_tiff(data, image)
     if image.ndim == 2:
@@ -85,7 +85,7 @@ def read_matte(path: Path) -> Alpha:
             return np.ascontiguousarray(alpha)
         image = image[..., :-1]
     if not (image == image[..., :1]).all():
-        raise EvaluationError(f"{path} is a colour picture without transparency, no matte")
+        raise MatteReadError(f"{path} is a colour picture without transparency, no matte")
     return np.ascontiguousarray(image[..., 0])
 
 
@@ -112,16 +112,16 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     """Return a picture as RGB, `(H, W, 3)`.
 
     Raises:
-        EvaluationError: The file is missing or broken.
+        MatteReadError: The file is missing or broken.
     """
     import cv2
 
     try:
         image = read_pixels(path, cv2.IMREAD_COLOR)
     except OSError as error:
-        raise EvaluationError(f"cannot read the picture {path}: {error.strerror}") from error
+        raise MatteReadError(f"cannot read the picture {path}: {error.strerror}") from error
     if image is None:
-        raise EvaluationError(f"cannot read the picture {path}: it cannot be decoded")
+        raise MatteReadError(f"cannot read the picture {path}: it cannot be decoded")
     return np.ascontiguousarray(image[..., ::-1], dtype=np.uint8)
 
 
@@ -133,14 +133,14 @@ def read_mattes(paths: list[Path], size: tuple[int, int] | None = None) -> Alpha
         size: (H, W) that they must have; by default that of the first.
 
     Raises:
-        EvaluationError: One cannot be read, or is of another size; it is named.
+        MatteReadError: One cannot be read, or is of another size; it is named.
     """
     mattes = []
     for path in paths:
         matte = read_matte(path)
         size = size or (int(matte.shape[0]), int(matte.shape[1]))
         if matte.shape != size:
-            raise EvaluationError(
+            raise MatteReadError(
                 f"{path} is {matte.shape[1]}x{matte.shape[0]}, the others {size[1]}x{size[0]}"
             )
         mattes.append(matte)
