@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     detector.add_argument("--init", type=Path, metavar="WEIGHTS", help="safetensors to begin with")
     for command, whose, packs in (
-        (matting, "stage 2: those of stage 1", "cutouts, backgrounds, photos, instances"),
+        (matting, "stage 2: those of stage 1", "cutouts, backgrounds, photos, instances, matted"),
         (detector, "a whole detector", "photos, masked_photos, cutouts, backgrounds"),
     ):
         command.add_argument(

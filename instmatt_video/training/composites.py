@@ -34,8 +34,6 @@ class Composite:
     """Visible alpha of each layer, α'_i of Eq. 15 for i > 0, `(n, H, W)`."""
     foregrounds: FloatArray
     """Visible alpha times colour of each layer, `(n, H, W, 3)`; `image` is they and α'_0 L_0."""
-    background: FloatArray
-    """L_0, `(H, W, 3)`."""
 
 
 def composite(background: FloatArray, layers: Sequence[Layer]) -> Composite:
@@ -60,4 +58,4 @@ def composite(background: FloatArray, layers: Sequence[Layer]) -> Composite:
         foregrounds[:index] *= through[..., None]
         alphas[index] = layer.alpha  # eq. (15)
         foregrounds[index] = layer.premultiplied
-    return Composite(image, alphas, foregrounds, background)
+    return Composite(image, alphas, foregrounds)

@@ -16,13 +16,15 @@ from instmatt_video.models.matting_network import PRESETS
 
 from ..detection.compact import CompactDetector
 from ..errors import OptionError, WeightsError
+from .composite_pool import CompositePool
 from .config import MattingData, MattingTraining, read_config, resolve
 from .cutouts import CutoutLibrary, read_long_hair_names
 from .loop import Progress, train
-from .marked_photos import read_coco_photos, read_masked_photos
+from .marked_photos import Photo, read_coco_photos, read_masked_photos
+from .matted_pictures import MattedFiles, find_matted, list_matted
 from .matting_batch import MattingBatchMaker
 from .matting_task import MattingTask
-from .matting_validation import MIN_HELD_OUT_PEOPLE, hold_out, make_validation
+from .matting_validation import MIN_HELD_OUT_PEOPLE, ValidationPicture, hold_out, make_validation
 from .packs import ImagePack
 from .photo_windows import MIN_HEIGHT_PX
 
@@ -87,32 +89,12 @@ def train_matting(
         )
     else:
         raise OptionError("stage 2 refines a trained branch: name its weights with --start-from")
-    root = ImagePack(resolve(data.cutouts, data_path))
-    pack = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
-    backgrounds = ImagePack(resolve(data.backgrounds, data_path))
-    held_out, held_out_backgrounds = hold_out(pack.names, backgrounds.names)
-    kept_out = {*held_out, *held_out_backgrounds}
-    cutouts = CutoutLibrary(pack, [n for n in pack.names if n not in kept_out])
-    long_hair = read_long_hair_names(root)
-    weights = np.array([batch.long_hair_weight if n in long_hair else 1.0 for n in cutouts.names])
-    photos = [
-        photo
-        for pack in data.photos
-        for photo in read_masked_photos(resolve(pack.path, data_path), pack.images, pack.masks)
-    ]
-    if data.instances is not None:
-        photos += read_coco_photos(resolve(data.instances, data_path), "train")
+    people, validation = _read_people(data, data_path, config)
+    photos = _read_photos(data, data_path)
     detector = CompactDetector() if batch.detected_chance else None
-    batches = MattingBatchMaker(
-        cutouts,
-        weights,
-        backgrounds,
-        [n for n in backgrounds.names if n not in kept_out],
-        photos,
-        batch,
-        loop.seed,
-        detector,
-    )
+    batches = MattingBatchMaker(people, photos, batch, loop.seed, detector)
+    if people is None and not batches.photos:
+        raise OptionError(f"{data_path}: nobody in the photos can be learned from")
     if len(batches.photos) < len(photos):
         logger.warning(
             "%d of %d photos are learned from: nobody in the others is %d px tall",
@@ -120,17 +102,6 @@ def train_matting(
             len(photos),
             MIN_HEIGHT_PX,
         )
-    validation = (
-        make_validation(
-            CutoutLibrary(pack, held_out),
-            backgrounds,
-            held_out_backgrounds,
-            config.validation_pictures,
-            config.validation_side_px,
-        )
-        if len(held_out) >= MIN_HELD_OUT_PEOPLE and held_out_backgrounds
-        else []
-    )
     if not validation:
         logger.warning("no held-out people or backgrounds: the last weights count as the best")
     curriculum = config.curriculum if stage == 1 else config.stage2_curriculum
@@ -146,6 +117,51 @@ def train_matting(
         config.second_look_chance,
     )
     return train(task, loop, out_dir, progress)
+
+
+def _read_people(
+    data: MattingData, data_path: Path, config: MattingTraining
+) -> tuple[CompositePool | None, list[ValidationPicture]]:
+    """Return what composites are made of, and pictures of those who are held out."""
+    if data.cutouts is None or data.backgrounds is None:
+        return None, []
+    root = ImagePack(resolve(data.cutouts, data_path))
+    pack = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
+    backgrounds = ImagePack(resolve(data.backgrounds, data_path))
+    held_out, held_out_backgrounds = hold_out(pack.names, backgrounds.names)
+    kept_out = {*held_out, *held_out_backgrounds}
+    cutouts = CutoutLibrary(pack, [n for n in pack.names if n not in kept_out])
+    long_hair = read_long_hair_names(root)
+    weights = [config.batch.long_hair_weight if n in long_hair else 1.0 for n in cutouts.names]
+    places = [n for n in backgrounds.names if n not in kept_out]
+    people = CompositePool(cutouts, np.array(weights), backgrounds, places)
+    if len(held_out) < MIN_HELD_OUT_PEOPLE or not held_out_backgrounds:
+        return people, []
+    return people, make_validation(
+        CutoutLibrary(pack, held_out),
+        backgrounds,
+        held_out_backgrounds,
+        config.validation_pictures,
+        config.validation_side_px,
+    )
+
+
+def _read_photos(data: MattingData, data_path: Path) -> list[Photo | MattedFiles]:
+    photos: list[Photo | MattedFiles] = []
+    for pack in data.photos:
+        photos += read_masked_photos(resolve(pack.path, data_path), pack.images, pack.masks)
+    if data.instances is not None:
+        photos += read_coco_photos(resolve(data.instances, data_path), "train")
+    for matted in data.matted:
+        images, alphas = (resolve(path, data_path) for path in (matted.images, matted.alphas))
+        colors = matted.foregrounds and resolve(matted.foregrounds, data_path)
+        if not images.is_dir():
+            photos += list_matted(images, alphas, colors)
+        elif colors is None:
+            photos += find_matted(images, alphas)
+        else:
+            raise OptionError(f"{colors}: foregrounds go with lists, and {images} is a folder")
+    return photos
 
 
 def _looking_twice(network: InstanceMattingNetwork, is_wanted: bool) -> InstanceMattingNetwork:

@@ -1,10 +1,9 @@
-"""One training batch of the matting network, from composites and from photos with hard masks."""
+"""One training batch of the matting network, from composites and from photos of marked people."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +14,21 @@ from instmatt_video.models.matting_network import normalise_image
 from instmatt_video.models.tri_mask import build_tri_masks
 
 from ..detection.detector import Detector
+from ..errors import OptionError
+from .composite_pool import CompositePool
 from .composites import Composite
-from .cutouts import CutoutLibrary
 from .degradation import degrade, obscure
 from .detected_guidance import detect_masks
 from .guidance import GuidanceConfig, drop_neighbours, simulate_masks
-from .kept_pictures import KeptPictures
 from .marked_photos import Photo
-from .packs import ImagePack
-from .photo_windows import PhotoWindow, has_target, view_photo
-from .scene import SceneConfig, compose_scene
-from .walls import make_wall
+from .matted_pictures import MattedFiles
+from .photo_windows import PhotoWindow, has_target, view_matted, view_photo
+from .scene import SceneConfig
 
 FloatArray = npt.NDArray[np.float32]
+
+MAX_WINDOWS = 100
+"""Looked into before it is said that nobody is in any."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class MattingBatchConfig:
     targets: int = 2
     """Targets drawn from each picture; fewer where fewer people are found."""
     photo_chance: float = 0.15
-    """Share of pictures that are photos with hard masks."""
+    """Share of pictures that are photos of marked people, with hard masks or soft alphas."""
     long_hair_weight: float = 4.0
     """How much oftener a cut-out with long or curly hair is drawn."""
     detected_chance: float = 0.0
@@ -85,12 +86,10 @@ class MattingBatchMaker:
     """Makes any batch of a training from its number alone: a resumed run sees the same data.
 
     Args:
-        cutouts: People with soft alpha.
-        weights: Chance of each cut-out, not normalised, `(len(cutouts),)`.
-        backgrounds: Pictures without people.
-        background_names: Which of them.
-        photos: Photos whose people have hard masks; may be empty. One that shows nobody of
-            `photo_windows.MIN_HEIGHT_PX` is left out.
+        people: Whom composites are made of; `None` where every picture is a photo.
+        photos: Photos whose people have hard masks or soft alphas; may be empty where there are
+            `people`. One with hard masks that shows nobody of `photo_windows.MIN_HEIGHT_PX` is
+            left out.
         config: What a batch is made of.
         seed: Start of all chance.
         detector: Makes the masks of `detected_chance` of the pictures.
@@ -98,24 +97,17 @@ class MattingBatchMaker:
 
     def __init__(
         self,
-        cutouts: CutoutLibrary,
-        weights: npt.NDArray[np.float64],
-        backgrounds: ImagePack,
-        background_names: list[str],
-        photos: Sequence[Photo],
+        people: CompositePool | None,
+        photos: Sequence[Photo | MattedFiles],
         config: MattingBatchConfig,
         seed: int,
         detector: Detector | None = None,
     ) -> None:
         self.detector = detector
-        self.cutouts = cutouts
-        self.chances = weights / weights.sum()
-        self.backgrounds = backgrounds
-        self.background_names = background_names
-        self.photos = [photo for photo in photos if has_target(photo)]
+        self.people = people
+        self.photos = [p for p in photos if isinstance(p, MattedFiles) or has_target(p)]
         self.config = config
         self.seed = seed
-        self._places = KeptPictures(partial(read_color, backgrounds), _count_bytes)
 
     def make(self, step: int, rank: int = 0, *, size_px: int) -> MattingBatch:
         """Return batch number `step` of process `rank`.
@@ -128,46 +120,35 @@ class MattingBatchMaker:
         samples: list[dict[str, Tensor]] = []
         for picture in range(self.config.pictures):
             rng = np.random.default_rng([self.seed, step, rank, picture])
-            is_photo = self.photos and rng.random() < self.config.photo_chance
-            window = self._window(size_px, rng) if is_photo else None
-            if window is not None:
-                sample = self._photo(window, rng)
+            seen = self._picture(size_px, rng)
+            pixels = degrade(seen.image, rng)
+            masks, found = self._guidance(seen.alphas, pixels, rng)
+            targets = self.config.targets
+            if isinstance(seen, Composite):
+                sample = composite_samples(seen, masks, found, pixels, targets, rng)
             else:
-                sample = self._composite(size_px, rng)
+                sample = photo_samples(seen, masks, found, pixels, targets, rng)
             count = len(sample["tri_masks"])
             sample["groups"] = torch.full((count,), picture)
             samples.append(sample)
         return MattingBatch(**{key: torch.cat([s[key] for s in samples]) for key in samples[0]})
 
-    def _composite(self, side: int, rng: np.random.Generator) -> dict[str, Tensor]:
-        weights = np.array(self.config.scene.count_weights)
-        count = 1 + int(rng.choice(len(weights), p=weights / weights.sum()))
-        chosen = rng.choice(len(self.cutouts), count, p=self.chances)
-        people = [self.cutouts[int(i)] for i in chosen]
-        name = self.background_names[int(rng.integers(len(self.background_names)))]
-        is_walled = self.config.wall_chance and rng.random() < self.config.wall_chance
-        if is_walled:
-            background = make_wall([p.levels[-1] for p in people], (side, side), rng)
-        else:
-            background = self._places[name]
-        scene = compose_scene(
-            people,
-            background,
-            (side, side),
-            self.config.scene,
-            rng,
-        )
-        pixels = degrade(scene.image, rng)
-        masks, found = self._guidance(scene.alphas, pixels, rng)
-        return composite_samples(scene, masks, found, pixels, self.config.targets, rng)
+    def _picture(self, side: int, rng: np.random.Generator) -> Composite | PhotoWindow:
+        is_photo = self.photos and rng.random() < self.config.photo_chance
+        window = self._window(side, rng) if is_photo else None
+        if window is None and self.people is not None:
+            return self.people.compose(side, self.config.scene, self.config.wall_chance, rng)
+        for _ in range(MAX_WINDOWS):
+            window = window or self._window(side, rng)
+        if window is None:
+            raise OptionError("nobody fills a window of the photos")
+        return window
 
-    def _window(self, side: int, rng: np.random.Generator) -> PhotoWindow | None:
-        return view_photo(self.photos[int(rng.integers(len(self.photos)))], side, rng)
-
-    def _photo(self, window: PhotoWindow, rng: np.random.Generator) -> dict[str, Tensor]:
-        pixels = degrade(window.image, rng)
-        masks, found = self._guidance(window.alphas, pixels, rng)
-        return photo_samples(window, masks, found, pixels, self.config.targets, rng)
+    def _window(self, side: int, rng: np.random.Generator) -> Composite | PhotoWindow | None:
+        photo = self.photos[int(rng.integers(len(self.photos)))]
+        if isinstance(photo, MattedFiles):
+            return view_matted(photo.read(), side, rng)
+        return view_photo(photo, side, rng)
 
     def _guidance(
         self, alphas: FloatArray, pixels: FloatArray, rng: np.random.Generator
@@ -185,18 +166,6 @@ class MattingBatchMaker:
             if is_seen.any():  # else the simulation stands in: a sample needs somebody
                 return detected, is_seen
         return masks, found
-
-
-def _count_bytes(picture: npt.NDArray[np.uint8]) -> int:
-    return picture.nbytes
-
-
-def read_color(pack: ImagePack, name: str) -> npt.NDArray[np.uint8]:
-    """Return a picture of a pack as RGB, `(h, w, 3)`, whatever it is stored as."""
-    image = pack.read(name)
-    if image.ndim == 2:
-        return np.repeat(image[..., None], 3, axis=2)
-    return np.ascontiguousarray(image[..., :3])
 
 
 def composite_samples(

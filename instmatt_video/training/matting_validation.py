@@ -17,8 +17,7 @@ from ..detection.detector import Detector
 from .cutouts import CutoutLibrary
 from .detected_guidance import detect_masks
 from .guidance import GuidanceConfig, simulate_masks
-from .matting_batch import read_color
-from .packs import ImagePack
+from .packs import ImagePack, read_color
 from .scene import SceneConfig, compose_scene
 
 VALIDATION_SEED = 2022

@@ -86,6 +86,14 @@ class ImagePack:
         return np.asarray(image, np.uint8)
 
 
+def read_color(pack: ImagePack, name: str) -> npt.NDArray[np.uint8]:
+    """Return a picture of a pack as RGB, `(h, w, 3)`, whatever it is stored as."""
+    image = pack.read(name)
+    if image.ndim == 2:
+        return np.repeat(image[..., None], 3, axis=2)
+    return np.ascontiguousarray(image[..., :3])
+
+
 def _members_of(path: Path) -> list[tarfile.TarInfo]:
     try:
         with tarfile.open(path, "r:") as tar:

@@ -1,4 +1,4 @@
-"""Windows of photos whose people are marked with hard masks: real light, real poses, real contact.
+"""Windows of photos whose people are marked: real light, real poses, real contact.
 
 Knows photos and where a mask can be believed; knows nothing of guidance and networks.
 """
@@ -6,12 +6,15 @@ Knows photos and where a mask can be believed; knows nothing of guidance and net
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .marked_photos import Person, Photo
+from .composites import Composite
+from .marked_photos import Person, Photo, person_from_mask
+from .matted_pictures import MattedPicture
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -32,15 +35,15 @@ MIN_BAND_PX = 3
 
 @dataclass(frozen=True)
 class PhotoWindow:
-    """Part of a photo, and what its masks tell."""
+    """Part of a photo, and what its masks or alphas tell."""
 
     image: FloatArray
     """`(H, W, 3)`, 0..1."""
     alphas: FloatArray
-    """Hard masks of the people, `(n, H, W)`, 0 or 1; what two claim is the first one's."""
+    """What is seen of each person, `(n, H, W)`, 0..1; what two hard masks claim is the first's."""
     known: FloatArray
-    """1 where the masks are to be believed, `(H, W)`: not at edges, where two people are marked,
-    nor in a crowd."""
+    """1 where they are to be believed, `(H, W)`: hard masks not at edges, where two people are
+    marked, nor in a crowd."""
 
 
 def has_target(photo: Photo) -> bool:
@@ -76,12 +79,9 @@ def open_window(
     """
     shape = photo.image.shape[:2]
     scale = size[0] / len(range(*part[1].indices(shape[1])))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
 
     def seen(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        shown = picture[part][:, ::-1] if is_flipped else picture[part]
-        shown = cv2.resize(np.ascontiguousarray(shown), size, interpolation=interpolation)
-        return np.asarray(shown, np.uint8)
+        return np.asarray(_resize(picture[part], size, is_flipped, cv2.INTER_CUBIC), np.uint8)
 
     masks = [seen(person.full_mask(shape) * 255) > 127 for person in photo.people]
     known = np.sum(masks, axis=0) < 2
@@ -103,6 +103,68 @@ def open_window(
     image = np.asarray(seen(photo.image) / np.float32(255), np.float32)
     apart = np.stack(alphas) & ~taken
     return PhotoWindow(image, _as_float(apart), _as_float(known))
+
+
+def view_matted(
+    picture: MattedPicture, side: int, rng: np.random.Generator
+) -> Composite | PhotoWindow | None:
+    """Return a square window at one of a picture's people; `None` where nobody fills it.
+
+    Args:
+        picture: Picture and alphas.
+        side: Side of the window in pixels.
+        rng: Source of chance.
+    """
+    half = np.iinfo(picture.alphas.dtype).max // 2
+    seen = (person_from_mask(alpha > half) for alpha in picture.alphas)
+    people = [person for person in seen if person is not None]
+    if not people:
+        return None
+    person = people[int(rng.integers(len(people)))]
+    left, top, crop = _place(person, picture.image.shape[:2], side, rng)
+    part = np.s_[top : top + crop, left : left + crop]
+    return open_matted(picture, part, (side, side), is_flipped=bool(rng.random() < 0.5))
+
+
+def open_matted(
+    picture: MattedPicture,
+    part: tuple[slice, slice],
+    size: tuple[int, int],
+    is_flipped: bool = False,
+) -> Composite | PhotoWindow | None:
+    """Return a part of a picture at another size, as `open_window` does; all of it is known.
+
+    Where the people's colours are known, too, that is a composite. Of whom less than `MIN_AREA` of
+    the window shows is background, as whom a detector misses.
+    """
+
+    def seen(plane: npt.NDArray[np.generic], highest: int) -> FloatArray:
+        # Linear: alphas and premultiplied colours keep their range, and their sum is the picture's.
+        shown = np.asarray(plane, np.float32) / np.float32(highest)
+        return _resize(shown, size, is_flipped, cv2.INTER_LINEAR)
+
+    highest = np.iinfo(picture.alphas.dtype).max
+    alphas = [seen(alpha[part], highest) for alpha in picture.alphas]
+    shown = [index for index, alpha in enumerate(alphas) if alpha.mean() >= MIN_AREA]
+    if not shown:
+        return None
+    image = seen(picture.image[part], 255)
+    stacked = np.stack([alphas[index] for index in shown])
+    if picture.foregrounds is None:
+        return PhotoWindow(image, stacked, np.ones(stacked.shape[1:], np.float32))
+    colors = [
+        seen(picture.foregrounds[i][part] * (picture.alphas[i][part][..., None] / highest), 255)
+        for i in shown
+    ]
+    return Composite(image, stacked, np.stack(colors))
+
+
+def _resize(
+    picture: npt.NDArray[Any], size: tuple[int, int], is_flipped: bool, enlarging: int
+) -> npt.NDArray[Any]:
+    interpolation = cv2.INTER_AREA if size[0] < picture.shape[1] else enlarging
+    shown = picture[:, ::-1] if is_flipped else picture
+    return np.asarray(cv2.resize(np.ascontiguousarray(shown), size, interpolation=interpolation))
 
 
 def _targets(photo: Photo) -> list[Person]:

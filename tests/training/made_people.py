@@ -1,4 +1,4 @@
-"""Drawn people with soft edges, and packs of them on disk."""
+"""Drawn people with soft edges, and packs of them on disk; and pictures with their truth."""
 
 from __future__ import annotations
 
@@ -44,3 +44,26 @@ def write_packs(folder: Path, people: int = 6, places: int = 3) -> None:
     (folder / "cutouts" / "index.csv").write_text("\n".join(rows) + "\n")
     for k in range(places):
         write_rgb(folder / "backgrounds" / f"place_{k}.png", place(k))
+
+
+def write_matted_picture(folder: Path, name: str, seed: int = 0) -> None:
+    """Write `images/NAME.png`, `alphas/NAME/<nn>.png` and `fg/NAME/<nn>.png` of two people.
+
+    The alphas are what is seen of each; one stands in front of the other.
+    """
+    picture = place(seed).astype(np.float64)
+    height, width = picture.shape[:2]
+    colors, alphas = [], []
+    for index, left in enumerate((30, 62)):
+        drawn = np.zeros((height, width, 4))
+        drawn[20:116, left : left + 48] = person(2 * seed + index)
+        colors.append(drawn[..., :3])
+        alphas = [alpha * (1 - drawn[..., 3] / 255) for alpha in alphas]
+        alphas.append(drawn[..., 3] / 255)
+        picture += (drawn[..., :3] - picture) * alphas[-1][..., None]
+    write_rgb(folder / "images" / f"{name}.png", np.uint8(picture + 0.5))
+    for index, (color, alpha) in enumerate(zip(colors, alphas, strict=True)):
+        write_rgb(folder / "fg" / name / f"{index:02d}.png", np.uint8(color))
+        path = folder / "alphas" / name / f"{index:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(path), np.uint16(alpha * 65535 + 0.5))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from instmatt_video.detection.detections import Detections
+from instmatt_video.training.composite_pool import CompositePool
 from instmatt_video.training.cutouts import CutoutLibrary
 from instmatt_video.training.detected_guidance import detect_masks
 from instmatt_video.training.matting_batch import MattingBatchConfig, MattingBatchMaker
@@ -103,7 +104,11 @@ def test_a_batch_is_guided_by_the_detector(tmp_path: Path) -> None:
 
     def make(detector: FixedDetector | None, chosen: MattingBatchConfig = config) -> np.ndarray:
         maker = MattingBatchMaker(
-            cutouts, np.ones(len(cutouts)), places, places.names, [], chosen, 1, detector
+            CompositePool(cutouts, np.ones(len(cutouts)), places, places.names),
+            [],
+            chosen,
+            seed=1,
+            detector=detector,
         )
         return maker.make(0, size_px=64).tri_masks.numpy()
 
@@ -129,7 +134,11 @@ def test_the_detector_alone_sees_an_obscured_picture(tmp_path: Path) -> None:
         )
         detector = FixedDetector([(0, 0, 64, 64)], [0.9])
         maker = MattingBatchMaker(
-            cutouts, np.ones(len(cutouts)), places, places.names, [], config, 1, detector
+            CompositePool(cutouts, np.ones(len(cutouts)), places, places.names),
+            [],
+            config,
+            seed=1,
+            detector=detector,
         )
         seen[chance] = (maker.make(0, size_px=64).image, detector.pictures[0].astype(float))
     assert np.array_equal(seen[0.0][0], seen[1.0][0])

@@ -14,7 +14,7 @@ from instmatt_video.models.checkpoint import load_matting_weights
 from instmatt_video.training import command
 from instmatt_video.training.matting_validation import read_split
 
-from .made_people import person, place, write_packs, write_rgb
+from .made_people import person, place, write_matted_picture, write_packs, write_rgb
 
 STEPS = 24
 SCHEDULE = f"""
@@ -151,6 +151,68 @@ def test_photos_of_marked_people_are_trained_on(
         figures = {row[1]: float(row[2]) for row in csv.reader(file) if row[0] == "4"}
     assert figures["loss"] > 0
     assert figures["composition"] == 0, "of a photo nobody knows the layers: Eq. 10 says nothing"
+
+
+HIM2K = """
+[[matted]]
+images = "him/images"
+alphas = "him/alphas"
+"""
+LISTS = """
+[[matted]]
+images = "him/merged.txt"
+alphas = "him/alpha.txt"
+foregrounds = "him/fg.txt"
+"""
+
+
+@pytest.mark.parametrize("text", [HIM2K, LISTS], ids=["HIM2K's layout", "the release's lists"])
+def test_pictures_with_soft_alphas_are_trained_on(tmp_path: Path, text: str) -> None:
+    him = tmp_path / "him"
+    for name in "ab":
+        write_matted_picture(him, name)
+    for kind, below in (("merged", "images"), ("alpha", "alphas"), ("fg", "fg")):
+        files = sorted((him / below).rglob("*.png"))
+        (him / f"{kind}.txt").write_text("".join(f"{p.relative_to(him)}\n" for p in files))
+    (tmp_path / "data.toml").write_text(text)
+    (tmp_path / "schedule.toml").write_text(SCHEDULE.replace("log_steps = 4", "log_steps = 2"))
+    assert train(tmp_path, 1, "out", "--steps", "2") == 0
+    with (tmp_path / "out" / "log.csv").open(newline="") as file:
+        figures = {row[1]: float(row[2]) for row in csv.reader(file) if row[0] == "2"}
+    assert figures["loss"] > 0
+    assert (figures["composition"] > 0) is (text == LISTS), "Eq. 10 needs the people's colours"
+
+
+def test_colours_beside_folders_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_matted_picture(tmp_path / "him", "a")
+    (tmp_path / "data.toml").write_text(HIM2K + 'foregrounds = "him/fg"\n')
+    (tmp_path / "schedule.toml").write_text(SCHEDULE)
+    assert train(tmp_path, 1, "out") == 2
+    assert "foregrounds go with lists" in capsys.readouterr().err
+
+
+def test_missing_alphas_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_matted_picture(tmp_path / "him", "a")
+    write_rgb(tmp_path / "him" / "images" / "b.png", place())
+    (tmp_path / "data.toml").write_text(HIM2K)
+    (tmp_path / "schedule.toml").write_text(SCHEDULE)
+    assert train(tmp_path, 1, "out") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "there are no alphas of" in line and line.endswith("him/images/b.png")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", ['cutouts = "cutouts"\n', ""], ids=["cut-outs alone", "nothing"])
+def test_data_of_nobody_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (tmp_path / "data.toml").write_text(text)
+    (tmp_path / "schedule.toml").write_text(SCHEDULE)
+    assert train(tmp_path, 1, "out") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "data.toml: " in line and "cutouts and backgrounds" in line
 
 
 def test_without_held_out_people_the_last_weights_are_the_best(tmp_path: Path) -> None:

@@ -11,23 +11,26 @@ import numpy as np
 import pytest
 import torch
 
+from instmatt_video.errors import OptionError
 from instmatt_video.models.matting_network import IMAGE_MEAN, IMAGE_STD
+from instmatt_video.training import matting_batch
+from instmatt_video.training.composite_pool import CompositePool
 from instmatt_video.training.composites import Layer, composite
 from instmatt_video.training.cutouts import Cutout, CutoutLibrary
 from instmatt_video.training.guidance import GuidanceConfig
 from instmatt_video.training.marked_photos import read_masked_photos
+from instmatt_video.training.matted_pictures import MattedFiles
 from instmatt_video.training.matting_batch import (
     MattingBatch,
     MattingBatchConfig,
     MattingBatchMaker,
     composite_samples,
     photo_samples,
-    read_color,
 )
-from instmatt_video.training.packs import ImagePack
-from instmatt_video.training.photo_windows import PhotoWindow
+from instmatt_video.training.packs import ImagePack, read_color
+from instmatt_video.training.photo_windows import PhotoWindow, open_matted
 
-from .made_people import person, place, write_packs, write_rgb
+from .made_people import person, place, write_matted_picture, write_packs, write_rgb
 
 CONFIG = MattingBatchConfig(
     pictures=3, guidance=GuidanceConfig(missing_chance=0.0), photo_chance=0.0
@@ -57,9 +60,8 @@ def maker(packs: Path, config: MattingBatchConfig = CONFIG, seed: int = 1) -> Ma
     cutouts = CutoutLibrary(ImagePack(packs / "cutouts", "rgba"))
     backgrounds = ImagePack(packs / "backgrounds")
     photos = read_masked_photos(packs / "photos")
-    return MattingBatchMaker(
-        cutouts, np.ones(len(cutouts)), backgrounds, backgrounds.names, photos, config, seed
-    )
+    people = CompositePool(cutouts, np.ones(len(cutouts)), backgrounds, backgrounds.names)
+    return MattingBatchMaker(people, photos, config, seed)
 
 
 def same(a: MattingBatch, b: MattingBatch) -> bool:
@@ -246,14 +248,13 @@ def test_people_too_small_to_learn_from_are_no_photos(packs: Path) -> None:
     made = maker(packs)
     (photo, *_) = made.photos
     far = replace(photo, people=tuple(replace(p, box=p.box / 4) for p in photo.people))
-    again = MattingBatchMaker(
-        made.cutouts, made.chances, made.backgrounds, made.background_names, [photo, far], CONFIG, 1
-    )
+    again = MattingBatchMaker(None, [photo, far], CONFIG, 1)
     assert again.photos == [photo]
 
 
 def test_chances_of_cutouts(packs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = maker(packs)
+    people = maker(packs).people
+    assert people is not None
     asked: set[int] = set()
     get = CutoutLibrary.__getitem__
 
@@ -262,16 +263,13 @@ def test_chances_of_cutouts(packs: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         return get(library, index)
 
     monkeypatch.setattr(CutoutLibrary, "__getitem__", note)
-    only = MattingBatchMaker(
-        made.cutouts,
+    only = CompositePool(
+        people.cutouts,
         np.array([0, 0, 1.0, 0, 0, 0]),
-        made.backgrounds,
-        made.background_names,
-        [],
-        CONFIG,
-        1,
+        people.backgrounds,
+        people.background_names,
     )
-    only.make(0, size_px=64)
+    MattingBatchMaker(only, [], CONFIG, 1).make(0, size_px=64)
     assert asked == {2}
 
 
@@ -289,3 +287,57 @@ def test_any_picture_as_rgb(tmp_path: Path) -> None:
     assert np.array_equal(read_color(pack, "rgb.png"), place())
     assert np.array_equal(read_color(pack, "rgba.png"), person(0)[..., :3])
     assert np.array_equal(read_color(pack, "grey.png"), np.repeat(place()[..., :1], 3, 2))
+
+
+class TestMattedPictures:
+    @pytest.fixture
+    def files(self, tmp_path: Path) -> MattedFiles:
+        write_matted_picture(tmp_path, "a")
+        names = ("00.png", "01.png")
+        return MattedFiles(
+            tmp_path / "images" / "a.png",
+            tuple(tmp_path / "alphas" / "a" / name for name in names),
+            tuple(tmp_path / "fg" / "a" / name for name in names),
+        )
+
+    def test_the_given_alphas_are_learned(
+        self, files: MattedFiles, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = replace(CONFIG, pictures=1, targets=2)
+        size = (160, 128)
+        monkeypatch.setattr(
+            matting_batch,
+            "view_matted",
+            lambda picture, side, rng: open_matted(picture, np.s_[:, :], size),
+        )
+        alphas = [cv2.resize(a / np.float32(65535), size) for a in files.read().alphas]
+        for known in (replace(files, foregrounds=()), files):
+            made = MattingBatchMaker(None, [known], config, 1).make(0, size_px=64)
+            first = 0 if np.allclose(made.tri_mattes[0, 0], alphas[0], atol=1e-4) else 1
+            for sample, index in ((0, first), (1, 1 - first)):
+                target, reference, background = made.tri_mattes[sample].numpy()
+                np.testing.assert_allclose(target, alphas[index], atol=1e-4)
+                np.testing.assert_allclose(reference, alphas[1 - index], atol=1e-4)
+                np.testing.assert_allclose(background, 1 - alphas[0] - alphas[1], atol=1e-4)
+            assert (made.weight == 1).all()
+            assert (made.has_layers == float(bool(known.foregrounds))).all()
+            assert ((made.tri_mattes > 0.05) & (made.tri_mattes < 0.95)).any()
+        again = (made.tri_mattes[:, :, None] * made.layers).sum(1)
+        torch.testing.assert_close(again, made.composite, atol=0.02, rtol=0)
+
+    def test_without_people_to_compose_every_picture_is_one(self, files: MattedFiles) -> None:
+        config = replace(CONFIG, photo_chance=0.0)
+        made = MattingBatchMaker(None, [files], config, 1).make(0, size_px=64)
+        assert len(made.groups.unique()) == 3 and made.has_layers.all()
+
+    def test_they_take_the_place_of_photos(self, packs: Path, files: MattedFiles) -> None:
+        own = replace(files, foregrounds=())
+        config = replace(CONFIG, pictures=12, photo_chance=0.5)
+        made = MattingBatchMaker(maker(packs).people, [own], config, 1).make(0, size_px=64)
+        assert 0 < made.has_layers.mean() < 1
+
+    def test_nobody_in_sight_is_said(self, files: MattedFiles) -> None:
+        for path in files.alphas:
+            cv2.imwrite(str(path), np.zeros((120, 160), np.uint8))
+        with pytest.raises(OptionError, match="nobody fills a window"):
+            MattingBatchMaker(None, [files], CONFIG, 1).make(0, size_px=64)

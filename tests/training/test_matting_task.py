@@ -14,6 +14,7 @@ from torch import Tensor
 from instmatt_video.models.checkpoint import load_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import MattingOutput
+from instmatt_video.training.composite_pool import CompositePool
 from instmatt_video.training.cutouts import CutoutLibrary
 from instmatt_video.training.matting_batch import (
     MattingBatch,
@@ -40,9 +41,8 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> MattingBatchMaker:
     cutouts = CutoutLibrary(ImagePack(folder / "cutouts", "rgba"))
     backgrounds = ImagePack(folder / "backgrounds")
     config = MattingBatchConfig(pictures=2)
-    return MattingBatchMaker(
-        cutouts, np.ones(len(cutouts)), backgrounds, backgrounds.names, [], config, 1
-    )
+    people = CompositePool(cutouts, np.ones(len(cutouts)), backgrounds, backgrounds.names)
+    return MattingBatchMaker(people, [], config, 1)
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from instmatt_video.training.composites import Composite
 from instmatt_video.training.marked_photos import Person, Photo, person_from_mask
+from instmatt_video.training.matted_pictures import MattedPicture
 from instmatt_video.training.photo_windows import (
     MIN_HEIGHT_PX,
     PhotoWindow,
     has_target,
+    open_matted,
     open_window,
+    view_matted,
     view_photo,
 )
 
@@ -128,3 +134,54 @@ class TestViews:
         first, again = (view_photo(photo, 64, np.random.default_rng(7)) for _ in range(2))
         assert first is not None and again is not None
         assert np.array_equal(first.image, again.image)
+
+
+class TestMatted:
+    """Pictures with soft alphas: two people whose edges mingle, before a wall."""
+
+    @pytest.fixture(scope="class")
+    def picture(self) -> MattedPicture:
+        rng = np.random.default_rng(4)
+        across = np.linspace(0, 3, WIDTH)
+        front = np.clip(1.5 - across, 0, 1) * np.ones((HEIGHT, 1))
+        back = np.clip(across, 0, 1) * np.clip(2.5 - across, 0, 1) * (1 - front)
+        alphas = np.uint16(np.stack((front, back)) * 65535)
+        colors = rng.integers(0, 256, (2, HEIGHT, WIDTH, 3), np.uint8)
+        shares = alphas[..., None] / 65535
+        image = (shares * colors).sum(0) + (1 - shares.sum(0)) * 200
+        return MattedPicture(np.uint8(image + 0.5), alphas, colors)
+
+    def test_soft_alphas_are_the_truth_everywhere(self, picture: MattedPicture) -> None:
+        window = open_matted(replace(picture, foregrounds=None), WHOLE, (WIDTH, HEIGHT))
+        assert isinstance(window, PhotoWindow)
+        np.testing.assert_allclose(window.alphas, picture.alphas / 65535, atol=1e-6)
+        np.testing.assert_allclose(window.image, picture.image / 255, atol=1e-6)
+        assert (window.known == 1).all()
+
+    @pytest.mark.parametrize("size", [(WIDTH, HEIGHT), (96, 64), (480, 320)])
+    @pytest.mark.parametrize("is_flipped", [False, True])
+    def test_colours_are_the_picture_at_any_size(
+        self, picture: MattedPicture, size: tuple[int, int], is_flipped: bool
+    ) -> None:
+        seen = open_matted(picture, WHOLE, size, is_flipped)
+        assert isinstance(seen, Composite)
+        assert seen.foregrounds.shape == (2, size[1], size[0], 3)
+        wall = (1 - seen.alphas.sum(0))[..., None] * np.float32(200 / 255)
+        np.testing.assert_allclose(seen.foregrounds.sum(0) + wall, seen.image, atol=0.6 / 255)
+        left, right = seen.alphas[0][:, :9].mean(), seen.alphas[0][:, -9:].mean()
+        assert bool(left < right) is is_flipped
+
+    def test_who_hardly_shows_is_background(self, picture: MattedPicture) -> None:
+        alphas = picture.alphas.copy()
+        alphas[0, 2:] = 0  # two of 160 rows, and half of each: less than one in a hundred
+        seen = open_matted(replace(picture, alphas=alphas), WHOLE, (WIDTH, HEIGHT))
+        assert seen is not None and len(seen.alphas) == 1
+        nobody = replace(picture, alphas=0 * alphas)
+        assert open_matted(nobody, WHOLE, (WIDTH, HEIGHT)) is None
+        assert view_matted(nobody, 64, np.random.default_rng(0)) is None
+
+    def test_views_show_somebody(self, picture: MattedPicture) -> None:
+        for seed in range(20):
+            seen = view_matted(picture, 64, np.random.default_rng(seed))
+            assert seen is not None and seen.image.shape == (64, 64, 3)
+            assert seen.alphas.max() > 0.5
