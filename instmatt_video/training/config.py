@@ -81,8 +81,9 @@ class MattingTraining:
     validation_side_px: int = 384
     batch: MattingBatchConfig = field(default_factory=MattingBatchConfig)
     curriculum: Curriculum = field(default_factory=Curriculum)
-    stage1: LoopConfig = field(default_factory=LoopConfig)
-    stage2: LoopConfig = field(default_factory=LoopConfig)
+    stage1: LoopConfig = field(default_factory=lambda: LoopConfig(steps=0))
+    stage2: LoopConfig = field(default_factory=lambda: LoopConfig(steps=0))
+    """A stage that the schedule does not name has no steps, and is not trained by it."""
     is_branch_frozen: bool = False
     """Stage 2 trains the refinement alone, as the release; else the branch too, as the paper."""
     second_look_chance: float = 0.0

@@ -64,6 +64,8 @@ def train_matting(
     config = read_config(config_path, MattingTraining)
     data = read_config(data_path, MattingData)
     loop = config.stage1 if stage == 1 else config.stage2
+    if not loop.steps:
+        raise OptionError(f"{config_path} is no schedule of stage {stage}: it names no steps of it")
     batch = config.batch
     if stage == 2 and config.stage2_targets is not None:
         batch = replace(batch, targets=config.stage2_targets)

@@ -183,6 +183,16 @@ def test_pictures_with_soft_alphas_are_trained_on(tmp_path: Path, text: str) -> 
     assert (figures["composition"] > 0) is (text == LISTS), "Eq. 10 needs the people's colours"
 
 
+@pytest.mark.parametrize("more", [(), ("--steps", "1")], ids=["alone", "with steps"])
+def test_a_schedule_of_the_other_stage_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    walls = str(command.shipped_config("matting-lite-walls"))
+    assert train(folder, 1, "wrong", "--config", walls, *more) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "walls.toml is no schedule of stage 1: it names no steps of it" in line
+
+
 def test_colours_beside_folders_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
