@@ -54,6 +54,13 @@ class TrainingTask(Protocol):
         """Write the network's weights as the product loads them."""
 
 
+DECISIVE = (
+    *("seed", "learning_rate", "min_learning_rate", "warmup_steps"),
+    *("betas", "weight_decay", "clip_norm", "ema_decay"),
+)
+"""Settings that a resumed run must share with its beginning; it may well be longer."""
+
+
 @dataclass(frozen=True)
 class LoopConfig:
     """Schedule and optimiser."""
@@ -201,7 +208,7 @@ def train(
     Raises:
         DeviceError: This machine has not the devices.
         AlphaWriteError: The folder cannot be made, or a file in it not written.
-        WeightsError: The checkpoint is of another training, or damaged.
+        WeightsError: The checkpoint is of another training or schedule, or damaged.
     """
     devices, nodes = count_devices_and_nodes(config)
     try:
@@ -234,7 +241,9 @@ def train(
     start, best = 0, {"score": -math.inf}
     checkpoint = out_dir / "last.ckpt"
     if checkpoint.is_file():
-        start, best = _resume(checkpoint, task.network, optimizer, average, fabric.device)
+        state = read_checkpoint(checkpoint, fabric.device)
+        _require_same_schedule(checkpoint, state, config)
+        start, best = _resume(checkpoint, state, task.network, optimizer, average)
         fabric.print(f"resuming {checkpoint} at step {start}")
     statistics = Statistics(task.network)
     log = RunLog(out_dir, start) if fabric.global_rank == 0 else None
@@ -292,6 +301,7 @@ def train(
                 "average": average.state if average else None,
                 "step": done,
                 "best": best,
+                "schedule": {name: getattr(config, name) for name in DECISIVE},
             }
             save_checkpoint(checkpoint, state)
     if log is not None:
@@ -337,19 +347,27 @@ class _averaged:  # noqa: N801  # a context manager reads as a word
             self.network.load_state_dict(self.own)
 
 
+def _require_same_schedule(path: Path, state: Mapping[str, Any], config: LoopConfig) -> None:
+    for name, begun in state.get("schedule", {}).items():
+        wanted = getattr(config, name)
+        if wanted != begun:
+            raise WeightsError(
+                f"{path} was begun with {name} {begun}, not {wanted}; take another --out"
+            )
+
+
 def _resume(
     path: Path,
+    state: Mapping[str, Any],
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     average: AveragedWeights | None,
-    device: torch.device,
 ) -> tuple[int, dict[str, float]]:
     """Go on from a checkpoint; return its step and the best figures so far.
 
     Raises:
         WeightsError: It is another network's, or another stage's.
     """
-    state = read_checkpoint(path, device)
     try:
         load_tensors(network, state["network"], f"{path}: the training of another network")
         optimizer.load_state_dict(state["optimizer"])

@@ -203,6 +203,33 @@ def test_a_run_of_another_network_is_not_gone_on_with(tmp_path: Path) -> None:
         train(other, replace(CONFIG, steps=40), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        pytest.param({"seed": 5}, "begun with seed 1, not 5; take another --out", id="seed"),
+        pytest.param({"learning_rate": 0.1}, "learning_rate 0.05, not 0.1", id="rate"),
+        pytest.param({"betas": (0.5, 0.9)}, r"betas \(0.9, 0.999\), not \(0.5", id="betas"),
+    ],
+)
+def test_a_run_of_another_schedule_is_not_gone_on_with(
+    tmp_path: Path, changed: dict[str, Any], words: str
+) -> None:
+    train(Line(), CONFIG, tmp_path)
+    before = (tmp_path / "last.ckpt").read_bytes()
+    for steps in (CONFIG.steps, 40):
+        with pytest.raises(WeightsError, match=words):
+            train(Line(), replace(CONFIG, steps=steps, **changed), tmp_path)
+    assert (tmp_path / "last.ckpt").read_bytes() == before
+
+
+def test_a_run_may_go_on_for_longer(tmp_path: Path) -> None:
+    train(Line(), CONFIG, tmp_path)
+    task = Line()
+    train(task, replace(CONFIG, steps=30, log_steps=1, workers=0), tmp_path)
+    assert {step for step, rank in task.made if rank == 0} == set(range(24, 30))
+    assert checkpoint(tmp_path)["step"] == 30
+
+
 def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:
     best = train(Line(), CONFIG, tmp_path)
     before = (tmp_path / "best.safetensors").read_bytes()
