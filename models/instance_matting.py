@@ -47,7 +47,8 @@ class InstanceMattingNetwork(nn.Module):
         tri_masks: Tensor,
         groups: Tensor | None = None,
         is_branch_frozen: bool = True,
-    ) -> MattingOutput | tuple[MattingOutput, Tensor, Tensor]:
+        is_first_look: bool = False,
+    ) -> MattingOutput | tuple[MattingOutput, Tensor, Tensor] | Tensor:
         """Return the branch's output and, with `groups`, refined tri-mattes and where they count.
 
         Args:
@@ -56,11 +57,16 @@ class InstanceMattingNetwork(nn.Module):
             groups: `(N,)` integers 0..G-1; samples of one picture share a number.
             is_branch_frozen: The branch is not differentiated; else its feature is, and only the
                 tri-mattes that separate it are taken as they are.
+            is_first_look: Do what `look_first` does, instead: training wraps this method alone in
+                its precision.
 
         Returns:
             `MattingOutput`; with `groups` also tri-mattes `(N, 3, H, W)` and region `(N, 1, H, W)`,
             bool.
         """
+        if is_first_look:
+            assert groups is not None
+            return self.look_first(image, tri_masks, groups)
         guidance = tri_masks[:, : self.mask_channels]
         is_frozen = groups is not None and is_branch_frozen
         with torch.set_grad_enabled(torch.is_grad_enabled() and not is_frozen):

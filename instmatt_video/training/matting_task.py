@@ -107,7 +107,7 @@ class MattingTask:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of the stage and its parts."""
         if self.second_look_chance:
-            batch = self._looked_at_once(batch, step)
+            batch = self._looked_at_once(network, batch, step)
         if self.stage == 1:
             return branch_loss(network(batch.image, batch.tri_masks), batch)
         assert isinstance(self.network, InstanceMattingNetwork)
@@ -122,7 +122,7 @@ class MattingTask:
             total = total + branch_loss(output, batch)[0]
         return total, vars(terms)
 
-    def _looked_at_once(self, batch: MattingBatch, step: int) -> MattingBatch:
+    def _looked_at_once(self, network: nn.Module, batch: MattingBatch, step: int) -> MattingBatch:
         """Return the batch; some pictures are guided by what the network answers to them now."""
         assert isinstance(self.network, InstanceMattingNetwork)
         pictures = int(batch.groups.max()) + 1
@@ -134,8 +134,11 @@ class MattingTask:
         was_training = branch.training
         branch.eval()  # batch norms learn from what is trained on alone
         with torch.no_grad():
-            looked_at = self.network.look_first(
-                batch.image[is_chosen], batch.tri_masks[is_chosen], batch.groups[is_chosen]
+            looked_at = network(
+                batch.image[is_chosen],
+                batch.tri_masks[is_chosen],
+                batch.groups[is_chosen],
+                is_first_look=True,
             )
         branch.train(was_training)
         guidance = batch.tri_masks.clone()

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 
 from instmatt_video.models.checkpoint import load_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
@@ -236,6 +237,27 @@ class TestSecondLook:
                 assert len(is_kept[batch.groups == picture].unique()) == 1
             shares.append(is_kept.float().mean())
         assert 0.2 < float(torch.stack(shares).mean()) < 0.8
+
+    def test_it_has_the_precision_of_the_training(
+        self, maker: MattingBatchMaker, batch: MattingBatch
+    ) -> None:
+        losses = {}
+        for precision in ("32-true", "bf16-mixed"):
+            made = task(maker, 1, second_look_chance=1.0)
+            made.network.train()
+            wrapped = Fabric(accelerator="cpu", precision=precision).setup(made.network)
+            looks: list[tuple[bool, bool]] = []
+            convolutions = [m for m in made.network.branch.modules() if isinstance(m, nn.Conv2d)]
+            for convolution in convolutions:
+                convolution.register_forward_pre_hook(
+                    lambda *_, looks=looks: looks.append(
+                        (torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"))
+                    )
+                )
+            losses[precision], _ = made.loss(wrapped, batch, 0)
+            is_mixed = precision == "bf16-mixed"
+            assert set(looks) == {(False, is_mixed), (True, is_mixed)}
+        assert losses["bf16-mixed"].item() == pytest.approx(losses["32-true"].item(), rel=0.03)
 
     def test_batch_norms_learn_nothing_from_it(
         self, maker: MattingBatchMaker, batch: MattingBatch
