@@ -85,7 +85,8 @@ class LoopConfig:
     """As Fabric names it: `32-true`, `bf16-mixed`, `16-mixed`."""
     accelerator: str = "auto"
     devices: int = 1
-    """Processes on each node, a device each; torchrun's `--nproc-per-node` goes before."""
+    """Processes on each node, a device each; 0 is one for each GPU, or one where there is none.
+    torchrun's `--nproc-per-node` goes before."""
     nodes: int = 1
     """Machines; torchrun's `--nnodes` goes before."""
 
@@ -93,7 +94,7 @@ class LoopConfig:
         for name, least in (
             *(("steps", 0), ("warmup_steps", 0), ("workers", 0)),
             *(("checkpoint_steps", 1), ("validate_steps", 1), ("log_steps", 1)),
-            *(("devices", 1), ("nodes", 1)),
+            *(("devices", 0), ("nodes", 1)),
         ):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be {least} or more, not {getattr(self, name)}")
@@ -177,7 +178,8 @@ def count_devices_and_nodes(config: LoopConfig) -> tuple[int, int]:
     Who is started by torchrun asks it, and otherwise the config.
     """
     if "LOCAL_WORLD_SIZE" not in os.environ:
-        return config.devices, config.nodes
+        gpus = 0 if config.accelerator == "cpu" else torch.cuda.device_count()
+        return config.devices or max(1, gpus), config.nodes
     devices = int(os.environ["LOCAL_WORLD_SIZE"])
     return devices, int(os.environ["WORLD_SIZE"]) // devices
 

@@ -84,3 +84,16 @@ def test_torchrun_goes_before_the_config(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert count_devices_and_nodes(LoopConfig(devices=3, nodes=2)) == expected
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "gpus", "expected"),
+    [("auto", 0, 1), ("auto", 2, 2), ("cuda", 3, 3), ("cpu", 2, 1)],
+)
+def test_as_many_processes_as_there_are_gpus(
+    monkeypatch: pytest.MonkeyPatch, accelerator: str, gpus: int, expected: int
+) -> None:
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    config = LoopConfig(devices=0, accelerator=accelerator)
+    assert count_devices_and_nodes(config) == (expected, 1)
