@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .degradation import motion_kernel
+from .degradation import compress, motion_kernel
 from .marked_photos import Person, PersonPatch, Photo, UInt8Array, person_from_mask
 from .straight_rgba import resize_straight
 
@@ -110,9 +110,7 @@ def degrade(image: UInt8Array, rng: np.random.Generator) -> UInt8Array:
         noise = rng.normal(0, rng.uniform(2, 12), image.shape[:2]).astype(np.float32)
         image = np.clip(image + noise[..., None], 0, 255).astype(np.uint8)
     if rng.random() < 0.4:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))]
-        _, encoded = cv2.imencode(".jpg", image, quality)
-        image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
+        image = compress(image, int(rng.integers(25, 90)))
     return image
 
 

@@ -8,6 +8,7 @@ import pytest
 from instmatt_video.training.composites import Layer
 from instmatt_video.training.cutouts import cut_out
 from instmatt_video.training.degradation import (
+    compress,
     degrade,
     match_light,
     motion_kernel,
@@ -91,6 +92,24 @@ def test_degraded_pictures_stay_pictures() -> None:
         changes.append(np.abs(after - SCENE).mean())
     assert max(changes) < 0.05
     assert sum(change < 1e-7 for change in changes) < 20
+
+
+@pytest.mark.parametrize("quality", [40, 70, 95])
+def test_a_jpeg_keeps_fine_lines_as_the_eye_sees_them(quality: int) -> None:
+    """Of luma green makes 0.587, red 0.299 and blue 0.114; fine chroma is lost."""
+    kept = []
+    for channel in range(3):
+        lines = np.zeros((64, 96, 3), np.uint8)
+        lines[:, 1::2, channel] = 255
+        shown = compress(lines, quality).astype(np.float64)
+        kept.append(shown[:, 1::2, channel].mean() - shown[:, ::2, channel].mean())
+    red, green, blue = kept
+    assert green > red + 20 and red > blue + 20
+
+
+def test_compressed_colours_stay_what_they_are() -> None:
+    flat = np.full((64, 64, 3), (220, 90, 30), np.uint8)
+    np.testing.assert_allclose(compress(flat, 95), flat, atol=4)
 
 
 def test_same_seed_same_bytes() -> None:
