@@ -99,10 +99,10 @@ def list_matted(images: Path, alphas: Path, foregrounds: Path | None = None) -> 
         OptionError: A list cannot be read, or names a file that is not there, or a file is missing
             in a list.
     """
-    people = _read_groups(alphas)
+    pictures, people = _read_list(images), _read_groups(alphas)
     colors = {} if foregrounds is None else _read_groups(foregrounds)
     found: dict[str, MattedFiles] = {}
-    for picture in _read_list(images):
+    for picture in pictures:
         name = picture.name.split(".")[0]
         if name in found:
             raise OptionError(f"{images} names two pictures {name}")

@@ -107,8 +107,8 @@ def test_what_does_not_fit_in_lists_is_named(
 
 
 def test_no_list(folder: Path) -> None:
-    with pytest.raises(OptionError, match=r"nowhere.txt cannot be read: No such file"):
-        list_matted(folder / "nowhere.txt", folder / "nowhere.txt")
+    with pytest.raises(OptionError, match=r"nowhere cannot be read: No such file"):
+        list_matted(folder / "nowhere", folder / "alphas")
     (folder / "merged.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(OptionError, match=r"merged.txt is no list of files"):
         list_matted(folder / "merged.txt", folder / "merged.txt")
