@@ -9,6 +9,7 @@ Source:
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, Protocol
 
 import torch
@@ -114,9 +115,16 @@ class PersonProposals(nn.Module):
 
 @torch.no_grad()
 def select_boxes(
-    proposals: CellBoxes, min_score: float, max_iou: float, max_boxes: int
+    proposals: CellBoxes,
+    min_score: float,
+    max_iou: float,
+    max_boxes: int,
+    max_side_px: float = math.inf,
 ) -> list[tuple[Tensor, Tensor]]:
-    """Return each image's boxes `(N, 4)` and scores `(N,)` after suppression, best first."""
+    """Return each image's boxes `(N, 4)` and scores `(N,)` after suppression, best first.
+
+    Boxes with a side beyond `max_side_px` suppress others and are left out themselves.
+    """
     boxes, scores = proposals.boxes(), proposals.scores()
     count = len(scores)
     image_index, cell_index = torch.nonzero(scores >= min_score, as_tuple=True)
@@ -124,7 +132,9 @@ def select_boxes(
     kept = batched_nms(boxes, scores, image_index, max_iou)
     selected = []
     for image in range(count):
-        index = kept[image_index[kept] == image][:max_boxes]
+        index = kept[image_index[kept] == image]
+        sides = boxes[index, 2:] - boxes[index, :2]
+        index = index[(sides <= max_side_px).all(dim=1)][:max_boxes]
         selected.append((boxes[index], scores[index]))
     return selected
 

@@ -1,4 +1,4 @@
-"""The embedded detector: people are found in a shrunk frame, then looked at in the full one.
+"""The embedded detector: people are found in shrunk frames, then looked at in the full one.
 
 Who touches somebody is looked at once more, beside their neighbours' masks.
 """
@@ -6,7 +6,7 @@ Who touches somebody is looked at once more, beside their neighbours' masks.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from torchvision.ops import nms
 
 from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, PersonLooks, refine_boxes
 from instmatt_video.models.person_detector import PersonNetworks
-from instmatt_video.models.person_proposals import select_boxes
+from instmatt_video.models.person_proposals import CellBoxes
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 
 from ..media.frame import as_eight_bit
@@ -27,7 +27,7 @@ from .crop_looks import Looks, hold_mask
 from .detections import Detections
 from .detector import ImageArray
 from .duplicates import without_duplicates
-from .letterbox import letterbox
+from .frame_looks import MIN_SIDE_PX, FrameLook, Proposals, join_proposals
 from .mutual_look import cut_mutual_crops
 from .paste import mask_on_box
 from .regions import Region, cut_region, expand_to_region
@@ -35,8 +35,8 @@ from .regions import Region, cut_region, expand_to_region
 FloatArray = npt.NDArray[np.float32]
 MASK_SIZE = 64
 CROPS_AT_ONCE = 16
-MIN_SIDE_PX = 2.0
-"""Nothing can be seen in a thinner box."""
+MIN_FINE_GAIN = 1.5
+"""A frame less than so many times the size at which it is seen whole shows hardly more finely."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,17 @@ class CompactSettings:
     """Proposals below this score are not looked at again: each look costs time."""
     min_score: float = 0.1
     """Detections below this score are dropped; low ones help the tracker's second association."""
+    fine_side_px: int | None = 832
+    """Size at which frames that are well larger than `long_side_px` are looked at once more, for
+    people who are small in them; `None`: they are not."""
+    max_small_share: float = 0.23
+    """Longer side of who is small, as a share of the frame's: larger ones are seen well enough."""
+    min_hint_score: float = 0.06
+    """A frame is looked at once more where a small box has this score, outside of large people."""
+    min_fine_score: float = 0.3
+    """The same as `min_proposal_score`, of that look: below it nobody turns out to be certain."""
     max_people: int = 40
-    """People looked at in one frame: the best proposals."""
+    """People in one frame whom either look may propose: the best."""
     proposal_iou: float = 0.6
     """Of two proposals that overlap more, the better is kept."""
     person_iou: float = 0.6
@@ -59,12 +68,23 @@ class CompactSettings:
     """Of two masks that overlap more, the better is kept, whatever their boxes."""
 
     def __post_init__(self) -> None:
-        for name in ("min_proposal_score", "min_score", "proposal_iou", "person_iou", "mask_iou"):
+        for name in (
+            "min_proposal_score",
+            "min_score",
+            "max_small_share",
+            "min_hint_score",
+            "min_fine_score",
+            "proposal_iou",
+            "person_iou",
+            "mask_iou",
+        ):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be in 0..1, not {value}")
-        if self.long_side_px < 32:
-            raise ValueError(f"long_side_px must be at least 32, not {self.long_side_px}")
+        for name in ("long_side_px", "fine_side_px"):
+            side_px = getattr(self, name)
+            if side_px is not None and side_px < 32:
+                raise ValueError(f"{name} must be at least 32, not {side_px}")
 
 
 class CompactDetector:
@@ -127,26 +147,40 @@ class CompactDetector:
             start += len(boxes)
         return detections
 
-    def _propose(
-        self, pictures: Sequence[npt.NDArray[np.uint8]]
-    ) -> list[tuple[FloatArray, FloatArray]]:
-        """Return each picture's proposals, `(N, 4)` in its pixels, and their scores `(N,)`."""
+    def _propose(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> list[Proposals]:
+        """Return where each picture may have people, the small ones in a large picture too."""
         settings = self.settings
-        boxed = [letterbox(picture, settings.long_side_px) for picture in pictures]
-        found: dict[int, tuple[FloatArray, FloatArray]] = {}
-        for shape in {box.canvas.shape for box in boxed}:
-            indices = [i for i, box in enumerate(boxed) if box.canvas.shape == shape]
-            output = self._network.proposals(self._batch([boxed[i].canvas for i in indices]))
-            selected = select_boxes(
-                output, settings.min_proposal_score, settings.proposal_iou, settings.max_people
-            )
-            for i, (canvas_boxes, scores) in zip(indices, selected, strict=True):
-                height, width = pictures[i].shape[:2]
-                boxes = boxed[i].boxes_in_picture(canvas_boxes.cpu().numpy())
-                boxes = boxes.clip(0, [width, height, width, height]).astype(np.float32)
-                is_visible = ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE_PX).all(axis=1)
-                found[i] = (boxes[is_visible], scores.cpu().numpy()[is_visible])
-        return [found[i] for i in range(len(pictures))]
+
+        def network(canvases: Sequence[npt.NDArray[np.uint8]]) -> CellBoxes:
+            return self._network.proposals(self._batch(canvases))
+
+        look = FrameLook(
+            settings.long_side_px,
+            min(settings.min_proposal_score, settings.min_hint_score),
+            settings.proposal_iou,
+            settings.max_people,
+        )
+        hinted = look.propose(pictures, network)
+        found = [p.select(p.scores >= settings.min_proposal_score) for p in hinted]
+        if settings.fine_side_px is None:
+            return found
+        fine_look = replace(
+            look,
+            long_side_px=settings.fine_side_px,
+            min_score=settings.min_fine_score,
+            max_share=settings.max_small_share,
+            max_enlargement=1.0,
+        )
+        finer = [
+            i
+            for i, picture in enumerate(pictures)
+            if max(picture.shape) >= MIN_FINE_GAIN * settings.long_side_px
+            and hinted[i].hint_at_small_people(settings.max_small_share * max(picture.shape))
+        ]
+        small_people = fine_look.propose([pictures[i] for i in finer], network)
+        for i, small in zip(finer, small_people, strict=True):
+            found[i] = join_proposals(found[i], small, settings.proposal_iou)
+        return found
 
     def _look(
         self,

@@ -43,14 +43,16 @@ class Letterbox:
         return offset, np.array([self.scale_x, self.scale_y] * 2, np.float32)
 
 
-def letterbox(image: npt.NDArray[np.uint8], long_side_px: int) -> Letterbox:
+def letterbox(
+    image: npt.NDArray[np.uint8], long_side_px: int, max_enlargement: float = MAX_ENLARGEMENT
+) -> Letterbox:
     """Return the picture `(H, W, 3)` with its long side at `long_side_px`, aspect kept.
 
     The canvas is only as large as it must be: a 16:9 picture costs 62 % of a square. Small
-    pictures are enlarged at most twice.
+    pictures are enlarged at most so many times.
     """
     height, width = image.shape[:2]
-    scale = min(long_side_px / max(height, width), MAX_ENLARGEMENT)
+    scale = min(long_side_px / max(height, width), max_enlargement)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     shrunk = image
     if size != (width, height):

@@ -81,9 +81,61 @@ def picture(height=192, width=416, dtype=np.uint8):
 
 def test_boxes_come_back_in_the_pictures_pixels():
     # 832 x 384 is shown at half size: a box of 32 px around (100, 96) there is one of 64 px here.
-    found = detector(Boxes([[100.0, 96.0]], 1)).detect([picture(384, 832)])[0]
+    boxes = Boxes([[100.0, 96.0]], 1)
+    found = detector(boxes, fine_side_px=None).detect([picture(384, 832)])[0]
     np.testing.assert_allclose(found.boxes, [[168, 160, 232, 224]], atol=0.01)
     assert found.scores[0] == pytest.approx(1 / (1 + np.exp(-8)), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "shapes"),
+    [
+        pytest.param((352, 640), [(256, 416), (352, 640)], id="as it is"),
+        pytest.param((1088, 1920), [(256, 416), (480, 832)], id="shrunk"),
+        pytest.param((352, 608), [(256, 416)], id="hardly larger than it is seen whole"),
+    ],
+)
+def test_large_pictures_are_looked_at_twice(shape, shapes):
+    boxes = Boxes([[96.0, 96.0]], 2)
+    detector(boxes).detect([picture(*shape)])
+    assert boxes.shapes == [(1, 3, *size) for size in shapes]
+    boxes.shapes.clear()
+    detector(boxes, fine_side_px=None).detect([picture(*shape)])
+    assert boxes.shapes == [(1, 3, *shapes[0])]
+
+
+@pytest.mark.parametrize(
+    ("side_strides", "logit", "looks"),
+    [
+        # 16 px strides: sides of 64 px, which are 0.15 of the frame's, or of 128 px.
+        pytest.param(2, 0.0, 2, id="somebody small"),
+        pytest.param(2, -2.5, 2, id="a hint, 0.08, which alone would propose nobody"),
+        pytest.param(2, -3.0, 1, id="too faint a hint, 0.05"),
+        pytest.param(4, 0.0, 1, id="somebody large"),
+    ],
+)
+def test_large_pictures_without_a_hint_of_somebody_small_are_looked_at_once(
+    side_strides, logit, looks
+):
+    boxes = Boxes([[208.0, 96.0]], side_strides, logit=logit)
+    found = detector(boxes, min_fine_score=0.5).detect([picture(384, 832)])[0]
+    assert len(boxes.shapes) == looks
+    assert len(found) == (looks if logit == 0 else 0)
+
+
+def test_the_fine_look_says_nothing_of_large_people():
+    # The look at 832 px shows 832 x 384 as it is; that at 416 px, at half its size.
+    small = detector(Boxes([[300.0, 96.0]], 2)).detect([picture(384, 832)])[0]
+    assert sorted(small.boxes[:, 2] - small.boxes[:, 0]) == pytest.approx([64, 128], abs=0.01)
+    large = detector(Boxes([[208.0, 96.0]], 4, stride=32.0)).detect([picture(384, 832)])[0]
+    np.testing.assert_allclose(large.boxes, [[160, 0, 672, 384]], atol=0.01)
+
+
+def test_neither_look_takes_the_others_places():
+    centers = [[40.0 + 48 * i, 96.0] for i in range(8)]
+    found = detector(Boxes(centers, 1), max_people=8).detect([picture(384, 832)])[0]
+    widths = found.boxes[:, 2] - found.boxes[:, 0]
+    assert ((widths > 60).sum(), (widths < 40).sum()) == (8, 8)
 
 
 class Shoes(Looks):
@@ -188,7 +240,9 @@ def test_a_doubtful_second_look_lowers_the_score():
 
 def test_pictures_of_one_size_share_a_batch_and_keep_their_order():
     boxes = Boxes([[96.0, 96.0]], 2)
-    found = detector(boxes).detect([picture(), picture(384, 832), picture(), picture(416, 416)])
+    found = detector(boxes, fine_side_px=None).detect(
+        [picture(), picture(384, 832), picture(), picture(416, 416)]
+    )
     assert sorted(boxes.shapes) == [(1, 3, 416, 416), (3, 3, 192, 416)]
     widths = [float(d.boxes[0, 2] - d.boxes[0, 0]) for d in found]
     np.testing.assert_allclose(widths, [64, 128, 64, 64], atol=0.01)

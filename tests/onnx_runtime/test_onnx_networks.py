@@ -109,7 +109,8 @@ class TestWhatIsComputed:
 
     def test_people(self, home: Path, detector: PersonDetector, photograph: np.ndarray) -> None:
         nobody = np.full_like(photograph, 127)
-        pictures = [photograph, nobody, photograph[:, ::-1].copy()]
+        large = np.tile(photograph, (2, 3, 1))  # looked at more finely, too
+        pictures = [photograph, nobody, photograph[:, ::-1].copy(), large]
         expected = CompactDetector(network=detector).detect(pictures)
         found = CompactDetector(network=OnnxPersonNetworks(detector)).detect(pictures)
         assert len(expected[0]) and [len(one) for one in found] == [len(one) for one in expected]
