@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,11 +72,16 @@ def main() -> None:
     parser.add_argument(
         "--low", action="store_true", help="keep scores from 0.05, as AP is mostly measured"
     )
+    parser.add_argument(
+        "--no-small-people", action="store_true", help="leave out the fine look at large frames"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     settings = CompactSettings()
     if arguments.low:
         settings = CompactSettings(min_proposal_score=0.05, min_score=0.02, max_people=100)
+    if arguments.no_small_people:
+        settings = replace(settings, fine_side_px=None)
     networks: PersonNetworks = load_detector_networks(arguments.weights)
     if arguments.runtime == "onnx":
         networks = OnnxPersonNetworks(networks)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from instmatt_video.config import MattingConfig
-from instmatt_video.detection.compact import CompactDetector
+from instmatt_video.detection.compact import CompactDetector, CompactSettings
 from instmatt_video.live.backgrounds import Backgrounds
 from instmatt_video.live.capture import Capture, Captured
 from instmatt_video.live.live_matter import LiveFrame, LiveMatter
@@ -74,12 +74,17 @@ class Screen:
         """Hold nothing."""
 
 
+def quick_detector() -> CompactDetector:
+    """Return the detector as `live` has it."""
+    return CompactDetector(settings=CompactSettings(fine_side_px=None))
+
+
 def measure_session(clip: Path, view: str, seconds: float, matter: Matter) -> str:
     capture = Capture(str(clip), is_looped=True)
     backgrounds = Backgrounds(["blur"], capture.info.width, capture.info.height)
     control = ViewControl(ViewChoice(view, "blur"), backgrounds.names)
     pace = PaceKeeper(work_levels(), 1 / 12, MODEST_STEP)
-    live = LiveMatter(PeopleFinder(CompactDetector()), matter, pace)
+    live = LiveMatter(PeopleFinder(quick_detector()), matter, pace)
     screen = Screen()
     cpu_s = time.process_time()
     LiveSession(capture, live, control, backgrounds, [screen]).run(max_seconds=seconds + WARM_UP_S)
@@ -125,7 +130,7 @@ class TimedMatter(Matter):
 
 def measure_step(frames: list[Captured], step: WorkLevel, matter: TimedMatter) -> str:
     """Return processor milliseconds a frame of each stage, in one thread."""
-    finder = TimedFinder(CompactDetector())
+    finder = TimedFinder(quick_detector())
     live = LiveMatter(finder, matter, PaceKeeper([step], 1.0))
     first, rest = frames[:8], frames[8:]  # everybody is confirmed by then
     for captured in first:

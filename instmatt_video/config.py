@@ -25,6 +25,8 @@ class DetectionConfig:
     """`auto`, `compact`, `maskrcnn`, or `masks:DIR` for instance masks of another tool."""
     detect_every: int = 1
     """Frames from one detection to the next; in between, masks follow the tracks' motion."""
+    finds_small_people: bool = True
+    """Let the compact detector look more finely, too, at frames well larger than it sees whole."""
     steady_frames: int = 2
     """Frames before and after a frame whose masks, carried there by optical flow, are averaged with
     its own. Masks from disk are taken as they are."""

@@ -46,6 +46,14 @@ def _add_finding_options(group: argparse._ArgumentGroup) -> None:
         help=f"detect in every N-th frame (default: {detection.detect_every})",
     )
     group.add_argument(
+        "--no-small-people",
+        dest="detection.finds_small_people",
+        action="store_false",
+        default=None,
+        help="let the compact detector look less finely: less time, and people below about a tenth "
+        "of the frame's longer side are missed",
+    )
+    group.add_argument(
         "--steady-frames",
         dest="detection.steady_frames",
         type=int,

@@ -117,6 +117,7 @@ def load_networks(
                 loaded.compact if loaded else None,
             ),
             is_offline=config.run.is_offline,
+            finds_small_people=config.detection.finds_small_people,
         )
         detector, reason = choice.detector, choice.reason
         if loaded and detector.name == loaded.compact_record.name:

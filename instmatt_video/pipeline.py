@@ -225,6 +225,7 @@ def fingerprint_of(
         **({} if tracker is None else {"tracker": type(tracker).__qualname__}),
         **{f"set of weights ({w.name})": w.sha256 for w in networks.weights},
         "interval of detection (--detect-every)": config.detection.detect_every,
+        "look for small people (--no-small-people)": config.detection.finds_small_people,
         "reach of steadied masks (--steady-frames)": config.detection.steady_frames,
         **{f"setting of matting ({key})": value for key, value in matting.items()},
     }

@@ -74,6 +74,7 @@ def create_detector(
     clip: ClipInfo | None = None,
     compact: PersonNetworks | None = None,
     is_offline: bool = False,
+    finds_small_people: bool = True,
 ) -> DetectorChoice:
     """Return the detector that `spec` names.
 
@@ -83,6 +84,7 @@ def create_detector(
         clip: What masks from disk must fit: size, number of frames and their numbering.
         compact: The embedded detector's network, where it is in memory already.
         is_offline: Never fetch weights; `auto` never does.
+        finds_small_people: Let the embedded detector look finely, too.
 
     Raises:
         OptionError: The name is unknown, or names no folder.
@@ -94,12 +96,13 @@ def create_detector(
         return DetectorChoice(_masks_from(folder, clip), f"Instance masks are read from {folder}.")
     if spec == "compact":
         return DetectorChoice(
-            _compact(device, compact), "The embedded compact detector was asked for."
+            _compact(device, compact, finds_small_people),
+            "The embedded compact detector was asked for.",
         )
     if spec == "maskrcnn":
         return DetectorChoice(_mask_rcnn(device, is_offline), "Mask R-CNN was asked for.")
     if spec == "auto":
-        return _choose(device, compact)
+        return _choose(device, compact, finds_small_people)
     raise OptionError(f"detector {spec!r} is unknown: use auto, compact, maskrcnn or masks:DIR")
 
 
@@ -129,10 +132,12 @@ def _masks_from(folder: Path, clip: ClipInfo | None) -> Detector:
     return masks
 
 
-def _choose(device: torch.device | str, compact: PersonNetworks | None) -> DetectorChoice:
+def _choose(
+    device: torch.device | str, compact: PersonNetworks | None, finds_small_people: bool
+) -> DetectorChoice:
     if str(device) == "cpu":
         return DetectorChoice(
-            _compact(device, compact),
+            _compact(device, compact, finds_small_people),
             "The embedded compact detector: Mask R-CNN needs a GPU to be quick.",
         )
     from ..weights.cache import weights_path
@@ -140,7 +145,7 @@ def _choose(device: torch.device | str, compact: PersonNetworks | None) -> Detec
 
     if not weights_path(find_entry("maskrcnn")).is_file():
         return DetectorChoice(
-            _compact(device, compact),
+            _compact(device, compact, finds_small_people),
             "The embedded compact detector: Mask R-CNN's weights are not here "
             "(`instmatt-video weights fetch maskrcnn` brings them).",
         )
@@ -151,14 +156,18 @@ def _choose(device: torch.device | str, compact: PersonNetworks | None) -> Detec
         )
     except WeightsError as error:
         return DetectorChoice(
-            _compact(device, compact), f"The embedded compact detector, not Mask R-CNN: {error}."
+            _compact(device, compact, finds_small_people),
+            f"The embedded compact detector, not Mask R-CNN: {error}.",
         )
 
 
-def _compact(device: torch.device | str, network: PersonNetworks | None) -> Any:
-    from .compact import CompactDetector
+def _compact(
+    device: torch.device | str, network: PersonNetworks | None, finds_small_people: bool
+) -> Any:
+    from .compact import CompactDetector, CompactSettings
 
-    return CompactDetector(device=device, network=network)
+    settings = CompactSettings() if finds_small_people else CompactSettings(fine_side_px=None)
+    return CompactDetector(device=device, settings=settings, network=network)
 
 
 def _mask_rcnn(device: torch.device | str, is_offline: bool) -> Any:

@@ -38,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"keys in the window: {KEYS}"
     # A recording is an online run: no alpha store, nothing to resume.
     parser.set_defaults(**{"run.is_online": True, "output.has_preview": False})
+    # It would take as long as all else of a detection.
+    parser.set_defaults(**{"detection.finds_small_people": False})
     group = parser.add_argument_group("what comes in")
     group.add_argument(
         "--source",

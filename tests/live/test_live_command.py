@@ -39,6 +39,7 @@ def test_it_records_the_streams_of_the_main_job(
     assert shown["people"] == 2
     manifest = load_manifest(tmp_path / "two")
     assert manifest.source.frame_count >= 8
+    assert not manifest.settings["detection"]["finds_small_people"]  # there is no time
     assert [track.file for track in manifest.tracks] == ["person_01.mkv", "person_02.mkv"]
     for track, (left, top, right, bottom) in zip(manifest.tracks, BOXES, strict=True):
         alphas = [np.array(alpha) for alpha in read_alpha(tmp_path / "two" / str(track.file))]
