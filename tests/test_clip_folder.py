@@ -179,9 +179,12 @@ def test_alphas_of_other_settings_are_not_taken_unasked(tmp_path: Path) -> None:
     for path in [*folder.iterdir()]:
         if path.is_file():
             path.unlink()
-    other = replace(LIGHT, detection=DetectionConfig(detect_every=2))
-    with pytest.raises(OptionError, match=r"another interval of detection.*use --overwrite"):
-        run(clip, tmp_path / "out", other)
+    for detection, what in (
+        (DetectionConfig(detect_every=2), "interval of detection"),
+        (DetectionConfig(finds_small_people=False), "look for small people"),
+    ):
+        with pytest.raises(OptionError, match=rf"another {what}.*use --overwrite"):
+            run(clip, tmp_path / "out", replace(LIGHT, detection=detection))
     (folder / "alphas" / "journal.jsonl").write_text("")  # broken off at its beginning
     with pytest.raises(OptionError, match="--resume goes on with it, --overwrite replaces it"):
         run(clip, tmp_path / "out")

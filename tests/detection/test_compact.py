@@ -5,6 +5,7 @@ from torch import nn
 from torchvision.ops import box_iou
 
 from instmatt_video.detection.compact import CompactDetector, CompactSettings
+from instmatt_video.detection.detector import create_detector
 from instmatt_video.detection.paste import paste_masks
 from instmatt_video.errors import WeightsError
 from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, CropOutputs
@@ -316,6 +317,14 @@ class TestEmbeddedWeights:
         mask = paste_masks(person, *astronaut.shape[:2])[0]
         assert mask[300, 230] > 0.9  # her suit
         assert mask[30, 30] < 0.1  # the flag's corner
+
+    def test_a_user_may_leave_the_fine_look_out(self):
+        for spec in ("auto", "compact"):
+            fine, quick = (
+                create_detector(spec, finds_small_people=wanted).detector.settings.fine_side_px
+                for wanted in (True, False)
+            )
+            assert fine and quick is None
 
     def test_a_mirrored_picture_gives_mirrored_people(self, compact):
         data = pytest.importorskip("skimage.data")
