@@ -22,7 +22,8 @@ class DetectionConfig:
     """Finding people."""
 
     detector: str = "auto"
-    """`auto`, `compact`, `maskrcnn`, or `masks:DIR` for instance masks of another tool."""
+    """`auto`, `compact`, `maskrcnn`, a weights file, or `masks:DIR` for instance masks of another
+    tool."""
     detect_every: int = 1
     """Frames from one detection to the next; in between, masks follow the tracks' motion."""
     finds_small_people: bool = True

@@ -36,7 +36,8 @@ def _add_finding_options(group: argparse._ArgumentGroup) -> None:
         "--detector",
         dest="detection.detector",
         metavar="NAME",
-        help=f"auto, compact, maskrcnn or masks:DIR (default: {detection.detector})",
+        help="auto, compact, maskrcnn, masks:DIR or a weights file "
+        f"(default: {detection.detector})",
     )
     group.add_argument(
         "--detect-every",

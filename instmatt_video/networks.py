@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from .checksums import sha256_of
 from .config import MatteConfig
-from .detection.detector import Detector, create_detector
+from .detection.detector import Detector, compact_weights, create_detector
 from .detection.masks_from_disk import MasksFromDisk
 from .device import check_runtime, choose_device
 from .manifest import WeightsRecord
 from .matting.matter import Matter
 from .media.frame import ClipInfo
 from .weights.loading import load_detector_networks, load_matting_network, resolve_weights
-from .weights.registry import ENTRIES
 
 if TYPE_CHECKING:
     from instmatt_video.models.instance_matting import InstanceMattingNetwork
@@ -52,7 +51,7 @@ class NetworkProvider(Protocol):
 class LoadedWeights:
     """Networks in main memory, on no device yet; a `NetworkProvider` that reads no weights.
 
-    A cluster hands one to all its workers. Only the embedded detector is handed over; Mask R-CNN
+    A cluster hands one to all its workers. Only the compact detector is handed over; Mask R-CNN
     comes from each machine's own cache.
     """
 
@@ -70,13 +69,15 @@ def load_weights(config: MatteConfig) -> LoadedWeights:
     """Return the networks of a config, read once.
 
     Raises:
+        OptionError: There is no such detector.
         WeightsError: Weights are missing or damaged.
     """
+    compact = compact_weights(config.detection.detector) or "compact"
     return LoadedWeights(
         load_matting_network(config.matting.model),
         _record(config.matting.model),
-        load_detector_networks(),
-        _record("compact"),
+        load_detector_networks(compact),
+        _record(compact),
     )
 
 
@@ -98,7 +99,7 @@ def load_networks(
 
     Raises:
         DeviceError: The device is not here.
-        OptionError: The runtime is not here, or not for this device.
+        OptionError: The runtime is not here, or not for this device; there is no such detector.
         WeightsError: Weights are missing or damaged.
         MaskReadError: The folder of masks cannot be used.
     """
@@ -120,10 +121,10 @@ def load_networks(
             finds_small_people=config.detection.finds_small_people,
         )
         detector, reason = choice.detector, choice.reason
-        if loaded and detector.name == loaded.compact_record.name:
+        if loaded and choice.weights == loaded.compact_record.name:
             weights.append(loaded.compact_record)
-        elif detector.name in ENTRIES:
-            weights.append(_record(detector.name))
+        elif choice.weights is not None:
+            weights.append(_record(choice.weights))
     if matter is None:
         matter = Matter.from_config(
             config.matting, loaded.matting if loaded else None, info.color_noise
@@ -139,7 +140,7 @@ def load_networks(
 def compact_networks(
     runtime: str, detector: str, loaded: PersonDetector | None = None
 ) -> PersonNetworks | None:
-    """Return the embedded detector's networks, `None` where it is to read them itself.
+    """Return the compact detector's networks, `None` where it is to read them itself.
 
     Args:
         runtime: One of `RUNTIMES`, known to be here.
@@ -147,13 +148,15 @@ def compact_networks(
         loaded: Its networks in memory, in torch.
 
     Raises:
+        OptionError: There is no such detector.
         WeightsError: Weights are missing or damaged.
     """
-    if runtime == "torch" or detector not in ("auto", "compact"):
+    weights = compact_weights(detector)
+    if runtime == "torch" or weights is None:
         return loaded
     from .onnx_runtime.networks import OnnxPersonNetworks
 
-    return OnnxPersonNetworks(loaded or load_detector_networks())
+    return OnnxPersonNetworks(loaded or load_detector_networks(weights))
 
 
 def _record(name: str) -> WeightsRecord:

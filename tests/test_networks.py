@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import shutil
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from instmatt_video.detection.detections import Detections
 from instmatt_video.errors import WeightsError
 from instmatt_video.media.frame import ClipInfo
 from instmatt_video.networks import load_networks, load_weights
+from instmatt_video.weights.loading import resolve_weights
 from tests.synthetic_clip import SIZE, boxes_at, picture
 
 CONFIG = MatteConfig(
@@ -22,11 +26,19 @@ CONFIG = MatteConfig(
 INFO = ClipInfo("walk", None, *SIZE, Fraction(25), Fraction(1, 25))
 
 
-def test_handed_over_and_pickled_they_compute_the_same() -> None:
-    loaded = pickle.loads(pickle.dumps(load_weights(CONFIG)))
-    handed, read = loaded(CONFIG, INFO), load_networks(CONFIG, INFO)
+@pytest.mark.parametrize("detector", ["compact", "own.safetensors"])
+def test_handed_over_and_pickled_they_compute_the_same(
+    detector: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(resolve_weights("compact"), "own.safetensors")
+    config = replace(CONFIG, detection=DetectionConfig(detector=detector))
+    loaded = pickle.loads(pickle.dumps(load_weights(config)))
+    read = load_networks(config, INFO)
+    Path("own.safetensors").unlink()  # as on another machine
+    handed = loaded(config, INFO)
     assert handed.weights == read.weights
-    assert [record.name for record in read.weights] == ["compact", "lite"]
+    assert [record.name for record in read.weights] == [detector, "lite"]
     assert all(record.sha256 for record in read.weights)
     assert (handed.detector.name, handed.reason) == (read.detector.name, read.reason)
     found = [networks.detector.detect([picture(30)])[0] for networks in (handed, read)]
@@ -40,6 +52,9 @@ def test_handed_over_and_pickled_they_compute_the_same() -> None:
 
 
 def test_missing_weights_are_named() -> None:
-    config = MatteConfig(matting=MattingConfig(model="nowhere.safetensors"))
-    with pytest.raises(WeightsError, match=r"nowhere\.safetensors"):
-        load_weights(config)
+    for config in (
+        MatteConfig(matting=MattingConfig(model="nowhere.safetensors")),
+        MatteConfig(detection=DetectionConfig(detector="nowhere.safetensors")),
+    ):
+        with pytest.raises(WeightsError, match=r"nowhere\.safetensors"):
+            load_weights(config)

@@ -70,7 +70,7 @@ class RayEngine:
         self.cpus, self._gpus = cpus_per_clip, gpus_per_clip
         self.segment_frames = segment_frames
         self._provide = provide_networks
-        self._handed_over: dict[str, Any] = {}
+        self._handed_over: dict[tuple[str, ...], Any] = {}
 
     def run(self, jobs: Sequence[ClipJob], listener: Listener) -> None:
         """Work through all clips; see `Engine`."""
@@ -123,10 +123,11 @@ class RayEngine:
         """
         from ..networks import load_weights
 
-        model = "" if self._provide else job.config.matting.model
-        if model not in self._handed_over:
-            self._handed_over[model] = self.ray.put(self._provide or load_weights(job.config))
-        return self._handed_over[model]
+        config = job.config
+        which = () if self._provide else (config.matting.model, config.detection.detector)
+        if which not in self._handed_over:
+            self._handed_over[which] = self.ray.put(self._provide or load_weights(config))
+        return self._handed_over[which]
 
 
 def _knock(address: str | None) -> None:

@@ -93,7 +93,7 @@ class CompactDetector:
     Holds no state between calls, so several threads may share one.
 
     Args:
-        weights: Weights file; `None` takes the embedded one.
+        weights: A weights file, or `compact`, the embedded one.
         device: Where the networks run.
         settings: Thresholds.
         network: Networks to use instead of any file.
@@ -108,7 +108,7 @@ class CompactDetector:
 
     def __init__(
         self,
-        weights: Path | None = None,
+        weights: Path | str = "compact",
         device: torch.device | str = "cpu",
         settings: CompactSettings | None = None,
         network: PersonNetworks | None = None,
@@ -116,7 +116,7 @@ class CompactDetector:
         self.settings = settings or CompactSettings()
         self.device = torch.device(device)
         if network is None:
-            network = load_detector_networks(weights or "compact")
+            network = load_detector_networks(weights)
         if isinstance(network, nn.Module):  # another runtime has no parameters to move
             network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = network

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +66,8 @@ class DetectorChoice:
 
     detector: Detector
     reason: str
+    weights: str | None = None
+    """Name or file of its network's weights; `None` for masks from disk."""
 
 
 def create_detector(
@@ -79,31 +81,49 @@ def create_detector(
     """Return the detector that `spec` names.
 
     Args:
-        spec: `auto`, `compact`, `maskrcnn` or `masks:DIR`.
+        spec: `auto`, `compact`, `maskrcnn`, `masks:DIR`, or a weights file.
         device: Where networks run.
         clip: What masks from disk must fit: size, number of frames and their numbering.
-        compact: The embedded detector's network, where it is in memory already.
+        compact: The compact detector's network, where it is in memory already.
         is_offline: Never fetch weights; `auto` never does.
         finds_small_people: Let the embedded detector look finely, too.
 
     Raises:
         OptionError: The name is unknown, or names no folder.
-        WeightsError: The weights of the named network are missing.
+        WeightsError: The weights of the named network are missing, damaged or another's.
         MaskReadError: The folder of masks cannot be used.
     """
     folder = mask_folder(spec)
     if folder is not None:
         return DetectorChoice(_masks_from(folder, clip), f"Instance masks are read from {folder}.")
-    if spec == "compact":
-        return DetectorChoice(
-            _compact(device, compact, finds_small_people),
-            "The embedded compact detector was asked for.",
-        )
-    if spec == "maskrcnn":
-        return DetectorChoice(_mask_rcnn(device, is_offline), "Mask R-CNN was asked for.")
+    weights = compact_weights(spec)
+    if weights is None:
+        return _mask_rcnn(device, "Mask R-CNN was asked for.", is_offline)
     if spec == "auto":
         return _choose(device, compact, finds_small_people)
-    raise OptionError(f"detector {spec!r} is unknown: use auto, compact, maskrcnn or masks:DIR")
+    name = "embedded compact detector" if weights == "compact" else f"detector of {weights}"
+    reason = f"The {name} was asked for."
+    return _compact(device, compact, reason, finds_small_people, weights)
+
+
+def compact_weights(spec: str) -> str | None:
+    """Return whose weights the compact detector has: `compact`, its own, or a file.
+
+    `None` where `spec` means another detector. No file is looked for.
+
+    Raises:
+        OptionError: It means none.
+    """
+    if spec == "maskrcnn" or mask_folder(spec) is not None:
+        return None
+    if spec in ("auto", "compact"):
+        return "compact"
+    if not spec.endswith(".safetensors"):
+        raise OptionError(
+            f"detector {spec!r} is unknown: use auto, compact, maskrcnn, masks:DIR or a weights "
+            "file (.safetensors)"
+        )
+    return spec
 
 
 def mask_folder(spec: str) -> Path | None:
@@ -136,41 +156,41 @@ def _choose(
     device: torch.device | str, compact: PersonNetworks | None, finds_small_people: bool
 ) -> DetectorChoice:
     if str(device) == "cpu":
-        return DetectorChoice(
-            _compact(device, compact, finds_small_people),
-            "The embedded compact detector: Mask R-CNN needs a GPU to be quick.",
-        )
+        reason = "The embedded compact detector: Mask R-CNN needs a GPU to be quick."
+        return _compact(device, compact, reason, finds_small_people)
     from ..weights.cache import weights_path
     from ..weights.registry import find_entry
 
     if not weights_path(find_entry("maskrcnn")).is_file():
-        return DetectorChoice(
-            _compact(device, compact, finds_small_people),
+        reason = (
             "The embedded compact detector: Mask R-CNN's weights are not here "
-            "(`instmatt-video weights fetch maskrcnn` brings them).",
+            "(`instmatt-video weights fetch maskrcnn` brings them)."
         )
+        return _compact(device, compact, reason, finds_small_people)
     try:
-        return DetectorChoice(
-            _mask_rcnn(device, is_offline=True),
-            "Mask R-CNN: there is a GPU, and its weights are here.",
+        return _mask_rcnn(
+            device, "Mask R-CNN: there is a GPU, and its weights are here.", is_offline=True
         )
     except WeightsError as error:
-        return DetectorChoice(
-            _compact(device, compact, finds_small_people),
-            f"The embedded compact detector, not Mask R-CNN: {error}.",
-        )
+        reason = f"The embedded compact detector, not Mask R-CNN: {error}."
+        return _compact(device, compact, reason, finds_small_people)
 
 
 def _compact(
-    device: torch.device | str, network: PersonNetworks | None, finds_small_people: bool
-) -> Any:
+    device: torch.device | str,
+    network: PersonNetworks | None,
+    reason: str,
+    finds_small_people: bool,
+    weights: str = "compact",
+) -> DetectorChoice:
     from .compact import CompactDetector, CompactSettings
 
     settings = CompactSettings() if finds_small_people else CompactSettings(fine_side_px=None)
-    return CompactDetector(device=device, settings=settings, network=network)
+    detector = CompactDetector(weights, device, settings, network)
+    return DetectorChoice(detector, reason, weights)
 
 
-def _mask_rcnn(device: torch.device | str, is_offline: bool) -> Any:
+def _mask_rcnn(device: torch.device | str, reason: str, is_offline: bool) -> DetectorChoice:
     from .mask_rcnn import MaskRcnnDetector
 
-    return MaskRcnnDetector(device, is_offline=is_offline)
+    return DetectorChoice(MaskRcnnDetector(device, is_offline=is_offline), reason, "maskrcnn")

@@ -19,7 +19,6 @@ from ..matting.matter import Matter
 from ..media.matte_file import list_mattes
 from ..networks import compact_networks
 from ..weights.loading import resolve_weights
-from ..weights.registry import ENTRIES
 
 logger = logging.getLogger(__name__)
 
@@ -95,8 +94,11 @@ class DetectedMasks:
         choice = create_detector(spec, matter.device, compact=compact_networks(runtime, spec))
         logger.info("%s", choice.reason)
         self._detector = choice.detector
-        name = choice.detector.name
-        self._origin = [name, digest(resolve_weights(name)) if name in ENTRIES else None]
+        weights = choice.weights
+        self._origin = [
+            choice.detector.name,
+            None if weights is None else digest(resolve_weights(weights)),
+        ]
 
     def find(self, image: str, pixels: Pixels) -> dict[str, Pixels]:
         """Return the masks of an image's people."""

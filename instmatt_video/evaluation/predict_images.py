@@ -141,7 +141,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--masks", type=Path, help="folder of <image>/<nn>.png; else detected")
     parser.add_argument("--out", type=named_folder, required=True, metavar="PRED")
-    parser.add_argument("--detector", default="auto", help="auto, compact or maskrcnn")
+    parser.add_argument(
+        "--detector", default="auto", help="auto, compact, maskrcnn or a weights file"
+    )
     add_matting_options(parser.add_argument_group("matting"))
     parser.add_argument(
         "--release", action="store_true", help="exactly what the authors' release does"

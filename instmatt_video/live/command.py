@@ -120,7 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--detector",
         dest="detection.detector",
         metavar="NAME",
-        help=f"auto, compact or maskrcnn (default: {default.detection.detector})",
+        help=f"auto, compact, maskrcnn or a weights file (default: {default.detection.detector})",
     )
     group.add_argument(
         "--detect-every",

@@ -10,7 +10,7 @@ from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights
 from instmatt_video.checksums import digest
 from instmatt_video.cli import main
 from instmatt_video.detection import mask_rcnn
-from instmatt_video.detection.detector import create_detector
+from instmatt_video.detection.detector import DetectorChoice, create_detector
 from instmatt_video.detection.mask_rcnn import MaskRcnnDetector
 from instmatt_video.errors import OptionError, WeightsError
 from instmatt_video.weights.cache import OFFLINE_VARIABLE, weights_path
@@ -135,13 +135,23 @@ def test_torchvisions_own_network_with_random_weights():
     assert (np.diff(found.scores) <= 0).all()
 
 
+def choose(name):
+    """Return a stand-in that gives the name of a detector in its place, and the reason."""
+
+    def choice(*words, **_):
+        return DetectorChoice(name, next(word for word in words if " " in str(word)))
+
+    return choice
+
+
 class TestCreateDetector:
-    def test_unknown_name(self):
-        with pytest.raises(OptionError, match="'yolo' is unknown: use auto, compact"):
-            create_detector("yolo")
+    @pytest.mark.parametrize("name", ["yolo", "lite", "weights.pth"])
+    def test_unknown_name(self, name):
+        with pytest.raises(OptionError, match=f"'{name}' is unknown: use auto, compact"):
+            create_detector(name)
 
     def test_auto_on_a_cpu_is_compact_and_says_why(self, monkeypatch):
-        monkeypatch.setattr("instmatt_video.detection.detector._compact", lambda *_: "compact")
+        monkeypatch.setattr("instmatt_video.detection.detector._compact", choose("compact"))
         choice = create_detector("auto", "cpu")
         assert choice.detector == "compact"
         assert "needs a GPU" in choice.reason
@@ -152,20 +162,18 @@ class TestCreateDetector:
 
         cached.unlink()
         monkeypatch.setattr("instmatt_video.weights.cache.pooch.HTTPDownloader", fetch)
-        monkeypatch.setattr("instmatt_video.detection.detector._compact", lambda *_: "compact")
+        monkeypatch.setattr("instmatt_video.detection.detector._compact", choose("compact"))
         choice = create_detector("auto", "cuda")
         assert choice.detector == "compact"
         assert "not here (`instmatt-video weights fetch maskrcnn` brings them)" in choice.reason
 
     def test_auto_on_a_gpu_with_damaged_weights_is_compact_and_says_why(self, cached, monkeypatch):
         cached.write_bytes(cached.read_bytes() + b"!")
-        monkeypatch.setattr("instmatt_video.detection.detector._compact", lambda *_: "compact")
+        monkeypatch.setattr("instmatt_video.detection.detector._compact", choose("compact"))
         choice = create_detector("auto", "cuda")
         assert choice.detector == "compact"
         assert f"{cached} has the SHA-256" in choice.reason and "delete it" in choice.reason
 
     def test_auto_on_a_gpu_with_weights_is_mask_rcnn(self, cached, monkeypatch):
-        monkeypatch.setattr(
-            "instmatt_video.detection.detector._mask_rcnn", lambda *_, **__: "maskrcnn"
-        )
+        monkeypatch.setattr("instmatt_video.detection.detector._mask_rcnn", choose("maskrcnn"))
         assert create_detector("auto", "cuda").detector == "maskrcnn"
