@@ -12,7 +12,7 @@ from ..checksums import sha256_of
 from ..detection.detector import mask_folder
 from ..detection.masks_from_disk import MasksFromDisk
 from ..errors import MaskReadError, VideoOpenError
-from ..manifest import Manifest, SourceRecord, load_manifest
+from ..manifest import Manifest, SourceRecord, WeightsRecord, load_manifest
 from ..media.image_sequence import checksum_of_frames
 from ..media.source import list_frames
 from ..rendering.render import PREVIEW_FILE
@@ -20,6 +20,7 @@ from ..rendering.report import FILE_NAME as REPORT_FILE
 from ..rendering.stream_ledger import stream_checksum
 from ..rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from ..settings import plain_settings
+from ..weights.registry import ENTRIES
 from .job import ClipJob
 
 _NO_INFLUENCE = ("is_resumed", "is_overwriting", "is_cleaned", "is_offline", "chunk_frames")
@@ -27,7 +28,7 @@ _NO_INFLUENCE = ("is_resumed", "is_overwriting", "is_cleaned", "is_offline", "ch
 
 
 def finished_manifest(job: ClipJob) -> Manifest | None:
-    """Return the manifest of a clip that is done: same source, masks, settings, all streams whole.
+    """Return the manifest of a clip that is done: same source, masks, weights, settings, all whole.
 
     A clip that breaks off is never done: it may have been a disk that was away.
 
@@ -40,6 +41,7 @@ def finished_manifest(job: ClipJob) -> Manifest | None:
             and _relevant(manifest.settings) == _relevant(plain_settings(job.config))
             and _is_source(job.clip, manifest.source)
             and manifest.masks_sha256 == _checksum_of_masks(job)
+            and all(_is_unchanged(weights) for weights in manifest.weights)
         )
     except (VideoOpenError, MaskReadError):
         return None
@@ -58,6 +60,13 @@ def _is_source(clip: str, record: SourceRecord) -> bool:
 def _checksum_of_masks(job: ClipJob) -> str | None:
     folder = mask_folder(job.config.detection.detector)
     return None if folder is None else MasksFromDisk(folder).checksum
+
+
+def _is_unchanged(weights: WeightsRecord) -> bool:
+    """Return whether weights are as they were; of a file that is gone nobody can tell."""
+    if weights.name in ENTRIES:
+        return True
+    return sha256_of(Path(weights.name)) in (None, weights.sha256)
 
 
 def _relevant(settings: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,9 @@ import pytest
 from instmatt_video.batch.clip_work import matte_clip
 from instmatt_video.batch.finished import finished_manifest
 from instmatt_video.batch.job import ClipJob
+from instmatt_video.checksums import digest
 from instmatt_video.config import OutputConfig
+from instmatt_video.manifest import WeightsRecord, load_manifest
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.progress import Progress, ignore
 from tests.batch.stubs import LIGHT, StubNetworks, job_of, overwriting
@@ -155,6 +157,18 @@ def test_another_source_of_the_same_name_is_not_mixed_in(job: ClipJob) -> None:
     assert "made with another source" in (outcome.error or "")
     outcome = matte_clip(replace(job, config=overwriting()), ignore, StubNetworks())
     assert (outcome.state, outcome.frames) == ("done", FRAMES + 1)
+
+
+def test_weights_that_were_trained_on_are_others(job: ClipJob, tmp_path: Path) -> None:
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(b"trained")
+    weights = (WeightsRecord(name=str(own), sha256=digest(own)),)
+    load_manifest(job.folder).model_copy(update={"weights": weights}).save(job.folder)
+    assert finished_manifest(job) is not None
+    own.write_bytes(b"trained on")
+    assert finished_manifest(job) is None
+    own.unlink()
+    assert finished_manifest(job) is not None
 
 
 def test_overwriting_does_even_a_finished_clip_again(job: ClipJob) -> None:
