@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from torch.utils.data import get_worker_info
+
 T = TypeVar("T")
 
 MAX_BYTES = 2 << 30
-"""Of each of a process's two kinds, people and places."""
+"""Of each kind, such as people and places; a loader's processes share it."""
 
 
 class KeptPictures(Generic[T]):
@@ -35,7 +37,9 @@ class KeptPictures(Generic[T]):
         if name not in self._kept:
             picture = self._decode(name)
             self._num_bytes += self._count_bytes(picture)
-            while self._kept and self._num_bytes > self._max_bytes:
+            worker = get_worker_info()
+            max_bytes = self._max_bytes // (worker.num_workers if worker else 1)
+            while self._kept and self._num_bytes > max_bytes:
                 oldest = self._kept.pop(next(iter(self._kept)))
                 self._num_bytes -= self._count_bytes(oldest)
             self._kept[name] = picture

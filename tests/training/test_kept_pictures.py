@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pytest
+
+from instmatt_video.training import kept_pictures
 from instmatt_video.training.kept_pictures import KeptPictures
 
 
@@ -29,3 +34,10 @@ def test_the_oldest_goes_first() -> None:
 
 def test_one_that_is_too_large_is_kept_alone() -> None:
     assert ask("aabba", 5) == "aba"
+
+
+def test_the_processes_of_a_loader_share_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask("ababab", 20) == "ab"
+    monkeypatch.setattr(kept_pictures, "get_worker_info", lambda: SimpleNamespace(num_workers=2))
+    assert ask("ababab", 20) == "ababab"
+    assert ask("ababab", 40) == "ab"
