@@ -96,8 +96,8 @@ class _Material:
     photos: list[Photo]
     held_out: list[Photo]
     single_photos: list[Photo]
-    patches: list[PersonPatch]
-    backgrounds: list[npt.NDArray[np.uint8]]
+    patches: Sequence[PersonPatch]
+    backgrounds: Sequence[npt.NDArray[np.uint8]]
 
     def mixed(self) -> PhotoMixer:
         return PhotoMixer(self.photos, self.single_photos, self.patches, self.backgrounds)
@@ -267,7 +267,7 @@ def _read(data: DetectorData, data_path: Path, num_held_out: int) -> _Material:
     if data.cutouts is not None:
         left_out = read_split("matting_val_cutouts")
         patches += read_patches(resolve(data.cutouts, data_path), left_out)
-    backgrounds = []
+    backgrounds: Sequence[npt.NDArray[np.uint8]] = ()
     if data.backgrounds is not None:
         left_out = read_split("matting_val_backgrounds")
         backgrounds = read_backgrounds(resolve(data.backgrounds, data_path), left_out)

@@ -67,18 +67,16 @@ def mirror_boxes(boxes: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.f
 def mirror(photo: Photo) -> Photo:
     """Return the photo and its people with left and right swapped."""
     width = photo.image.shape[1]
-    people = tuple(
-        Person(
-            mirror_boxes(p.box, width),
-            np.ascontiguousarray(p.mask[:, ::-1]),
-            (width - p.offset[0] - p.mask.shape[1], p.offset[1]),
-        )
-        for p in photo.people
-    )
+
+    def mirrored(person: Person) -> Person:
+        mask, (left, top) = person.mask, person.offset
+        offset = (width - left - mask.shape[1], top)
+        return Person.masked(mirror_boxes(person.box, width), mask[:, ::-1], offset)
+
     return Photo(
         photo.name,
         np.ascontiguousarray(photo.image[:, ::-1]),
-        people,
+        tuple(mirrored(person) for person in photo.people),
         mirror_boxes(photo.crowd_boxes, width),
         photo.is_complete,
     )

@@ -1,16 +1,19 @@
-"""Decoded pictures kept in memory, as many as fit: a training asks for the same ones again."""
+"""Pictures decoded when they are asked for, and kept in memory, as many as fit.
+
+Knows names and numbers; how a picture is decoded is the callers' business.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar, overload
 
 from torch.utils.data import get_worker_info
 
 T = TypeVar("T")
 
 MAX_BYTES = 2 << 30
-"""Of each kind, such as people and places; a loader's processes share it."""
+"""Of each pack; a loader's processes share it."""
 
 
 class KeptPictures(Generic[T]):
@@ -44,3 +47,31 @@ class KeptPictures(Generic[T]):
                 self._num_bytes -= self._count_bytes(oldest)
             self._kept[name] = picture
         return self._kept[name]
+
+
+class PicturesInOrder(Sequence[T]):
+    """Pictures by number, each made when it is asked for.
+
+    Args:
+        makers: Each returns its picture.
+    """
+
+    def __init__(self, makers: Sequence[Callable[[], T]]) -> None:
+        self._makers = makers
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> PicturesInOrder[T]: ...
+    def __getitem__(self, index: int | slice) -> T | PicturesInOrder[T]:
+        """Return a picture, or some of them in order."""
+        if isinstance(index, slice):
+            return PicturesInOrder(self._makers[index])
+        return self._makers[index]()
+
+    def __add__(self, others: PicturesInOrder[T]) -> PicturesInOrder[T]:
+        """Return these, then the others."""
+        return PicturesInOrder([*self._makers, *others._makers])

@@ -1,13 +1,16 @@
 """Photos whose people are marked, and people cut out of them, read from folders or tar packs.
 
-Knows files and formats; knows neither augmentation nor networks.
+Pictures are decoded when they are asked for, so that a pack may be larger than memory. Knows files
+and formats; knows neither augmentation nor networks.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import OptionError
+from .kept_pictures import KeptPictures, PicturesInOrder
 from .packs import ImagePack
 from .straight_rgba import resize_straight
 
@@ -30,10 +34,26 @@ class Person:
 
     box: npt.NDArray[np.float32]
     """`(4,)` xyxy, pixels: the mask's bounds, or the annotator's box."""
-    mask: UInt8Array
-    """`(h, w)` 0 or 1, the visible part inside whole-pixel bounds."""
+    runs: Mapping[str, Any]
+    """`mask` as COCO's run lengths, which take a hundredth of its memory."""
     offset: tuple[int, int]
     """Left and top of `mask` in the photo, pixels."""
+
+    @classmethod
+    def masked(
+        cls, box: npt.NDArray[np.float32], mask: npt.NDArray[Any], offset: tuple[int, int]
+    ) -> Person:
+        """Return the person of a mask `(h, w)`, bool or 0 and 1."""
+        from pycocotools import mask as coco_mask  # an extra: needed for training alone
+
+        return cls(box, coco_mask.encode(np.asfortranarray(mask, np.uint8)), offset)
+
+    @property
+    def mask(self) -> UInt8Array:
+        """Return the visible part inside whole-pixel bounds, `(h, w)` 0 or 1."""
+        from pycocotools import mask as coco_mask
+
+        return np.ascontiguousarray(coco_mask.decode(self.runs))
 
     @property
     def height_px(self) -> float:
@@ -44,8 +64,8 @@ class Person:
         """Return the mask laid on a picture of `shape` (height, width)."""
         full = np.zeros(shape, np.uint8)
         left, top = self.offset
-        height, width = self.mask.shape
-        full[top : top + height, left : left + width] = self.mask
+        mask = self.mask
+        full[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
         return full
 
 
@@ -54,13 +74,22 @@ class Photo:
     """A picture and everybody in it."""
 
     name: str
-    image: UInt8Array
-    """`(H, W, 3)` RGB."""
+    picture: UInt8Array | KeptPictures[UInt8Array]
+    """`(H, W, 3)` RGB, or where it is decoded by the photo's name."""
     people: tuple[Person, ...]
     crowd_boxes: npt.NDArray[np.float32]
     """`(C, 4)` xyxy of places with people who are not marked one by one."""
     is_complete: bool = True
     """Whether everybody outside the crowd boxes is marked."""
+
+    @property
+    def image(self) -> UInt8Array:
+        """Return the picture, `(H, W, 3)` RGB.
+
+        Raises:
+            OptionError: It cannot be read.
+        """
+        return self.picture if isinstance(self.picture, np.ndarray) else self.picture[self.name]
 
 
 @dataclass(frozen=True)
@@ -83,8 +112,12 @@ def read_coco_photos(
         path: Folder or tar pack.
         subset: Value of each image's `subset` field.
         licences: COCO licence ids to keep; `None` keeps all, also photos without an id.
+
+    Raises:
+        OptionError: The annotations cannot be read, or a photo is not there.
     """
     pack = ImagePack(path, "images")
+    pictures, names = _kept(partial(_read_rgb, pack)), set(pack.names)
     document = _read_document(path, "instances_person.json")
     annotations: dict[int, list[dict[str, Any]]] = {}
     for annotation in document["annotations"]:
@@ -95,6 +128,8 @@ def read_coco_photos(
             continue
         if licences is not None and entry.get("license") not in licences:
             continue
+        if entry["file_name"] not in names:
+            raise OptionError(f"no images/{entry['file_name']} in {path}")
         shape = (entry["height"], entry["width"])
         marked = annotations.get(entry["id"], [])
         people = tuple(
@@ -106,7 +141,7 @@ def read_coco_photos(
         photos.append(
             Photo(
                 name=entry["file_name"],
-                image=_rgb(pack.read(entry["file_name"])),
+                picture=pictures,
                 people=tuple(person for person in people if person is not None),
                 crowd_boxes=np.array(crowds, np.float32).reshape(-1, 4),
                 is_complete="labels" not in entry,
@@ -124,67 +159,68 @@ def read_masked_photos(
         path: Folder or tar pack.
         images_under: Folder of the photos inside it.
         masks_under: Folder of the masks inside it.
+
+    Raises:
+        OptionError: A picture cannot be read, or a mask is not of its photo's size.
     """
     images, masks = ImagePack(path, images_under), ImagePack(path, masks_under)
+    pictures = _kept(partial(_read_rgb, images))
     photos = []
     for name in images.names:
-        image = _rgb(images.read(name))
         mask_name = f"{Path(name).stem}.png"
         grey = masks.read(mask_name)
         mask = (grey if grey.ndim == 2 else grey[..., 0]) > 127
-        if mask.shape != image.shape[:2]:
+        if mask.shape != pictures[name].shape[:2]:
             raise OptionError(f"{masks_under}/{mask_name} of {path} is not of its photo's size")
         person = person_from_mask(mask)
         people = () if person is None else (person,)
-        photos.append(Photo(name, image, people, np.zeros((0, 4), np.float32), is_complete=False))
+        nowhere = np.zeros((0, 4), np.float32)
+        photos.append(Photo(name, pictures, people, nowhere, is_complete=False))
     return photos
 
 
-def read_patches(path: Path, left_out: Container[str] = ()) -> list[PersonPatch]:
+def read_patches(path: Path, left_out: Container[str] = ()) -> PicturesInOrder[PersonPatch]:
     """Return the people of a pack of `rgba/*.webp`, less those whose file names are left out."""
     pack = ImagePack(path, "rgba")
-    names = [name for name in pack.names if name not in left_out]
-    patches = (patch_from_rgba(name, pack.read(name)) for name in names)
-    return [patch for patch in patches if patch is not None]
+    kept = KeptPictures(partial(_read_patch, pack), _count_bytes)
+    return PicturesInOrder([partial(kept.__getitem__, n) for n in pack.names if n not in left_out])
 
 
-def read_backgrounds(path: Path, left_out: Container[str] = ()) -> list[UInt8Array]:
+def read_backgrounds(path: Path, left_out: Container[str] = ()) -> PicturesInOrder[UInt8Array]:
     """Return the pictures of a flat pack, which show nobody, less those that are left out."""
     pack = ImagePack(path)
-    return [_shrink(pack.read(name), 640) for name in pack.names if name not in left_out]
+    kept = _kept(partial(_read_background, pack))
+    return PicturesInOrder([partial(kept.__getitem__, n) for n in pack.names if n not in left_out])
 
 
-def patches_of_photos(photos: Sequence[Photo], min_height_px: float) -> list[PersonPatch]:
+def patches_of_photos(
+    photos: Sequence[Photo], min_height_px: float
+) -> PicturesInOrder[PersonPatch]:
     """Return the photos' own people as hard-edged cut-outs, for pasting elsewhere.
 
     Args:
         photos: Where the people are taken from.
         min_height_px: Smaller people are left where they are.
     """
-    cutouts = []
-    for photo in photos:
-        for index, person in enumerate(photo.people):
-            if person.height_px < min_height_px:
-                continue
-            left, top = person.offset
-            height, width = person.mask.shape
-            colour = photo.image[top : top + height, left : left + width]
-            # Annotated outlines often run outside: half a pixel less shows less old background.
-            alpha = cv2.GaussianBlur(
-                cv2.erode(person.mask * 255, np.ones((2, 2), np.uint8)), (3, 3), 0
-            )
-            touches_bottom = top + height >= photo.image.shape[0] - 2
-            cutouts.append(
-                PersonPatch(f"{photo.name}#{index}", np.dstack([colour, alpha]), touches_bottom)
-            )
-    return cutouts
+    return PicturesInOrder(
+        [
+            partial(_cut_out, photo, index)
+            for photo in photos
+            for index, person in enumerate(photo.people)
+            if person.height_px >= min_height_px
+        ]
+    )
 
 
-def patch_from_rgba(name: str, rgba: UInt8Array) -> PersonPatch | None:
-    """Return the visible part of a picture with alpha, `None` where there is none."""
+def patch_from_rgba(name: str, rgba: UInt8Array) -> PersonPatch:
+    """Return the visible part of a picture with alpha.
+
+    Raises:
+        OptionError: There is none.
+    """
     person = person_from_mask(rgba[..., 3] > 127)
     if person is None:
-        return None
+        raise OptionError(f"{name}: there is nobody in this cut-out")
     left, top = person.offset
     height, width = person.mask.shape
     touches_bottom = top + height >= rgba.shape[0] - 2
@@ -208,11 +244,7 @@ def person_from_mask(
     left, right = int(columns[0]), int(columns[-1]) + 1
     top, bottom = int(rows[0]), int(rows[-1]) + 1
     bounds = np.array([left, top, right, bottom], np.float32)
-    return Person(
-        box=bounds if box is None else box,
-        mask=np.ascontiguousarray(mask[top:bottom, left:right]).astype(np.uint8),
-        offset=(left, top),
-    )
+    return Person.masked(bounds if box is None else box, mask[top:bottom, left:right], (left, top))
 
 
 def _read_document(path: Path, name: str) -> Any:
@@ -222,8 +254,38 @@ def _read_document(path: Path, name: str) -> Any:
         raise OptionError(f"{name} of {path} is no JSON: {error}") from error
 
 
-def _rgb(image: UInt8Array) -> UInt8Array:
+def _kept(decode: Callable[[str], UInt8Array]) -> KeptPictures[UInt8Array]:
+    return KeptPictures(decode, attrgetter("nbytes"))
+
+
+def _read_rgb(pack: ImagePack, name: str) -> UInt8Array:
+    image = pack.read(name)
     return np.ascontiguousarray(np.dstack([image] * 3) if image.ndim == 2 else image[..., :3])
+
+
+def _read_background(pack: ImagePack, name: str) -> UInt8Array:
+    return _shrink(pack.read(name), 640)
+
+
+def _read_patch(pack: ImagePack, name: str) -> PersonPatch:
+    return patch_from_rgba(name, pack.read(name))
+
+
+def _count_bytes(patch: PersonPatch) -> int:
+    return patch.rgba.nbytes
+
+
+def _cut_out(photo: Photo, index: int) -> PersonPatch:
+    """Return one of a photo's people."""
+    mask = photo.people[index].mask
+    left, top = photo.people[index].offset
+    height, width = mask.shape
+    image = photo.image
+    colour = image[top : top + height, left : left + width]
+    # Annotated outlines often run outside: half a pixel less shows less old background.
+    alpha = cv2.GaussianBlur(cv2.erode(mask * 255, np.ones((2, 2), np.uint8)), (3, 3), 0)
+    touches_bottom = top + height >= image.shape[0] - 2
+    return PersonPatch(f"{photo.name}#{index}", np.dstack([colour, alpha]), touches_bottom)
 
 
 def _person_from_polygons(

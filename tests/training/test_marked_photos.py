@@ -86,6 +86,22 @@ def test_permissive_licences_alone(pack):
     assert [p.name for p in read_coco_photos(pack, "train", (4, 5, 7))] == ["a.png"]
 
 
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+def test_a_photo_is_decoded_when_it_is_asked_for(pack, kind):
+    (pack / "images" / "b.png").write_bytes(b"torn")
+    whole, torn = read_coco_photos(pack if kind == "folder" else as_tar(pack), "train")
+    assert whole.image.shape == (80, 100, 3) and whole.image is whole.image
+    with pytest.raises(OptionError, match=r"b\.png of .* cannot be read as a picture"):
+        _ = torn.image
+
+
+@pytest.mark.parametrize("kind", ["folder", "tar"])
+def test_a_photo_that_is_not_there_is_named_at_once(pack, kind):
+    (pack / "images" / "b.png").unlink()
+    with pytest.raises(OptionError, match=r"no images/b\.png in .*pack"):
+        read_coco_photos(pack if kind == "folder" else as_tar(pack), "train")
+
+
 def test_no_annotations_is_said(pack):
     path = as_tar(pack)
     with tarfile.open(path, "w") as tar:
@@ -115,7 +131,8 @@ def test_mask_of_another_size_names_the_file(tmp_path):
 
 def test_nobody_in_an_empty_mask():
     assert person_from_mask(np.zeros((4, 4), bool)) is None
-    assert patch_from_rgba("", np.zeros((4, 4, 4), np.uint8)) is None
+    with pytest.raises(OptionError, match=r"a\.png: there is nobody in this cut-out"):
+        patch_from_rgba("a.png", np.zeros((4, 4, 4), np.uint8))
 
 
 def test_patch_is_cropped_to_the_person_and_not_too_large():
@@ -128,7 +145,7 @@ def test_patch_is_cropped_to_the_person_and_not_too_large():
 
 def test_large_people_of_photos_become_patches(pack):
     photos = read_coco_photos(pack, "train")
-    assert patches_of_photos(photos, min_height_px=60) == []
+    assert not patches_of_photos(photos, min_height_px=60)
     (patch,) = patches_of_photos(photos, min_height_px=30)
     assert patch.rgba[20, 10].tolist() == [200, 20, 10, 255]
     assert not patch.touches_bottom
@@ -140,6 +157,14 @@ def test_people_who_are_held_out_are_not_pasted(tmp_path):
     others = read_patches(tmp_path / "cutouts", {"person_1.png"})
     assert len(everybody) == 3
     assert [p.rgba.tobytes() for p in others] == [everybody[k].rgba.tobytes() for k in (0, 2)]
+
+
+def test_people_of_photos_come_before_cut_outs(pack, tmp_path):
+    write_packs(tmp_path, people=2)
+    own = patches_of_photos(read_coco_photos(pack, "train"), min_height_px=30)
+    both = own + read_patches(tmp_path / "cutouts")
+    assert [patch.name for patch in both] == ["a.png#0", "person_0.png", "person_1.png"]
+    assert both[2].rgba.tobytes() == both[1:][1].rgba.tobytes()
 
 
 def test_backgrounds_less_those_that_are_left_out(tmp_path):
