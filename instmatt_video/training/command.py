@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from functools import partial
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,12 +68,12 @@ def run(args: argparse.Namespace) -> int:
     console = make_console()
     set_up_logging(console, args.is_verbose, args.is_quiet)
 
-    def show(step: int, steps: int, figures: Mapping[str, float]) -> None:
+    def show(part: str, step: int, steps: int, figures: Mapping[str, float]) -> None:
         if not args.is_quiet:
             rate = figures.get("steps_per_s", 0.0)
             left_min = (steps - step) / rate / 60 if rate else float("inf")
             console.print(
-                f"step {step}/{steps}  loss {figures['loss']:.4f}  {rate:.2f} steps/s  "
+                f"{part}  step {step}/{steps}  loss {figures['loss']:.4f}  {rate:.2f} steps/s  "
                 f"{left_min:.0f} min left",
                 highlight=False,
             )
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
             args.stage,
             args.out,
             args.start_from,
-            show,
+            partial(show, f"stage {args.stage}"),
             args.mask_channels,
             args.steps,
             args.seed,

@@ -5,8 +5,9 @@ Knows where the data lies and in which order the two networks are trained.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ from .detector_weights import (
     load_initialisation,
     save_detector,
 )
-from .loop import LoopConfig, Progress, is_first_process, train
+from .loop import LoopConfig, is_first_process, train
 from .marked_photos import (
     PersonPatch,
     Photo,
@@ -45,6 +46,8 @@ from .marked_photos import (
 from .matting_validation import read_split
 
 PARTS = ("decoder", "crops", "proposals", "mutual")
+PartProgress = Callable[[str, int, int, Mapping[str, float]], None]
+"""As `loop.Progress`, with the name of the part before."""
 MIN_PATCH_PX = 80.0
 """Smaller people are not worth pasting elsewhere."""
 MIN_VALIDATION_PX = 48.0
@@ -108,7 +111,7 @@ def train_detector(
     data_path: Path,
     out_dir: Path,
     parts: Sequence[str] = PARTS,
-    progress: Progress | None = None,
+    progress: PartProgress = lambda part, step, steps, figures: None,
     licences: tuple[int, ...] | None = None,
     initialisation: Path | None = None,
     steps: int | None = None,
@@ -180,7 +183,8 @@ def train_detector(
                 loop.seed,
                 has_frozen_backbone=part == "decoder",
             )
-            figures["mask_iou"] = train(task, loop, out_dir / part, progress)["score"]
+            told = partial(progress, part)
+            figures["mask_iou"] = train(task, loop, out_dir / part, told)["score"]
     if "proposals" in parts:
         proposal_task = ProposalTask(
             detector.proposals,
@@ -190,8 +194,8 @@ def train_detector(
             config.photos_per_step,
             config.proposals.seed,
         )
-        loop = config.proposals
-        best = train(proposal_task, loop, out_dir / "proposals", progress)
+        told = partial(progress, "proposals")
+        best = train(proposal_task, config.proposals, out_dir / "proposals", told)
         figures["box_ap"] = best["score"]
     # The last weights, not the best: a few dozen held-out photos rank neighbours by chance.
     files = {part: out_dir / part / "last.safetensors" for part in ("proposals", "crops")}
@@ -214,7 +218,7 @@ def _train_mutual(
     material: _Material,
     config: DetectorTraining,
     out_dir: Path,
-    progress: Progress | None,
+    progress: PartProgress,
 ) -> float:
     """Train the third look by what the other two say; return its masks' overlap with the truth."""
     if detector.mutual is None:
@@ -233,7 +237,7 @@ def _train_mutual(
         config.mutual.seed,
         part="mutual",
     )
-    best = train(task, config.mutual, out_dir / "mutual", progress)
+    best = train(task, config.mutual, out_dir / "mutual", partial(progress, "mutual"))
     load_detector_part(detector.mutual, "mutual", out_dir / "mutual" / "last.safetensors")
     return best["score"]
 

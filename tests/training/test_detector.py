@@ -246,7 +246,11 @@ def config(tmp_path):
 
 @pytest.mark.slow
 def test_whole_training_gives_weights_that_the_detector_runs(config, tmp_path):
-    figures = train_detector(config, tmp_path / "data.toml", tmp_path / "out")
+    told = []
+    figures = train_detector(
+        config, tmp_path / "data.toml", tmp_path / "out", progress=lambda *words: told.append(words)
+    )
+    assert [words[:3] for words in told] == [(part, k, 2) for part in PARTS for k in (1, 2)]
     assert set(figures) == {"mask_iou", "box_ap", "mutual_mask_iou"}
     weights = tmp_path / "out" / "person_detector.safetensors"
     start = PersonDetector()
