@@ -24,6 +24,7 @@ from .whole_file import whole_file
 FOLDER_NAME = "alphas"
 JOURNAL_FILE = "journal.jsonl"
 _VERSION = 4
+_PROGRAM = "version of this program"
 
 
 @dataclass(frozen=True)
@@ -266,5 +267,5 @@ class AlphaStore:
 
 def _first_difference(old: Any, new: Any) -> str:
     if not isinstance(old, dict):
-        return "version of this program"
-    return next((key for key in new if old.get(key) != new[key]), "version of this program")
+        return _PROGRAM
+    return next((k for k in {**new, **old} if old.get(k) != new.get(k)), _PROGRAM)

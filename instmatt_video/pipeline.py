@@ -214,6 +214,7 @@ def fingerprint_of(
 ) -> dict[str, Any]:
     """Return what the records of a store depend on; a run resumes only what has the same."""
     matting = asdict(config.matting)
+    finds_small_people = config.detection.finds_small_people
     return {
         "version of this program": __version__,
         "source": origin,
@@ -225,7 +226,8 @@ def fingerprint_of(
         **({} if tracker is None else {"tracker": type(tracker).__qualname__}),
         **{f"set of weights ({w.name})": w.sha256 for w in networks.weights},
         "interval of detection (--detect-every)": config.detection.detect_every,
-        "look for small people (--no-small-people)": config.detection.finds_small_people,
+        # Said where it is taken: runs of before there was one have none.
+        **({"look for small people (--no-small-people)": True} if finds_small_people else {}),
         "reach of steadied masks (--steady-frames)": config.detection.steady_frames,
         **{f"setting of matting ({key})": value for key, value in matting.items()},
     }

@@ -34,6 +34,19 @@ def test_resume_refuses_other_settings(clip: Path, tmp_path: Path) -> None:
         run(clip, tmp_path, config)
 
 
+@pytest.mark.parametrize("former", [True, False])
+def test_resume_names_a_setting_that_one_of_the_runs_lacks(
+    former: bool, clip: Path, tmp_path: Path
+) -> None:
+    def finding(small: bool) -> MatteConfig:
+        return replace(LIGHT, detection=DetectionConfig(finds_small_people=small))
+
+    run(clip, tmp_path, finding(former))
+    with pytest.raises(OptionError, match=r"look for small people .*with the settings of the"):
+        run(clip, tmp_path, replace(finding(not former), run=RunConfig(is_resumed=True)))
+    run(clip, tmp_path, replace(finding(former), run=RunConfig(is_resumed=True)))
+
+
 def test_a_run_that_broke_off_resumes_to_the_same_bytes(clip: Path, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     config = replace(LIGHT, run=RunConfig(chunk_frames=8))
