@@ -101,6 +101,8 @@ class AlphaStore:
             advice = "resume with the settings of the earlier run"
             if changed.startswith("source"):
                 advice = "give another --out-dir"
+            elif changed == _PROGRAM:
+                advice = "resume with that one"
             raise OptionError(
                 f"{self.folder} was made with another {changed}: {advice}, or use --overwrite"
             )

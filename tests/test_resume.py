@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instmatt_video import MatteConfig
+from instmatt_video import MatteConfig, __version__
 from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
 from instmatt_video.errors import OptionError
 from instmatt_video.manifest import load_manifest
@@ -45,6 +45,16 @@ def test_resume_names_a_setting_that_one_of_the_runs_lacks(
     with pytest.raises(OptionError, match=r"look for small people .*with the settings of the"):
         run(clip, tmp_path, replace(finding(not former), run=RunConfig(is_resumed=True)))
     run(clip, tmp_path, replace(finding(former), run=RunConfig(is_resumed=True)))
+
+
+def test_what_another_version_left_is_finished_with_that_one(clip: Path, tmp_path: Path) -> None:
+    run(clip, tmp_path)
+    journal = tmp_path / "walk" / "alphas" / "journal.jsonl"
+    fact = f'"version of this program": "{__version__}"'
+    assert fact in journal.read_text()
+    journal.write_text(journal.read_text().replace(fact, fact[:-1] + '.before"'))
+    with pytest.raises(OptionError, match="version of this program: resume with that one"):
+        run(clip, tmp_path, replace(LIGHT, run=RunConfig(is_resumed=True)))
 
 
 def test_a_run_that_broke_off_resumes_to_the_same_bytes(clip: Path, tmp_path: Path) -> None:
