@@ -85,7 +85,7 @@ class StreamLedger:
             key: What it was made from.
             wanted: Names that stay as they are.
         """
-        if self.has(file, key) or (self._folder / file).exists():
+        if (self._folder / file).exists():
             return None
         for other, entry in list(self._entries.items()):
             if entry[0] == key and other not in wanted and self.has(other, key):

@@ -17,6 +17,7 @@ from instmatt_video.errors import AlphaWriteError
 from instmatt_video.media.frame import Frame
 from instmatt_video.media.layer import Layer
 from instmatt_video.people.identities import Cast
+from instmatt_video.rendering import stream_ledger
 from instmatt_video.rendering.stream_ledger import StreamLedger, stream_checksum
 from instmatt_video.rendering.stream_writers import FrameAlphas, StreamPlan, StreamWriter, Worker
 from instmatt_video.stages import Cancelled, StageClock
@@ -175,6 +176,17 @@ class TestLedger:
 
     def ledger(self, folder: Path) -> StreamLedger:
         return StreamLedger(folder / "streams.jsonl", folder)
+
+    def test_a_stream_is_not_read_to_learn_that_its_name_is_taken(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ledger = self.ledger(folder)
+        ledger.add("a.mkv", "key")
+        ledger.add("b.mkv", "key")
+        with monkeypatch.context() as patched:
+            patched.setattr(stream_ledger, "stream_checksum", lambda path: pytest.fail(str(path)))
+            assert ledger.take_over("a.mkv", "key", wanted=["a.mkv"]) is None
+        assert ledger.has("a.mkv", "key") and ledger.has("b.mkv", "key")
 
     def test_what_was_noted_is_known_to_the_next_run(self, folder: Path) -> None:
         ledger = self.ledger(folder)
