@@ -7,6 +7,7 @@ and formats; knows neither augmentation nor networks.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,8 @@ from ..errors import OptionError
 from .kept_pictures import KeptPictures, PicturesInOrder
 from .packs import ImagePack
 from .straight_rgba import resize_straight
+
+logger = logging.getLogger(__name__)
 
 UInt8Array = npt.NDArray[np.uint8]
 MAX_PATCH_PX = 448
@@ -180,10 +183,14 @@ def read_masked_photos(
 
 
 def read_patches(path: Path, left_out: Container[str] = ()) -> PicturesInOrder[PersonPatch]:
-    """Return the people of a pack of `rgba/*.webp`, less those whose file names are left out."""
+    """Return the people of a pack of `rgba/*.webp`, less those whose file names are left out.
+
+    Where a picture shows nobody the next one that shows somebody is returned.
+    """
     pack = ImagePack(path, "rgba")
+    names = [name for name in pack.names if name not in left_out]
     kept = KeptPictures(partial(_read_patch, pack), _count_bytes)
-    return PicturesInOrder([partial(kept.__getitem__, n) for n in pack.names if n not in left_out])
+    return PicturesInOrder([partial(_next_patch, kept, names, i) for i in range(len(names))])
 
 
 def read_backgrounds(path: Path, left_out: Container[str] = ()) -> PicturesInOrder[UInt8Array]:
@@ -212,15 +219,11 @@ def patches_of_photos(
     )
 
 
-def patch_from_rgba(name: str, rgba: UInt8Array) -> PersonPatch:
-    """Return the visible part of a picture with alpha.
-
-    Raises:
-        OptionError: There is none.
-    """
+def patch_from_rgba(name: str, rgba: UInt8Array) -> PersonPatch | None:
+    """Return the visible part of a picture with alpha, `None` where it shows nobody."""
     person = person_from_mask(rgba[..., 3] > 127)
     if person is None:
-        raise OptionError(f"{name}: there is nobody in this cut-out")
+        return None
     left, top = person.offset
     height, width = person.mask.shape
     touches_bottom = top + height >= rgba.shape[0] - 2
@@ -267,12 +270,26 @@ def _read_background(pack: ImagePack, name: str) -> UInt8Array:
     return _shrink(pack.read(name), 640)
 
 
-def _read_patch(pack: ImagePack, name: str) -> PersonPatch:
-    return patch_from_rgba(name, pack.read(name))
+def _read_patch(pack: ImagePack, name: str) -> PersonPatch | None:
+    patch = patch_from_rgba(name, pack.read(name))
+    if patch is None:
+        logger.warning("%s of %s: there is nobody in this cut-out", name, pack.path)
+    return patch
 
 
-def _count_bytes(patch: PersonPatch) -> int:
-    return patch.rgba.nbytes
+def _next_patch(
+    kept: KeptPictures[PersonPatch | None], names: Sequence[str], index: int
+) -> PersonPatch:
+    """Return the patch of a name, or of the first name after it that shows somebody."""
+    for name in (*names[index:], *names[:index]):
+        patch = kept[name]
+        if patch is not None:
+            return patch
+    raise OptionError("there is nobody in any of the cut-outs")
+
+
+def _count_bytes(patch: PersonPatch | None) -> int:
+    return 0 if patch is None else patch.rgba.nbytes
 
 
 def _cut_out(photo: Photo, index: int) -> PersonPatch:

@@ -17,7 +17,7 @@ from instmatt_video.training.marked_photos import (
     read_patches,
 )
 
-from .made_people import write_packs
+from .made_people import write_packs, write_rgb
 
 SQUARE = [10, 20, 30, 20, 30, 60, 10, 60]
 
@@ -131,8 +131,21 @@ def test_mask_of_another_size_names_the_file(tmp_path):
 
 def test_nobody_in_an_empty_mask():
     assert person_from_mask(np.zeros((4, 4), bool)) is None
-    with pytest.raises(OptionError, match=r"a\.png: there is nobody in this cut-out"):
-        patch_from_rgba("a.png", np.zeros((4, 4, 4), np.uint8))
+    assert patch_from_rgba("", np.zeros((4, 4, 4), np.uint8)) is None
+
+
+def test_of_an_empty_cut_out_the_next_person_is_returned_and_the_file_named(tmp_path, caplog):
+    write_packs(tmp_path, people=3)
+    folder = tmp_path / "cutouts" / "rgba"
+    write_rgb(folder / "person_2.png", np.zeros((8, 8, 4), np.uint8))
+    names = [patch.name for patch in read_patches(tmp_path / "cutouts")]
+    assert names == ["person_0.png", "person_1.png", "person_0.png"]
+    (record,) = caplog.records
+    assert record.getMessage().startswith("person_2.png of ")
+    for file in folder.iterdir():
+        write_rgb(file, np.zeros((8, 8, 4), np.uint8))
+    with pytest.raises(OptionError, match="nobody in any of the cut-outs"):
+        read_patches(tmp_path / "cutouts")[1]
 
 
 def test_patch_is_cropped_to_the_person_and_not_too_large():
