@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from ..errors import OptionError
 from .kept_pictures import KeptPictures, PicturesInOrder
-from .packs import ImagePack
+from .packs import ImagePack, read_color
 from .straight_rgba import resize_straight
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def read_coco_photos(
         OptionError: The annotations cannot be read, or a photo is not there.
     """
     pack = ImagePack(path, "images")
-    pictures, names = _kept(partial(_read_rgb, pack)), set(pack.names)
+    pictures, names = _kept(partial(read_color, pack)), set(pack.names)
     document = _read_document(path, "instances_person.json")
     annotations: dict[int, list[dict[str, Any]]] = {}
     for annotation in document["annotations"]:
@@ -167,7 +167,7 @@ def read_masked_photos(
         OptionError: A picture cannot be read, or a mask is not of its photo's size.
     """
     images, masks = ImagePack(path, images_under), ImagePack(path, masks_under)
-    pictures = _kept(partial(_read_rgb, images))
+    pictures = _kept(partial(read_color, images))
     photos = []
     for name in images.names:
         mask_name = f"{Path(name).stem}.png"
@@ -220,7 +220,13 @@ def patches_of_photos(
 
 
 def patch_from_rgba(name: str, rgba: UInt8Array) -> PersonPatch | None:
-    """Return the visible part of a picture with alpha, `None` where it shows nobody."""
+    """Return the visible part of a picture with alpha, `None` where it shows nobody.
+
+    Raises:
+        OptionError: It has no alpha.
+    """
+    if rgba.shape[2:] != (4,):
+        raise OptionError(f"{name}: a cut-out needs an alpha channel")
     person = person_from_mask(rgba[..., 3] > 127)
     if person is None:
         return None
@@ -261,13 +267,8 @@ def _kept(decode: Callable[[str], UInt8Array]) -> KeptPictures[UInt8Array]:
     return KeptPictures(decode, attrgetter("nbytes"))
 
 
-def _read_rgb(pack: ImagePack, name: str) -> UInt8Array:
-    image = pack.read(name)
-    return np.ascontiguousarray(np.dstack([image] * 3) if image.ndim == 2 else image[..., :3])
-
-
 def _read_background(pack: ImagePack, name: str) -> UInt8Array:
-    return _shrink(pack.read(name), 640)
+    return _shrink(read_color(pack, name), 640)
 
 
 def _read_patch(pack: ImagePack, name: str) -> PersonPatch | None:

@@ -134,6 +134,12 @@ def test_nobody_in_an_empty_mask():
     assert patch_from_rgba("", np.zeros((4, 4, 4), np.uint8)) is None
 
 
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 3)])
+def test_a_cut_out_without_alpha_is_named(shape):
+    with pytest.raises(OptionError, match=r"a\.jpg: a cut-out needs an alpha channel"):
+        patch_from_rgba("a.jpg", np.zeros(shape, np.uint8))
+
+
 def test_of_an_empty_cut_out_the_next_person_is_returned_and_the_file_named(tmp_path, caplog):
     write_packs(tmp_path, people=3)
     folder = tmp_path / "cutouts" / "rgba"
@@ -185,3 +191,10 @@ def test_backgrounds_less_those_that_are_left_out(tmp_path):
         assert cv2.imwrite(str(tmp_path / name), np.full((8, 12, 3), level, np.uint8))
     assert [int(image.mean()) for image in read_backgrounds(tmp_path)] == [10, 200]
     assert [int(image.mean()) for image in read_backgrounds(tmp_path, {"a.png"})] == [200]
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_background_has_three_colours_however_it_is_stored(tmp_path, channels):
+    assert cv2.imwrite(str(tmp_path / "a.png"), np.full((8, 1280, channels), 90, np.uint8))
+    (image,) = read_backgrounds(tmp_path)
+    np.testing.assert_array_equal(image, np.full((4, 640, 3), 90))
