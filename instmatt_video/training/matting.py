@@ -131,11 +131,11 @@ def _read_people(
     pack = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
     backgrounds = ImagePack(resolve(data.backgrounds, data_path))
     held_out, held_out_backgrounds = hold_out(pack.names, backgrounds.names)
-    kept_out = {*held_out, *held_out_backgrounds}
-    cutouts = CutoutLibrary(pack, [n for n in pack.names if n not in kept_out])
+    strangers, elsewhere = set(held_out), set(held_out_backgrounds)  # both may have a 0001.png
+    cutouts = CutoutLibrary(pack, [n for n in pack.names if n not in strangers])
     long_hair = read_long_hair_names(root)
     weights = [config.batch.long_hair_weight if n in long_hair else 1.0 for n in cutouts.names]
-    places = [n for n in backgrounds.names if n not in kept_out]
+    places = [n for n in backgrounds.names if n not in elsewhere]
     people = CompositePool(cutouts, np.array(weights), backgrounds, places)
     if len(held_out) < MIN_HELD_OUT_PEOPLE or not held_out_backgrounds:
         return people, []

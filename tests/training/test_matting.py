@@ -234,6 +234,16 @@ def test_without_held_out_people_the_last_weights_are_the_best(tmp_path: Path) -
         assert load_matting_weights(tmp_path / "out" / name).mask_channels == 3
 
 
+def test_a_place_with_the_name_of_somebody_held_out_is_trained_on(tmp_path: Path) -> None:
+    write_packs(tmp_path, 50, 0)
+    held_out = sorted(f"person_{k}.png" for k in range(50))[::10]
+    for k, name in enumerate(held_out[:2]):
+        write_rgb(tmp_path / "backgrounds" / name, place(k))
+    (tmp_path / "data.toml").write_text('cutouts = "cutouts"\nbackgrounds = "backgrounds"\n')
+    (tmp_path / "schedule.toml").write_text(SCHEDULE)
+    assert train(tmp_path, 1, "out", "--steps", "1") == 0
+
+
 @pytest.mark.parametrize(
     ("stage", "more", "status", "words"),
     [
