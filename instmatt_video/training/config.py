@@ -25,14 +25,14 @@ class PhotoPack:
     path: Path
     """Folder or tar file."""
     images: str = "image"
-    """Folder of the photos (.jpg) inside it."""
+    """Folder of the photos inside it."""
     masks: str = "mask"
     """Folder of the masks (.png) inside it."""
 
 
 @dataclass(frozen=True)
 class MattedSet:
-    """Pictures in which everybody has a soft alpha: what is seen of them, and all of it."""
+    """Pictures in which everybody has a soft alpha, of what is seen of them."""
 
     images: Path
     """HIM2K's layout: folder of `<image>.jpg`. Or a text file with a path a line, as the release's

@@ -183,7 +183,7 @@ def read_masked_photos(
 
 
 def read_patches(path: Path, left_out: Container[str] = ()) -> PicturesInOrder[PersonPatch]:
-    """Return the people of a pack of `rgba/*.webp`, less those whose file names are left out.
+    """Return the people of a pack's folder `rgba`, less those whose file names are left out.
 
     Where a picture shows nobody the next one that shows somebody is returned.
     """

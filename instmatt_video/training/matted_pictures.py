@@ -86,9 +86,9 @@ def find_matted(images: Path, alphas: Path) -> list[MattedFiles]:
 def list_matted(images: Path, alphas: Path, foregrounds: Path | None = None) -> list[MattedFiles]:
     """Return the pictures of text files that name a file a line, as the authors' release lists its.
 
-    Alphas and foregrounds lie in a folder for each picture, which bears its name. The release pairs
-    files by their place in the sorted lists; here names must agree. A relative path starts at its
-    list's folder.
+    Alphas and foregrounds lie in a folder for each picture, which bears its name up to the first
+    dot. The release pairs files by their place in the sorted lists; here names must agree. A
+    relative path starts at its list's folder.
 
     Args:
         images: List of pictures, a line each.

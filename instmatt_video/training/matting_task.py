@@ -60,11 +60,11 @@ class Curriculum:
 
 
 class MattingTask:
-    """Learns tri-mattes from composites; see `TrainingTask`.
+    """Learns tri-mattes from composites and photos; see `TrainingTask`.
 
     Args:
         network: Matting branch and refinement.
-        stage: 1 trains the branch alone; 2 freezes it and trains the refinement.
+        stage: 1 trains the branch alone; 2 the refinement, and the branch unless it is frozen.
         batches: Makes the data.
         validation: Pictures with truth that training never sees; may be empty.
         curriculum: Window sizes.
