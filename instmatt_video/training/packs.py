@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import OptionError
+from ..media.picture_file import decode_pixels
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -74,8 +75,7 @@ class ImagePack:
         Raises:
             OptionError: The file is no picture.
         """
-        data = np.frombuffer(self.read_bytes(name), np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        image = decode_pixels(self.read_bytes(name), cv2.IMREAD_UNCHANGED)
         if image is None:
             raise OptionError(f"{name} of {self.path} cannot be read as a picture")
         if image.dtype == np.uint16:

@@ -60,8 +60,9 @@ def test_what_is_no_tar_file(content: bytes, tmp_path: Path) -> None:
         ImagePack(path)
 
 
-def test_what_is_no_picture(folder: Path) -> None:
-    (folder / "rgba" / "broken.png").write_bytes(b"no png")
+@pytest.mark.parametrize("content", [b"", b"no png"])
+def test_what_is_no_picture(folder: Path, content: bytes) -> None:
+    (folder / "rgba" / "broken.png").write_bytes(content)
     with pytest.raises(OptionError, match=r"broken\.png of .* cannot be read as a picture"):
         ImagePack(folder, "rgba").read("broken.png")
 
