@@ -13,7 +13,7 @@ from torch.utils.data import get_worker_info
 T = TypeVar("T")
 
 MAX_BYTES = 2 << 30
-"""Of each pack; a loader's processes share it."""
+"""Of each pack; a loader's processes share it, beside what the one that starts them keeps."""
 
 
 class KeptPictures(Generic[T]):

@@ -120,8 +120,10 @@ def read_coco_photos(
         OptionError: The annotations cannot be read, or a photo is not there.
     """
     pack = ImagePack(path, "images")
-    pictures, names = _kept(partial(read_color, pack)), set(pack.names)
+    names = set(pack.names)
     document = _read_document(path, "instances_person.json")
+    shapes = {entry["file_name"]: (entry["height"], entry["width"]) for entry in document["images"]}
+    pictures = _kept(partial(_read_annotated, pack, shapes))
     annotations: dict[int, list[dict[str, Any]]] = {}
     for annotation in document["annotations"]:
         annotations.setdefault(annotation["image_id"], []).append(annotation)
@@ -133,7 +135,7 @@ def read_coco_photos(
             continue
         if entry["file_name"] not in names:
             raise OptionError(f"no images/{entry['file_name']} in {path}")
-        shape = (entry["height"], entry["width"])
+        shape = shapes[entry["file_name"]]
         marked = annotations.get(entry["id"], [])
         people = tuple(
             _person_from_polygons(a["segmentation"], a["bbox"], shape)
@@ -265,6 +267,16 @@ def _read_document(path: Path, name: str) -> Any:
 
 def _kept(decode: Callable[[str], UInt8Array]) -> KeptPictures[UInt8Array]:
     return KeptPictures(decode, attrgetter("nbytes"))
+
+
+def _read_annotated(
+    pack: ImagePack, shapes: Mapping[str, tuple[int, int]], name: str
+) -> UInt8Array:
+    image = read_color(pack, name)
+    if image.shape[:2] != shapes[name]:
+        height, width = shapes[name]
+        raise OptionError(f"images/{name} of {pack.path} is not {width}x{height} as annotated")
+    return image
 
 
 def _read_background(pack: ImagePack, name: str) -> UInt8Array:

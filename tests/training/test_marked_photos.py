@@ -102,6 +102,14 @@ def test_a_photo_that_is_not_there_is_named_at_once(pack, kind):
         read_coco_photos(pack if kind == "folder" else as_tar(pack), "train")
 
 
+def test_a_photo_of_another_size_than_its_annotations_is_named(pack):
+    write_image(pack / "images" / "b.png", 160, 200)
+    whole, resized = read_coco_photos(pack, "train")
+    assert whole.image.shape == (80, 100, 3)
+    with pytest.raises(OptionError, match=r"images/b\.png of .* is not 100x80 as annotated"):
+        _ = resized.image
+
+
 def test_no_annotations_is_said(pack):
     path = as_tar(pack)
     with tarfile.open(path, "w") as tar:
