@@ -246,7 +246,8 @@ def train(
         state = read_checkpoint(checkpoint, fabric.device)
         _require_same_schedule(checkpoint, state, config)
         start, best = _resume(checkpoint, state, task.network, optimizer, average)
-        fabric.print(f"resuming {checkpoint} at step {start}")
+        if fabric.global_rank == 0:
+            logger.info("resuming %s at step %d", checkpoint, start)
     statistics = Statistics(task.network)
     log = RunLog(out_dir, start) if fabric.global_rank == 0 else None
     batches = iter(_loader(task, config, start, fabric.global_rank))

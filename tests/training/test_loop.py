@@ -175,6 +175,16 @@ def test_the_loss_goes_down(tmp_path: Path) -> None:
     ]
 
 
+def test_a_resumed_run_says_so_in_the_log_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(Line(), CONFIG, tmp_path)
+    caplog.set_level("INFO", "instmatt_video.training.loop")
+    train(Line(), replace(CONFIG, steps=CONFIG.steps + 1), tmp_path)
+    assert f"resuming {tmp_path / 'last.ckpt'} at step {CONFIG.steps}" in caplog.messages
+    assert not capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "killed_at", [3, 13, 20], ids=["at the start", "between", "at a checkpoint"]
 )
