@@ -74,6 +74,9 @@ def test_a_resumed_log_has_each_step_once(
     for step in (1, 2, 3):
         log.write(step, {"loss": float(step)})
     log.close()
+    # TensorBoard reads files by name, which begins with the second: here both would have the same.
+    (events,) = tmp_path.glob("events.*")
+    events.rename(tmp_path / "events.out.tfevents.0000000001")
     log = RunLog(tmp_path, resumed_at)
     log.write(3, {"loss": 30.0})
     log.close()
