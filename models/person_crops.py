@@ -1,11 +1,11 @@
 """The second and third look: a person's crop gives their mask, a better box and how sure that is.
 
 Knows crops; knows nothing of the picture that they were cut from. A crop shows a proposal's box
-with a margin of `MARGIN` of its sides on every edge, stretched to `CROP_SIZE`: small people are
+with a margin of `MARGIN` of its sides on every edge, stretched to one size: small people are
 enlarged, so a mask's detail does not depend on how large its person stands in the picture. The
-second look sees the crop alone; the third, with `GUIDANCE_CHANNELS` more, sees in it what the
-second said of the person and of their neighbours: where two people touch, one picture of both does
-not tell whose an arm is, and the two masks together may.
+second look sees the crop alone, at `CROP_SIZE`; the third, with `GUIDANCE_CHANNELS` more, sees in a
+finer one, of `MUTUAL_CROP_SIZE`, what the second said of the person and of their neighbours: where
+two people touch, one picture of both does not tell whose an arm is, and the two masks together may.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from torch import Tensor, nn
 from .shufflenet_backbone import FEATURE_CHANNELS, ShuffleNetBackbone, activation, normalise
 
 CROP_SIZE = (192, 128)
-"""Height and width of a crop in pixels; multiples of 32."""
+"""Height and width of the second look's crops in pixels; multiples of 32."""
+MUTUAL_CROP_SIZE = (288, 192)
+"""The same of the third look's: outlines are placed by it, and fewer people are looked at."""
+BOX_GRID = (CROP_SIZE[0] // 32, CROP_SIZE[1] // 32)
+"""Rows and columns in which the box and quality head sees a crop of any size."""
 MARGIN = 0.125
 """What a crop shows beyond each edge of the proposal, as a share of the proposal's side."""
 EMBEDDING_SIZE = 128
@@ -36,7 +40,7 @@ class PersonLooks(Protocol):
         ...
 
     def masks(self) -> Tensor:
-        """Return the masks over the crops, `(N, 96, 64)`, 0..1."""
+        """Return the masks over the crops at stride 2, `(N, h / 2, w / 2)`, 0..1."""
         ...
 
     def qualities(self) -> Tensor:
@@ -48,14 +52,14 @@ class CropOutputs(NamedTuple):
     """What the crop network says of `N` crops."""
 
     mask_logits: Tensor
-    """`(N, 96, 64)`: the crop at stride 2; above 0 is the person."""
+    """`(N, h / 2, w / 2)`: the crop at stride 2; above 0 is the person."""
     box_deltas: Tensor
     """`(N, 4)`: how far the true left, top, right, bottom lie from the proposal's, in its sides."""
     quality_logits: Tensor
     """`(N,)`: the overlap that the mask will have with the truth, 0 where there is no person."""
 
     def masks(self) -> Tensor:
-        """Return the masks over the crops, `(N, 96, 64)`, 0..1."""
+        """Return the masks over the crops at stride 2, `(N, h / 2, w / 2)`, 0..1."""
         return self.mask_logits.sigmoid()
 
     def qualities(self) -> Tensor:
@@ -86,7 +90,7 @@ class PersonCropNetwork(nn.Module):
         # Eight channels are enough to place an edge, and a third of 24 channels' time on a CPU.
         self.decode2 = nn.Sequential(activation(), _conv(8, 8))
         self.mask = nn.Conv2d(8, 1, 3, padding=1)
-        grid = (CROP_SIZE[0] // 32) * (CROP_SIZE[1] // 32)
+        grid = BOX_GRID[0] * BOX_GRID[1]
         self.squeeze = nn.Sequential(nn.Conv2d(channels[32], 64, 1), activation())
         self.embed = nn.Sequential(nn.Flatten(), nn.Linear(64 * grid, EMBEDDING_SIZE), activation())
         self.box = nn.Linear(EMBEDDING_SIZE, 4)
@@ -97,8 +101,8 @@ class PersonCropNetwork(nn.Module):
         """Return masks, box corrections and quality.
 
         Args:
-            crops: RGB `(N, 3, *CROP_SIZE)`, 0..255.
-            guidance: `(N, guidance_channels, *CROP_SIZE)`, 0..1; `None` where there are none.
+            crops: RGB `(N, 3, h, w)`, 0..255; `h` and `w` are multiples of 32.
+            guidance: `(N, guidance_channels, h, w)`, 0..1; `None` where there are none.
         """
         pixels = normalise(crops)
         if guidance is not None:
@@ -109,7 +113,8 @@ class PersonCropNetwork(nn.Module):
         x = self.decode8(_double(x) + self.lateral8(features.stride8))
         x = self.decode4(_double(x) + self.lateral4(features.stride4))
         x = self.decode2(_double(x) + self.lateral2(features.stride2))
-        embedding = self.embed(self.squeeze(features.stride32))
+        deepest = F.interpolate(features.stride32, BOX_GRID, mode="bilinear")
+        embedding = self.embed(self.squeeze(deepest))
         return CropOutputs(
             mask_logits=self.mask(x)[:, 0],
             box_deltas=self.box(embedding),

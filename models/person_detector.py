@@ -34,7 +34,10 @@ class PersonNetworks(Protocol):
 
     @property
     def mutual(self) -> Callable[[Tensor, Tensor], PersonLooks] | None:
-        """The same from crops and guidance `(N, 2, *CROP_SIZE)`, 0..1; `None` where untrained."""
+        """The same from finer crops `(N, 3, h, w)` and guidance `(N, 2, h, w)`, 0..1.
+
+        `None` where untrained.
+        """
         ...
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instmatt_video.models.person_crops import CROP_SIZE, MARGIN
+from instmatt_video.models.person_crops import MARGIN, MUTUAL_CROP_SIZE
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 
 from .detections import Detections
@@ -34,15 +34,16 @@ class MutualCrops(NamedTuple):
     regions: list[Region]
     """What each crop shows of the picture."""
     images: list[npt.NDArray[np.uint8]]
-    """`(*CROP_SIZE, 3)` RGB each."""
+    """`(h, w, 3)` RGB each."""
     guidance: FloatArray
-    """`(N, 2, *CROP_SIZE)`: the person's mask, and the neighbours', as sure as their scores."""
+    """`(N, 2, h, w)`: the person's mask, and the neighbours', as sure as their scores."""
 
 
 def cut_mutual_crops(
     picture: npt.NDArray[np.uint8],
     detections: Detections,
     min_neighbour_share: float = MIN_NEIGHBOUR_SHARE,
+    size: tuple[int, int] = MUTUAL_CROP_SIZE,
 ) -> MutualCrops:
     """Return the crops of everybody who has neighbours.
 
@@ -50,31 +51,32 @@ def cut_mutual_crops(
         picture: `(H, W, 3)` RGB.
         detections: Everybody in it.
         min_neighbour_share: Share of a crop that must show neighbours; 0 takes everybody.
+        size: Height and width of the crops, multiples of 32.
     """
     who: list[int] = []
     regions, guidance = [], []
     for k in np.flatnonzero(detections.scores >= MIN_SCORE).tolist():
         region = expand_to_region(detections.boxes[k], MARGIN)
-        others = np.zeros(CROP_SIZE, np.float32)
+        others = np.zeros(size, np.float32)
         for j in np.flatnonzero(_reach_into(detections.boxes, region)).tolist():
             if j != k:
-                mask = _over_crop(detections, j, region)
+                mask = _over_crop(detections, j, region, size)
                 others = np.maximum(others, mask * detections.scores[j])
         if (others > SEEN).mean() >= min_neighbour_share:
             who.append(k)
             regions.append(region)
-            guidance.append(np.stack([_over_crop(detections, k, region), others]))
+            guidance.append(np.stack([_over_crop(detections, k, region, size), others]))
     return MutualCrops(
         who,
         regions,
-        [cut_region(picture, region, CROP_SIZE, MEAN_RGB) for region in regions],
-        np.array(guidance, np.float32).reshape(-1, 2, *CROP_SIZE),
+        [cut_region(picture, region, size, MEAN_RGB) for region in regions],
+        np.array(guidance, np.float32).reshape(-1, 2, *size),
     )
 
 
-def _over_crop(detections: Detections, k: int, region: Region) -> FloatArray:
+def _over_crop(detections: Detections, k: int, region: Region, size: tuple[int, int]) -> FloatArray:
     """Return a person's mask over the pixels of a crop of `region`, 0 outside their box."""
-    return mask_on_box(detections.masks[k], detections.boxes[k], region, *CROP_SIZE)
+    return mask_on_box(detections.masks[k], detections.boxes[k], region, *size)
 
 
 def _reach_into(boxes: FloatArray, region: Region) -> npt.NDArray[np.bool_]:

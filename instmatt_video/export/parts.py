@@ -96,11 +96,12 @@ class PersonCrops(nn.Module):
     def forward(
         self, crops: Tensor, guidance: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return masks `(N, 96, 64)`, 0..1, box deltas `(N, 4)`, and quality `(N,)`, 0..1.
+        """Return masks `(N, h / 2, w / 2)`, box deltas `(N, 4)`, and quality `(N,)`, 0..1.
 
         Args:
-            crops: RGB, 0..255, `(N, 3, 192, 128)`.
-            guidance: The person's mask and their neighbours', 0..1, `(N, 2, 192, 128)`.
+            crops: RGB, 0..255, `(N, 3, h, w)`: of `CROP_SIZE` for the second look, of
+                `MUTUAL_CROP_SIZE` for the third.
+            guidance: The person's mask and their neighbours', 0..1, `(N, 2, h, w)`.
         """
         seen = self.network(crops, guidance)
         return seen.masks(), seen.box_deltas, seen.qualities()

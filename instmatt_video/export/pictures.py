@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from instmatt_video.models.person_crops import CROP_SIZE, MARGIN
+from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, MUTUAL_CROP_SIZE
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 from instmatt_video.models.tri_mask import build_tri_masks
 
@@ -89,19 +89,24 @@ class CheckInputs:
 
     def crops(self) -> Sequence[tuple[Tensor, ...]]:
         """Return people's crops, RGB 0..255: one, and three."""
-        cut = [cut_region(self._picture, r, CROP_SIZE, MEAN_RGB) for r in self._regions()]
-        return [(_batch(cut[:1]),), (_batch((cut * 3)[:3]),)]
+        return [(crops,) for crops in self._one_and_three(CROP_SIZE)]
 
     def mutual_crops(self) -> Sequence[tuple[Tensor, ...]]:
-        """Return the same crops, and guidance: each person's mask, and everybody's."""
+        """Return finer crops, and guidance: each person's mask, and everybody's."""
         height, width = self._picture.shape[:2]
         guidance = []
         for k, region in enumerate(self._regions()):
             masks = paste_masks(self._people, height, width, region)
-            pair = [cv2.resize(mask, CROP_SIZE[::-1]) for mask in (masks[k], masks.max(axis=0))]
+            pair = [
+                cv2.resize(mask, MUTUAL_CROP_SIZE[::-1]) for mask in (masks[k], masks.max(axis=0))
+            ]
             guidance.append(torch.from_numpy(np.stack(pair)))
-        (one,), (three,) = self.crops()
+        one, three = self._one_and_three(MUTUAL_CROP_SIZE)
         return [(one, torch.stack(guidance[:1])), (three, torch.stack((guidance * 3)[:3]))]
+
+    def _one_and_three(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        cut = [cut_region(self._picture, r, size, MEAN_RGB) for r in self._regions()]
+        return _batch(cut[:1]), _batch((cut * 3)[:3])
 
     def _regions(self) -> list[Region]:
         return [expand_to_region(box, MARGIN) for box in self._people.boxes]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import TrunkFeatures
-from instmatt_video.models.person_crops import CROP_SIZE
+from instmatt_video.models.person_crops import CROP_SIZE, MUTUAL_CROP_SIZE
 from instmatt_video.models.person_detector import PersonDetector
 
 from ..export.parts import Part, detector_parts, trunk_part
@@ -66,7 +66,7 @@ class OnnxLooks:
     crop_qualities: Tensor
 
     def masks(self) -> Tensor:
-        """Return the masks over the crops, `(N, 96, 64)`, 0..1."""
+        """Return the masks over the crops at stride 2, `(N, h / 2, w / 2)`, 0..1."""
         return self.crop_masks
 
     def qualities(self) -> Tensor:
@@ -96,7 +96,10 @@ class OnnxPersonNetworks:
 
     @property
     def mutual(self) -> Callable[[Tensor, Tensor], OnnxLooks] | None:
-        """The same from crops and guidance `(N, 2, *CROP_SIZE)`, 0..1; `None` where untrained."""
+        """The same from finer crops `(N, 3, h, w)` and guidance `(N, 2, h, w)`, 0..1.
+
+        `None` where untrained.
+        """
         graph = self._mutual
         return None if graph is None else lambda crops, guidance: OnnxLooks(*graph(crops, guidance))
 
@@ -127,7 +130,8 @@ def _crops() -> Sequence[tuple[Tensor, ...]]:
 
 
 def _mutual_crops() -> Sequence[tuple[Tensor, ...]]:
-    return [(crops, _noise(len(crops), 2, *CROP_SIZE)) for (crops,) in _crops()]
+    sizes = [(count, *MUTUAL_CROP_SIZE) for count in (1, 3)]
+    return [(255 * _noise(n, 3, *side), _noise(n, 2, *side)) for n, *side in sizes]
 
 
 def _trunk_pictures(channels: int) -> Sequence[tuple[Tensor, ...]]:

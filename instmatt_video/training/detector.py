@@ -225,7 +225,7 @@ def _train_mutual(
         detector.mutual = begin_mutual(detector.crops)
     first_looks = PersonDetector(has_mutual_look=False)
     first_looks.proposals, first_looks.crops = detector.proposals, detector.crops
-    mixed = replace(material.mixed(), single_share=0.1, composite_share=0.5)
+    mixed = replace(material.mixed(), single_share=0.15, composite_share=0.4)
     settings = CompactSettings(max_people=MAX_PEOPLE)
     sampler = MutualCropSampler(mixed, CompactDetector(network=first_looks, settings=settings))
     held_out = [sample for photo in material.held_out for sample in sampler.samples_of(photo)]

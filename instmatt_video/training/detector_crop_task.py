@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from instmatt_video.models.person_crops import PersonCropNetwork
+from instmatt_video.models.person_crops import CropOutputs, PersonCropNetwork
 
 from .detector_crops import CropSample
 from .detector_losses import CropTargets, crop_losses, mask_iou
@@ -25,10 +25,10 @@ class CropBatch:
     """Crops and their truth on one device."""
 
     images: Tensor
-    """`(N, 3, *CROP_SIZE)` RGB, 0..255."""
+    """`(N, 3, h, w)` RGB, 0..255."""
     targets: CropTargets
     guidance: Tensor | None = None
-    """`(N, 2, *CROP_SIZE)`, 0..1, for the third look."""
+    """`(N, 2, h, w)`, 0..1, for the third look."""
 
     def to(self, device: torch.device) -> CropBatch:
         """Return the batch on `device`."""
@@ -83,7 +83,9 @@ class CropTask:
         self, network: nn.Module, batch: CropBatch, step: int
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the weighted sum and its parts."""
-        parts = crop_losses(network(batch.images, batch.guidance), batch.targets)
+        seen = network(batch.images, batch.guidance)
+        # Single precision, whatever the layers are computed in: losses compare small differences.
+        parts = crop_losses(CropOutputs(*(output.float() for output in seen)), batch.targets)
         total = torch.stack([LOSS_WEIGHTS[name] * part for name, part in parts.items()]).sum()
         return total, parts
 

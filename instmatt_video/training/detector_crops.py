@@ -21,7 +21,6 @@ from .detector_scenes import mirror, mirror_boxes
 from .marked_photos import Person, Photo, UInt8Array
 
 FloatArray = npt.NDArray[np.float32]
-MASK_SIZE = (CROP_SIZE[0] // 2, CROP_SIZE[1] // 2)
 MIN_MATCH_IOU = 0.4
 """A proposal that overlaps everybody less shows nobody."""
 MAX_CROPS_PER_PHOTO = 4
@@ -36,14 +35,14 @@ class CropSample:
     """One crop and the truth about it."""
 
     image: UInt8Array
-    """`(*CROP_SIZE, 3)` RGB."""
+    """`(h, w, 3)` RGB."""
     mask: FloatArray
-    """`(*MASK_SIZE)` share of each cell that shows the person, 0..1."""
+    """`(h / 2, w / 2)` share of each cell that shows the person, 0..1."""
     box_deltas: FloatArray
     """`(4,)` as `models.person_crops.CropOutputs`."""
     is_person: bool
     guidance: FloatArray | None = None
-    """`(2, *CROP_SIZE)` as `detection.mutual_look` makes it; `None` for the second look."""
+    """`(2, h, w)` as `detection.mutual_look` makes it; `None` for the second look."""
 
 
 class CropSampler:
@@ -109,15 +108,21 @@ class CropSampler:
         return samples
 
 
-def make_sample(photo: Photo, person: Person | None, box: FloatArray) -> CropSample:
-    """Return the crop of a proposal's `box` `(4,)` and the truth; `None` where it shows nobody."""
+def make_sample(
+    photo: Photo, person: Person | None, box: FloatArray, size: tuple[int, int] = CROP_SIZE
+) -> CropSample:
+    """Return the crop of a proposal's `box` `(4,)`, of height and width `size`, and the truth.
+
+    `None` is who is shown where the box shows nobody.
+    """
     region = expand_to_region(box, MARGIN)
-    image = cut_region(photo.image, region, CROP_SIZE, MEAN_RGB)
+    image = cut_region(photo.image, region, size, MEAN_RGB)
+    mask_size = (size[0] // 2, size[1] // 2)
     if person is None:
-        return CropSample(image, np.zeros(MASK_SIZE, np.float32), np.zeros(4, np.float32), False)
+        return CropSample(image, np.zeros(mask_size, np.float32), np.zeros(4, np.float32), False)
     left, top = person.offset
     local = (region[0] - left, region[1] - top, region[2] - left, region[3] - top)
-    mask = cut_region(person.mask * np.uint8(255), local, MASK_SIZE)
+    mask = cut_region(person.mask * np.uint8(255), local, mask_size)
     sides = np.array([box[2] - box[0], box[3] - box[1]] * 2, np.float32)
     deltas = (person.box - box) / sides
     return CropSample(image, (mask / 255).astype(np.float32), deltas.astype(np.float32), True)

@@ -11,8 +11,8 @@ from torchvision.ops import generalized_box_iou_loss
 
 from instmatt_video.models.person_crops import CropOutputs
 
-THIN_CELLS = 11
-"""Narrower parts of a mask, of 64 by 96 cells, are limbs, and narrower gaps lie between them."""
+THIN_SHARE = 11 / 96
+"""Of a mask's height: narrower parts of it are limbs, and narrower gaps lie between them."""
 THIN_WEIGHT = 3.0
 """How much a cell of them counts against any other: they are few, and are what masks lose."""
 
@@ -76,18 +76,19 @@ def limb_weights(masks: Tensor) -> Tensor:
         masks: `(N, h, w)`, 0..1.
     """
     is_person = (masks > 0.5).to(masks.dtype)[:, None]
-    opened = _grown(_shrunk(is_person))
-    closed = _shrunk(_grown(is_person))
+    cells = round(THIN_SHARE * masks.shape[1]) // 2 * 2 + 1
+    opened = _grown(_shrunk(is_person, cells), cells)
+    closed = _shrunk(_grown(is_person, cells), cells)
     is_thin = ((is_person - opened) + (closed - is_person))[:, 0]
     return 1 + (THIN_WEIGHT - 1) * is_thin
 
 
-def _grown(masks: Tensor) -> Tensor:
-    return F.max_pool2d(masks, THIN_CELLS, stride=1, padding=THIN_CELLS // 2)
+def _grown(masks: Tensor, cells: int) -> Tensor:
+    return F.max_pool2d(masks, cells, stride=1, padding=cells // 2)
 
 
-def _shrunk(masks: Tensor) -> Tensor:
-    return -_grown(-masks)
+def _shrunk(masks: Tensor, cells: int) -> Tensor:
+    return -_grown(-masks, cells)
 
 
 def dice(prediction: Tensor, target: Tensor) -> Tensor:

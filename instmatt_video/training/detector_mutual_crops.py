@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from instmatt_video.eval.matching import iou_matrix
+from instmatt_video.models.person_crops import CROP_SIZE, MUTUAL_CROP_SIZE
 
 from ..detection.detections import Detections
 from ..detection.detector import Detector
@@ -27,8 +28,10 @@ OTHER_IOU = 0.2
 NOBODY, UNCLEAR = -1, -2
 MAX_IN_VAIN = 500
 """Photos in a row without a crop."""
-LONELY_CHANCE = 0.15
+LONELY_CHANCE = 0.5
 """Share of the photos in which people without neighbours are learned from, too."""
+COARSE_CHANCE = 0.25
+"""Share of the draws whose crops are of the second look's size: who takes that, for speed, may."""
 
 
 class MutualCropSampler:
@@ -44,16 +47,17 @@ class MutualCropSampler:
         self._detector = detector
 
     def draw(self, count: int, rng: np.random.Generator) -> list[CropSample]:
-        """Return `count` crops.
+        """Return `count` crops of one size.
 
         Raises:
             OptionError: The detector finds nobody to learn from.
         """
         samples: list[CropSample] = []
+        size = CROP_SIZE if rng.random() < COARSE_CHANCE else MUTUAL_CROP_SIZE
         num_in_vain = 0
         while len(samples) < count:
             has_lonely = rng.random() < LONELY_CHANCE
-            drawn = self.samples_of(self._photos.draw(rng), has_lonely)
+            drawn = self.samples_of(self._photos.draw(rng), has_lonely, size)
             order = rng.permutation(len(drawn))[:MAX_CROPS_PER_PHOTO]
             samples += [drawn[i] for i in order]
             num_in_vain = 0 if drawn else num_in_vain + 1
@@ -64,22 +68,26 @@ class MutualCropSampler:
                 )
         return samples[:count]
 
-    def samples_of(self, photo: Photo, has_lonely: bool = False) -> list[CropSample]:
+    def samples_of(
+        self, photo: Photo, has_lonely: bool = False, size: tuple[int, int] = MUTUAL_CROP_SIZE
+    ) -> list[CropSample]:
         """Return the crops of everybody whom the detector finds in a photo, best first.
 
         Args:
             photo: With the truth.
             has_lonely: Also of people without neighbours.
+            size: Height and width of the crops.
         """
         found = self._detector.detect([photo.image])[0]
-        crops = cut_mutual_crops(photo.image, found, 0.0 if has_lonely else MIN_NEIGHBOUR_SHARE)
+        min_share = 0.0 if has_lonely else MIN_NEIGHBOUR_SHARE
+        crops = cut_mutual_crops(photo.image, found, min_share, size)
         matches = _match(photo, found)
         samples = []
         for k, guidance in zip(crops.who, crops.guidance, strict=True):
             person = photo.people[matches[k]] if matches[k] >= 0 else None
             is_nobody = matches[k] == NOBODY and photo.is_complete
             if is_nobody or (person is not None and person.height_px >= MIN_PERSON_PX):
-                sample = make_sample(photo, person, found.boxes[k])
+                sample = make_sample(photo, person, found.boxes[k], size)
                 samples.append(replace(sample, guidance=guidance))
         return samples
 

@@ -8,7 +8,7 @@ from instmatt_video.detection.compact import CompactDetector, CompactSettings
 from instmatt_video.detection.detector import create_detector
 from instmatt_video.detection.paste import paste_masks
 from instmatt_video.errors import WeightsError
-from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, CropOutputs
+from instmatt_video.models.person_crops import MARGIN, MUTUAL_CROP_SIZE, CropOutputs
 from instmatt_video.models.person_detector import PersonDetector
 from instmatt_video.models.person_proposals import NUM_BINS, Proposals
 
@@ -204,7 +204,7 @@ def test_who_touch_share_no_pixel_after_a_look_among_neighbours():
     mutual = LooksAmongNeighbours()
     before = detector(boxes).detect([picture()])[0]
     after = detector(boxes, mutual=mutual).detect([picture()])[0]
-    assert mutual.shapes == [((2, 3, *CROP_SIZE), (2, 2, *CROP_SIZE))]
+    assert mutual.shapes == [((2, 3, *MUTUAL_CROP_SIZE), (2, 2, *MUTUAL_CROP_SIZE))]
     np.testing.assert_array_equal(after.boxes, before.boxes)
     np.testing.assert_array_equal(after.scores, before.scores)
     alone = int(before.boxes[:, 0].argmax())

@@ -5,9 +5,9 @@ import pytest
 
 from instmatt_video.detection.detections import Detections
 from instmatt_video.detection.mutual_look import cut_mutual_crops
-from instmatt_video.models.person_crops import CROP_SIZE, MARGIN
+from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, MUTUAL_CROP_SIZE
 
-HEIGHT, WIDTH = CROP_SIZE
+HEIGHT, WIDTH = MUTUAL_CROP_SIZE
 
 
 def people(boxes, scores=None):
@@ -29,9 +29,22 @@ def test_only_who_touches_somebody_is_looked_at():
     found = people([[20, 20, 60, 100], [50, 20, 90, 100], [150, 20, 180, 100]])
     crops = cut_mutual_crops(picture(), found)
     assert crops.who == [0, 1]
-    assert [image.shape for image in crops.images] == [(*CROP_SIZE, 3)] * 2
-    assert crops.guidance.shape == (2, 2, *CROP_SIZE)
+    assert [image.shape for image in crops.images] == [(*MUTUAL_CROP_SIZE, 3)] * 2
+    assert crops.guidance.shape == (2, 2, *MUTUAL_CROP_SIZE)
     assert crops.regions[0] == (15, 10, 65, 110)  # an eighth of 40 and of 80 px around the box
+
+
+def test_crops_of_another_size():
+    found = people([[20, 20, 60, 100], [50, 20, 90, 100]])
+    fine, coarse = (
+        cut_mutual_crops(picture(), found, size=s) for s in (MUTUAL_CROP_SIZE, CROP_SIZE)
+    )
+    assert coarse.regions == fine.regions
+    assert coarse.images[0].shape == (*CROP_SIZE, 3)
+    # Each of them shows the neighbour to the same share of its width.
+    for crops in (coarse, fine):
+        seen = crops.guidance[0, 1, crops.guidance.shape[2] // 2] > 0.5
+        assert seen.argmax() / len(seen) == pytest.approx((50 - 15) / 50, abs=0.01)
 
 
 def test_everybody_where_no_neighbour_is_needed():
@@ -44,7 +57,7 @@ def test_guidance_is_the_persons_mask_and_their_neighbours_as_sure_as_they_are()
     found = people([[20, 20, 60, 100], [50, 20, 90, 100], [50, 20, 55, 100]], [0.9, 0.6, 0.3])
     own, others = cut_mutual_crops(picture(), found).guidance[0]
     share = MARGIN / (1 + 2 * MARGIN)
-    inner = np.zeros(CROP_SIZE, bool)
+    inner = np.zeros(MUTUAL_CROP_SIZE, bool)
     inner[round(HEIGHT * share) : round(HEIGHT * (1 - share))] = True
     inner[:, : round(WIDTH * share)] = inner[:, round(WIDTH * (1 - share)) :] = False
     np.testing.assert_array_equal(own > 0.5, inner)
@@ -66,4 +79,4 @@ def test_who_is_hardly_there_is_a_neighbour_alone():
 def test_nobody():
     crops = cut_mutual_crops(picture(), Detections.empty())
     assert crops.who == crops.images == crops.regions == []
-    assert crops.guidance.shape == (0, 2, *CROP_SIZE)
+    assert crops.guidance.shape == (0, 2, *MUTUAL_CROP_SIZE)

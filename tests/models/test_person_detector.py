@@ -8,6 +8,8 @@ from torchvision.models import shufflenet_v2_x1_0
 from instmatt_video.models.checkpoint import CheckpointError
 from instmatt_video.models.person_crops import (
     CROP_SIZE,
+    GUIDANCE_CHANNELS,
+    MUTUAL_CROP_SIZE,
     PersonCropNetwork,
     refine_boxes,
 )
@@ -122,6 +124,14 @@ class TestCrops:
         assert output.mask_logits.shape == (count, 96, 64)
         assert output.box_deltas.shape == (count, 4)
         assert output.quality_logits.shape == (count,)
+
+    def test_a_finer_crop_has_a_finer_mask_and_the_same_box(self):
+        torch.manual_seed(0)
+        network = PersonCropNetwork(GUIDANCE_CHANNELS).eval()
+        size = MUTUAL_CROP_SIZE
+        output = network(255 * torch.rand(2, 3, *size), torch.rand(2, GUIDANCE_CHANNELS, *size))
+        assert output.mask_logits.shape == (2, 144, 96)
+        assert output.box_deltas.shape == (2, 4)
 
     def test_corrections_are_shares_of_the_sides(self):
         before = torch.tensor([[10.0, 20, 30, 60], [0, 0, 4, 8]])

@@ -27,7 +27,7 @@ from instmatt_video.matting.matter import Matter
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import TrunkFeatures
-from instmatt_video.models.person_crops import CROP_SIZE, PersonLooks
+from instmatt_video.models.person_crops import CROP_SIZE, MUTUAL_CROP_SIZE, PersonLooks
 from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 from instmatt_video.onnx_runtime import networks
 from instmatt_video.onnx_runtime.graph_cache import load_graph
@@ -104,7 +104,8 @@ class TestWhatIsComputed:
         mutual = OnnxPersonNetworks(detector).mutual
         assert mutual is not None and detector.mutual is not None
         for count in (1, 2):
-            crops, guidance = torch.rand(count, 3, *CROP_SIZE), torch.rand(count, 2, *CROP_SIZE)
+            size = MUTUAL_CROP_SIZE
+            crops, guidance = torch.rand(count, 3, *size), torch.rand(count, 2, *size)
             assert_same_looks(mutual(255 * crops, guidance), detector.mutual(255 * crops, guidance))
 
     def test_people(self, home: Path, detector: PersonDetector, photograph: np.ndarray) -> None:

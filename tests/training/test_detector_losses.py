@@ -65,12 +65,14 @@ class TestCropLosses:
         deltas = torch.full((2, 4), 0.05, dtype=torch.float64, requires_grad=True)
         assert torch.autograd.gradcheck(total, (logits, deltas))
 
-    def test_limbs_and_gaps_count_more(self):
+    @pytest.mark.parametrize("scale", [1, 2])
+    def test_limbs_and_gaps_count_more(self, scale):
         mask = torch.zeros(1, 96, 64)
         mask[0, 10:50, 20:45] = 1  # a body of 25 cells
         mask[0, 20:25, 45:60] = 1  # an arm of 5
         mask[0, 50:90, 20:28] = mask[0, 50:90, 33:41] = 1  # legs of 8, and 5 between them
-        weights = limb_weights(mask)[0]
+        finer = mask.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
+        weights = limb_weights(finer)[0, ::scale, ::scale]
         for place in ((22, 55), (70, 24), (70, 37), (70, 30)):
             assert weights[place] == THIN_WEIGHT, place
         for place in ((30, 32), (5, 5), (70, 60), (60, 10)):

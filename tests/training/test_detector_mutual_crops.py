@@ -5,8 +5,8 @@ import pytest
 
 from instmatt_video.detection.detections import Detections
 from instmatt_video.errors import OptionError
-from instmatt_video.models.person_crops import CROP_SIZE
-from instmatt_video.training.detector_mutual_crops import MutualCropSampler
+from instmatt_video.models.person_crops import CROP_SIZE, MUTUAL_CROP_SIZE
+from instmatt_video.training.detector_mutual_crops import COARSE_CHANCE, MutualCropSampler
 from instmatt_video.training.detector_photos import PhotoMixer
 from instmatt_video.training.marked_photos import Photo, person_from_mask
 
@@ -51,8 +51,8 @@ def test_truth_is_the_visible_person_in_the_crop_of_what_was_found():
     np.testing.assert_allclose(right.box_deltas, [0, 0, 0, 0])
     np.testing.assert_allclose(left.box_deltas, [0, 0, -5 / 40, 0])
     # The left crop shows x 15..65; its person is visible in 20..55, and was found in 20..60.
-    middle = CROP_SIZE[0] // 2
-    columns = 15 + (np.arange(64) + 0.5) * 50 / 64
+    middle, cells = MUTUAL_CROP_SIZE[0] // 2, MUTUAL_CROP_SIZE[1] // 2
+    columns = 15 + (np.arange(cells) + 0.5) * 50 / cells
     truth = (columns > 20) & (columns < 55)
     np.testing.assert_array_equal(left.mask[middle // 2] > 0.5, truth)
     own, others = left.guidance[:, middle, ::2]
@@ -94,6 +94,17 @@ def test_same_generator_same_crops():
     for a, b in zip(*draws, strict=True):
         np.testing.assert_array_equal(a.image, b.image)
         np.testing.assert_array_equal(a.guidance, b.guidance)
+
+
+def test_crops_of_a_draw_are_of_one_size():
+    draws = [sampler(LEFT, RIGHT).draw(3, np.random.default_rng(k)) for k in range(40)]
+    sizes = [{sample.guidance.shape[1:] for sample in samples} for samples in draws]
+    assert all(len(size) == 1 for size in sizes)
+    assert sum(CROP_SIZE in size for size in sizes) == pytest.approx(40 * COARSE_CHANCE, abs=7)
+    for samples in draws:
+        height, width = samples[0].guidance.shape[1:]
+        assert samples[0].image.shape == (height, width, 3)
+        assert samples[0].mask.shape == (height // 2, width // 2)
 
 
 def test_a_detector_that_finds_nobody_teaches_nothing():

@@ -3,7 +3,6 @@ import pytest
 
 from instmatt_video.training import detector_photos, detector_scenes
 from instmatt_video.training.detector_crops import (
-    MASK_SIZE,
     CropSampler,
     jitter_box,
     make_sample,
@@ -97,7 +96,7 @@ class TestSample:
         scene = photo(box=(20, 30, 60, 110))  # 40 x 80: the margin is 5 and 10 pixels
         sample = make_sample(scene, scene.people[0], scene.people[0].box)
         np.testing.assert_array_equal(sample.box_deltas, [0, 0, 0, 0])
-        expected = np.zeros(MASK_SIZE, np.float32)
+        expected = np.zeros((96, 64), np.float32)
         expected[round(96 * 0.1) : round(96 * 0.9), round(64 * 0.1) : round(64 * 0.9)] = 1
         assert np.abs(sample.mask - expected).mean() < 0.03
 
