@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from .alpha_store import FOLDER_NAME as STORE_FOLDER
 from .alpha_store import JOURNAL_FILE
@@ -16,6 +17,17 @@ from .whole_file import write_whole
 
 SCHEMA_VERSION = 1
 FILE_NAME = "manifest.json"
+
+
+def _is_ratio(text: str) -> str:
+    """Return a ratio as it stands; a manifest may have been edited, and is computed with."""
+    if not re.fullmatch(r"[1-9]\d{0,9}(/[1-9]\d{0,9})?", text):
+        raise ValueError(f"{text!r} is no ratio such as 25 or 30000/1001")
+    return text
+
+
+Ratio = Annotated[str, AfterValidator(_is_ratio)]
+"""Exact, as `25` or `30000/1001`."""
 
 
 class _Model(BaseModel):
@@ -32,8 +44,7 @@ class SourceRecord(_Model):
     """Of the file; `None` for folders and streams."""
     width: int
     height: int
-    frame_rate: str
-    """Exact, as `25` or `30000/1001`."""
+    frame_rate: Ratio
     frame_count: int
     duration_s: float
     color_primaries: str
@@ -45,8 +56,8 @@ class SourceRecord(_Model):
     timecode: str | None
     has_audio: bool
     is_variable_rate: bool
-    pixel_aspect: str = "1"
-    """Width of a pixel over its height, exact, as `4/3`."""
+    pixel_aspect: Ratio = "1"
+    """Width of a pixel over its height."""
     first_frame_number: int = 1
     """Of the first frame; an image sequence keeps its own numbers."""
     absolute_path: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,7 @@ class CompositePool:
         self.chances = weights / weights.sum()
         self.backgrounds = backgrounds
         self.background_names = background_names
-        self._places = KeptPictures(partial(read_color, backgrounds), _count_bytes)
+        self._places = KeptPictures(partial(read_color, backgrounds), attrgetter("nbytes"))
 
     def compose(
         self, side: int, scene: SceneConfig, wall_chance: float, rng: np.random.Generator
@@ -59,7 +60,3 @@ class CompositePool:
         else:
             background = self._places[name]
         return compose_scene(people, background, (side, side), scene, rng)
-
-
-def _count_bytes(picture: npt.NDArray[np.uint8]) -> int:
-    return picture.nbytes

@@ -140,6 +140,8 @@ def train_detector(
         WeightsError: The weights to begin with, the initialisation, or a part that another builds
             on, is missing.
     """
+    if steps == 0:
+        raise OptionError("a training needs a step at least")
     config = read_config(config_path, DetectorTraining)
     data = read_config(data_path, DetectorData)
     if licences is not None:

@@ -55,8 +55,14 @@ class TrainingTask(Protocol):
 
 
 DECISIVE = (
-    *("seed", "learning_rate", "min_learning_rate", "warmup_steps"),
-    *("betas", "weight_decay", "clip_norm", "ema_decay"),
+    "seed",
+    "learning_rate",
+    "min_learning_rate",
+    "warmup_steps",
+    "betas",
+    "weight_decay",
+    "clip_norm",
+    "ema_decay",
 )
 """Settings that a resumed run must share with its beginning; it may well be longer."""
 
@@ -91,13 +97,12 @@ class LoopConfig:
     """Machines; torchrun's `--nnodes` goes before."""
 
     def __post_init__(self) -> None:
-        for name, least in (
-            *(("steps", 0), ("warmup_steps", 0), ("workers", 0)),
-            *(("checkpoint_steps", 1), ("validate_steps", 1), ("log_steps", 1)),
-            *(("devices", 0), ("nodes", 1)),
-        ):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be {least} or more, not {getattr(self, name)}")
+        for name in ("steps", "warmup_steps", "workers", "devices"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        for name in ("checkpoint_steps", "validate_steps", "log_steps", "nodes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be in 0..{2**32 - 1}, not {self.seed}")
 

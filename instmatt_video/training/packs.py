@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..errors import OptionError
 from ..media.picture_file import decode_pixels
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 class ImagePack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,20 @@ def test_another_file_is_no_source(make_folder: Callable[..., Path], tmp_path: P
     other = write_clip(tmp_path / "walk.mp4", 2)
     with pytest.raises(OptionError, match="is not the file that was matted"):
         compose_streams(make_folder(), tmp_path / "out.mp4", ComposeOptions(source=other))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("frame_rate", "1/0"), ("frame_rate", "0"), ("frame_rate", "fast"), ("pixel_aspect", "-4/3")],
+)
+def test_a_manifest_that_was_edited_is_named(
+    key: str, value: str, make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    manifest = json.loads((make_folder() / "manifest.json").read_text())
+    manifest["source"][key] = value
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(VideoOpenError, match=rf"manifest\.json: .*{key}.*'{value}' is no ratio"):
+        compose_streams(tmp_path, tmp_path / "out.mp4")
 
 
 @pytest.mark.parametrize(

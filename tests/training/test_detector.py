@@ -290,6 +290,12 @@ def test_two_processes_of_torchrun_train_every_part(config, tmp_path):
     assert not list((tmp_path / "out").rglob("*.partial"))
 
 
+def test_a_training_without_a_step_is_refused(config, tmp_path):
+    with pytest.raises(OptionError, match="a step at least"):
+        train_detector(config, tmp_path / "data.toml", tmp_path / "out", steps=0)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("steps", [None, 1])
 def test_a_detector_is_trained_on_in_the_parts_that_have_steps(steps, config, tmp_path):
     text = config.read_text()

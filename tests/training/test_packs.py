@@ -37,6 +37,15 @@ def test_names_and_pictures(pack_path: Path) -> None:
     assert np.array_equal(pack.read("person_1.png"), person(1))
 
 
+@pytest.mark.parametrize("suffix", ["bmp", "TIF", "tiff", "jpg", "webp"])
+def test_kinds_of_pictures(suffix: str, tmp_path: Path) -> None:
+    picture = np.full((40, 60, 3), (200, 90, 30), np.uint8)
+    assert cv2.imwrite(str(tmp_path / f"one.{suffix}"), picture[..., ::-1])
+    pack = ImagePack(tmp_path)
+    assert pack.names == [f"one.{suffix}"]
+    np.testing.assert_allclose(pack.read(pack.names[0]), picture, atol=3)
+
+
 def test_names_from_the_root(pack_path: Path) -> None:
     pack = ImagePack(pack_path)
     assert pack.names[0] == "rgba/person_0.png"
