@@ -119,6 +119,7 @@ def load_networks(
             ),
             is_offline=config.run.is_offline,
             finds_small_people=config.detection.finds_small_people,
+            precision=config.matting.precision,
         )
         detector, reason = choice.detector, choice.reason
         if loaded and choice.weights == loaded.compact_record.name:

@@ -60,11 +60,11 @@ class CropOutputs(NamedTuple):
 
     def masks(self) -> Tensor:
         """Return the masks over the crops at stride 2, `(N, h / 2, w / 2)`, 0..1."""
-        return self.mask_logits.sigmoid()
+        return self.mask_logits.float().sigmoid()
 
     def qualities(self) -> Tensor:
         """Return the overlaps that the masks will have with the truth, `(N,)`, 0..1."""
-        return self.quality_logits.sigmoid()
+        return self.quality_logits.float().sigmoid()
 
 
 class PersonCropNetwork(nn.Module):

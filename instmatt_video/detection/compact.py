@@ -97,6 +97,7 @@ class CompactDetector:
         device: Where the networks run.
         settings: Thresholds.
         network: Networks to use instead of any file.
+        precision: Type of the torch networks' inner values at people's crops.
 
     Raises:
         WeightsError: The file is missing or damaged.
@@ -112,9 +113,11 @@ class CompactDetector:
         device: torch.device | str = "cpu",
         settings: CompactSettings | None = None,
         network: PersonNetworks | None = None,
+        precision: torch.dtype = torch.float32,
     ) -> None:
         self.settings = settings or CompactSettings()
         self.device = torch.device(device)
+        self._precision = precision
         if network is None:
             network = load_detector_networks(weights)
         if isinstance(network, nn.Module):  # another runtime has no parameters to move
@@ -193,13 +196,16 @@ class CompactDetector:
         for start in range(0, len(crops), CROPS_AT_ONCE):
             part = slice(start, start + CROPS_AT_ONCE)
             guides = (torch.from_numpy(guide[part]).to(self.device) for guide in guidance)
-            output = network(self._batch(crops[part]), *guides)
+            with torch.autocast(
+                self.device.type, self._precision, enabled=self._precision != torch.float32
+            ):
+                output = network(self._batch(crops[part]), *guides)
             parts.append((output.masks(), output.box_deltas, output.qualities()))
         if not parts:
             height, width = CROP_SIZE
             empty = np.zeros((0, height // 2, width // 2), np.float32)
             return Looks(empty, np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-        return Looks(*(torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)))
+        return Looks(*(torch.cat(part).float().cpu().numpy() for part in zip(*parts, strict=True)))
 
     def _combine(
         self,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -77,6 +78,7 @@ def create_detector(
     compact: PersonNetworks | None = None,
     is_offline: bool = False,
     finds_small_people: bool = True,
+    precision: str = "auto",
 ) -> DetectorChoice:
     """Return the detector that `spec` names.
 
@@ -87,6 +89,7 @@ def create_detector(
         compact: The compact detector's network, where it is in memory already.
         is_offline: Never fetch weights; `auto` never does.
         finds_small_people: Let the embedded detector look finely, too.
+        precision: One of `PRECISIONS`, of the embedded detector's looks at crops on a CPU.
 
     Raises:
         OptionError: The name is unknown, or names no folder.
@@ -99,11 +102,11 @@ def create_detector(
     weights = compact_weights(spec)
     if weights is None:
         return _mask_rcnn(device, "Mask R-CNN was asked for.", is_offline)
+    make_compact = partial(_compact, weights, device, compact, finds_small_people, precision)
     if spec == "auto":
-        return _choose(device, compact, finds_small_people)
+        return _choose(device, make_compact)
     name = "embedded compact detector" if weights == "compact" else f"detector of {weights}"
-    reason = f"The {name} was asked for."
-    return _compact(device, compact, reason, finds_small_people, weights)
+    return make_compact(f"The {name} was asked for.")
 
 
 def compact_weights(spec: str) -> str | None:
@@ -153,40 +156,44 @@ def _masks_from(folder: Path, clip: ClipInfo | None) -> Detector:
 
 
 def _choose(
-    device: torch.device | str, compact: PersonNetworks | None, finds_small_people: bool
+    device: torch.device | str, make_compact: Callable[[str], DetectorChoice]
 ) -> DetectorChoice:
     if str(device) == "cpu":
-        reason = "The embedded compact detector: Mask R-CNN needs a GPU to be quick."
-        return _compact(device, compact, reason, finds_small_people)
+        return make_compact("The embedded compact detector: Mask R-CNN needs a GPU to be quick.")
     from ..weights.cache import weights_path
     from ..weights.registry import find_entry
 
     if not weights_path(find_entry("maskrcnn")).is_file():
-        reason = (
+        return make_compact(
             "The embedded compact detector: Mask R-CNN's weights are not here "
             "(`instmatt-video weights fetch maskrcnn` brings them)."
         )
-        return _compact(device, compact, reason, finds_small_people)
     try:
         return _mask_rcnn(
             device, "Mask R-CNN: there is a GPU, and its weights are here.", is_offline=True
         )
     except WeightsError as error:
-        reason = f"The embedded compact detector, not Mask R-CNN: {error}."
-        return _compact(device, compact, reason, finds_small_people)
+        return make_compact(f"The embedded compact detector, not Mask R-CNN: {error}.")
 
 
 def _compact(
+    weights: str,
     device: torch.device | str,
     network: PersonNetworks | None,
-    reason: str,
     finds_small_people: bool,
-    weights: str = "compact",
+    precision: str,
+    reason: str,
 ) -> DetectorChoice:
+    import torch
+
+    from ..device import choose_precision
     from .compact import CompactDetector, CompactSettings
 
     settings = CompactSettings() if finds_small_people else CompactSettings(fine_side_px=None)
-    detector = CompactDetector(weights, device, settings, network)
+    device = torch.device(device)
+    # On a GPU, where it is soon done, it stays as it was measured.
+    inner = choose_precision(precision if device.type == "cpu" else "fp32", device)
+    detector = CompactDetector(weights, device, settings, network, inner)
     return DetectorChoice(detector, reason, weights)
 
 

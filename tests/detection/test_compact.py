@@ -318,6 +318,27 @@ class TestEmbeddedWeights:
         assert mask[300, 230] > 0.9  # her suit
         assert mask[30, 30] < 0.1  # the flag's corner
 
+    def test_bf16_sees_the_same_person(self, compact):
+        astronaut = pytest.importorskip("skimage.data").astronaut()
+        rough = CompactDetector(precision=torch.bfloat16).detect([astronaut])[0]
+        (exact,) = compact.detect([astronaut])
+        assert rough.masks.dtype == rough.scores.dtype == np.float32
+        assert rough.scores[0] == pytest.approx(exact.scores[0], abs=0.02)
+        np.testing.assert_allclose(rough.boxes[0], exact.boxes[0], atol=4)
+        masks = [paste_masks(found, *astronaut.shape[:2])[0] for found in (rough, exact)]
+        assert np.abs(masks[0] - masks[1]).mean() < 0.01
+
+    def test_the_precision_of_crops_is_what_was_asked_for_on_a_cpu(self, monkeypatch):
+        seen = []
+        monkeypatch.setattr(
+            "instmatt_video.detection.compact.CompactDetector",
+            lambda *words: seen.append(words[-1]),
+        )
+        for precision in ("fp32", "bf16"):
+            create_detector("compact", "cpu", precision=precision)
+        create_detector("compact", "cuda", precision="fp16")
+        assert seen == [torch.float32, torch.bfloat16, torch.float32]
+
     def test_a_user_may_leave_the_fine_look_out(self):
         for spec in ("auto", "compact"):
             fine, quick = (
