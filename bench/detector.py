@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from instmatt_video.config import RUNTIMES
+from instmatt_video.config import PRECISIONS, RUNTIMES
 from instmatt_video.detection.compact import CompactDetector, CompactSettings
 from instmatt_video.detection.paste import paste_masks
+from instmatt_video.device import choose_precision
 from instmatt_video.media.video_file import VideoFileSource
 from instmatt_video.models.person_detector import PersonNetworks
 from instmatt_video.onnx_runtime.networks import OnnxPersonNetworks
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--weights", default="compact", help="`compact`, or a file")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runtime", choices=RUNTIMES, default="torch")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="of looks at crops")
     parser.add_argument(
         "--low", action="store_true", help="keep scores from 0.05, as AP is mostly measured"
     )
@@ -85,7 +87,8 @@ def main() -> None:
     networks: PersonNetworks = load_detector_networks(arguments.weights)
     if arguments.runtime == "onnx":
         networks = OnnxPersonNetworks(networks)
-    detector = CompactDetector(settings=settings, network=networks)
+    precision = choose_precision(arguments.precision, torch.device("cpu"))
+    detector = CompactDetector(settings=settings, network=networks, precision=precision)
     if arguments.photos:
         measure_precision(detector, arguments.photos, arguments.subset)
     if arguments.video:

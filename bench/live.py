@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from instmatt_video.config import MattingConfig
-from instmatt_video.detection.compact import CompactDetector, CompactSettings
+from instmatt_video.detection.detector import Detector, create_detector
 from instmatt_video.live.backgrounds import Backgrounds
 from instmatt_video.live.capture import Capture, Captured
 from instmatt_video.live.live_matter import LiveFrame, LiveMatter
@@ -74,9 +74,9 @@ class Screen:
         """Hold nothing."""
 
 
-def quick_detector() -> CompactDetector:
+def quick_detector() -> Detector:
     """Return the detector as `live` has it."""
-    return CompactDetector(settings=CompactSettings(fine_side_px=None))
+    return create_detector("compact", finds_small_people=False).detector
 
 
 def measure_session(clip: Path, view: str, seconds: float, matter: Matter) -> str:
