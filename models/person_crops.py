@@ -21,7 +21,7 @@ from .shufflenet_backbone import FEATURE_CHANNELS, ShuffleNetBackbone, activatio
 CROP_SIZE = (192, 128)
 """Height and width of the second look's crops in pixels; multiples of 32."""
 MUTUAL_CROP_SIZE = (288, 192)
-"""The same of the third look's: outlines are placed by it, and fewer people are looked at."""
+"""The same of the third look's: it places the outlines."""
 BOX_GRID = (CROP_SIZE[0] // 32, CROP_SIZE[1] // 32)
 """Rows and columns in which the box and quality head sees a crop of any size."""
 MARGIN = 0.125

@@ -1,4 +1,4 @@
-"""The compact person detector: looks at the picture, at every box's crop, and among neighbours.
+"""The compact person detector: looks at the picture, at every box's crop, and again.
 
 Knows tensors and weights files; who cuts the crops is not its business.
 """
@@ -46,7 +46,7 @@ class PersonDetector(nn.Module):
 
     A picture shrunk to 416 px is enough to say where people are, and much too little to say where
     they end. So the masks come from a second ShuffleNet over each person's crop, cut from the full
-    picture. A third looks again at people who touch, and is shown all of their masks.
+    picture. A third looks again, more finely, and is shown everybody's masks.
 
     Args:
         has_mutual_look: Whether there is a third.

@@ -1,6 +1,6 @@
 """The embedded detector: people are found in shrunk frames, then looked at in the full one.
 
-Who touches somebody is looked at once more, beside their neighbours' masks.
+Who touches somebody or is large is looked at once more, more finely and beside the masks of all.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class CompactDetector:
         for picture, (boxes, scores), its_regions in zip(pictures, proposals, regions, strict=True):
             mine = Looks(*(values[start : start + len(boxes)] for values in looks))
             found = self._combine(picture.shape[:2], boxes, scores, its_regions, mine)
-            detections.append(self._look_among_neighbours(picture, found))
+            detections.append(self._look_again(picture, found))
             start += len(boxes)
         return detections
 
@@ -246,10 +246,8 @@ class CompactDetector:
         )
         return without_duplicates(detections, *shape, self.settings.mask_iou)
 
-    def _look_among_neighbours(
-        self, picture: npt.NDArray[np.uint8], found: Detections
-    ) -> Detections:
-        """Return the people with the boxes and masks that they have beside each other."""
+    def _look_again(self, picture: npt.NDArray[np.uint8], found: Detections) -> Detections:
+        """Return the people with the boxes and masks that the third look gives."""
         if self._network.mutual is None:
             return found
         crops = cut_mutual_crops(picture, found)

@@ -1,4 +1,4 @@
-"""What the third look is shown: people's crops, with their own mask and their neighbours'.
+"""Who gets a third look, and what it is shown: crops, with the person's mask and their neighbours'.
 
 Knows pixels, boxes and masks; knows no networks. The same in training and in use.
 """
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from instmatt_video.models.person_crops import MARGIN, MUTUAL_CROP_SIZE
+from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, MUTUAL_CROP_SIZE
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 
 from .detections import Detections
@@ -19,7 +19,7 @@ from .regions import Region, cut_region, expand_to_region
 
 FloatArray = npt.NDArray[np.float32]
 MIN_NEIGHBOUR_SHARE = 0.01
-"""Share of a crop that must show neighbours, else its person is looked at no more."""
+"""Share of a crop that must show neighbours, else its person has none."""
 SEEN = 0.25
 """Mask times score from which a neighbour is there."""
 MIN_SCORE = 0.2
@@ -27,7 +27,7 @@ MIN_SCORE = 0.2
 
 
 class MutualCrops(NamedTuple):
-    """The crops of `N` people who have neighbours."""
+    """The crops of `N` people."""
 
     who: list[int]
     """Which of the detections."""
@@ -42,15 +42,17 @@ class MutualCrops(NamedTuple):
 def cut_mutual_crops(
     picture: npt.NDArray[np.uint8],
     detections: Detections,
-    min_neighbour_share: float = MIN_NEIGHBOUR_SHARE,
+    takes_everybody: bool = False,
     size: tuple[int, int] = MUTUAL_CROP_SIZE,
 ) -> MutualCrops:
-    """Return the crops of everybody who has neighbours.
+    """Return the crops of who has neighbours, and of whom the second look saw shrunk.
+
+    Of somebody small and alone the second look has seen all that the picture shows.
 
     Args:
         picture: `(H, W, 3)` RGB.
         detections: Everybody in it.
-        min_neighbour_share: Share of a crop that must show neighbours; 0 takes everybody.
+        takes_everybody: Also who is small and alone.
         size: Height and width of the crops, multiples of 32.
     """
     who: list[int] = []
@@ -62,7 +64,8 @@ def cut_mutual_crops(
             if j != k:
                 mask = _over_crop(detections, j, region, size)
                 others = np.maximum(others, mask * detections.scores[j])
-        if (others > SEEN).mean() >= min_neighbour_share:
+        has_neighbours = (others > SEEN).mean() >= MIN_NEIGHBOUR_SHARE
+        if takes_everybody or has_neighbours or _is_larger(region, CROP_SIZE):
             who.append(k)
             regions.append(region)
             guidance.append(np.stack([_over_crop(detections, k, region, size), others]))
@@ -77,6 +80,11 @@ def cut_mutual_crops(
 def _over_crop(detections: Detections, k: int, region: Region, size: tuple[int, int]) -> FloatArray:
     """Return a person's mask over the pixels of a crop of `region`, 0 outside their box."""
     return mask_on_box(detections.masks[k], detections.boxes[k], region, *size)
+
+
+def _is_larger(region: Region, size: tuple[int, int]) -> bool:
+    left, top, right, bottom = region
+    return bottom - top > size[0] or right - left > size[1]
 
 
 def _reach_into(boxes: FloatArray, region: Region) -> npt.NDArray[np.bool_]:

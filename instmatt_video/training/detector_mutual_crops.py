@@ -1,4 +1,4 @@
-"""Training crops for the third look: what the first two really say of people who touch.
+"""Training crops for the third look: what the first two really say of people.
 
 Knows photos and what a detector finds in them; knows no networks.
 """
@@ -14,7 +14,7 @@ from instmatt_video.models.person_crops import CROP_SIZE, MUTUAL_CROP_SIZE
 
 from ..detection.detections import Detections
 from ..detection.detector import Detector
-from ..detection.mutual_look import MIN_NEIGHBOUR_SHARE, cut_mutual_crops
+from ..detection.mutual_look import cut_mutual_crops
 from ..detection.paste import paste_masks
 from ..errors import OptionError
 from .detector_crops import MAX_CROPS_PER_PHOTO, CropSample, is_outside_crowds, make_sample
@@ -29,13 +29,13 @@ NOBODY, UNCLEAR = -1, -2
 MAX_IN_VAIN = 500
 """Photos in a row without a crop."""
 LONELY_CHANCE = 0.5
-"""Share of the photos in which people without neighbours are learned from, too."""
+"""Share of the photos in which small people without neighbours are learned from, too."""
 COARSE_CHANCE = 0.25
 """Share of the draws whose crops are of the second look's size: who takes that, for speed, may."""
 
 
 class MutualCropSampler:
-    """Draws crops of people with neighbours, guided by a detector's own masks.
+    """Draws crops of people, mostly with neighbours, guided by a detector's own masks.
 
     Args:
         photos: Draws photos.
@@ -75,12 +75,11 @@ class MutualCropSampler:
 
         Args:
             photo: With the truth.
-            has_lonely: Also of people without neighbours.
+            has_lonely: Also of small people without neighbours.
             size: Height and width of the crops.
         """
         found = self._detector.detect([photo.image])[0]
-        min_share = 0.0 if has_lonely else MIN_NEIGHBOUR_SHARE
-        crops = cut_mutual_crops(photo.image, found, min_share, size)
+        crops = cut_mutual_crops(photo.image, found, has_lonely, size)
         matches = _match(photo, found)
         samples = []
         for k, guidance in zip(crops.who, crops.guidance, strict=True):

@@ -324,7 +324,8 @@ class TestEmbeddedWeights:
         (exact,) = compact.detect([astronaut])
         assert rough.masks.dtype == rough.scores.dtype == np.float32
         assert rough.scores[0] == pytest.approx(exact.scores[0], abs=0.02)
-        np.testing.assert_allclose(rough.boxes[0], exact.boxes[0], atol=4)
+        overlap = box_iou(*(torch.from_numpy(found.boxes[:1]) for found in (rough, exact)))
+        assert float(overlap) > 0.95
         masks = [paste_masks(found, *astronaut.shape[:2])[0] for found in (rough, exact)]
         assert np.abs(masks[0] - masks[1]).mean() < 0.01
 

@@ -47,10 +47,22 @@ def test_crops_of_another_size():
         assert seen.argmax() / len(seen) == pytest.approx((50 - 15) / 50, abs=0.01)
 
 
-def test_everybody_where_no_neighbour_is_needed():
-    crops = cut_mutual_crops(picture(), people([[20, 20, 60, 100]]), min_neighbour_share=0)
+def test_somebody_small_and_alone_where_everybody_is_asked_for():
+    crops = cut_mutual_crops(picture(), people([[20, 20, 60, 100]]), takes_everybody=True)
     assert crops.who == [0]
     assert crops.guidance[0, 1].max() == 0
+
+
+def test_who_is_alone_is_looked_at_where_the_second_look_shrank_them():
+    # With an eighth around it a box of 160 px is 200 px tall, where the second look has 192 rows.
+    tall = np.zeros((400, 400, 3), np.uint8)
+    for box, who in (
+        ([150, 100, 180, 260], [0]),
+        ([150, 100, 180, 250], []),
+        ([100, 100, 210, 130], [0]),
+        ([100, 100, 200, 130], []),
+    ):
+        assert cut_mutual_crops(tall, people([box])).who == who, box
 
 
 def test_guidance_is_the_persons_mask_and_their_neighbours_as_sure_as_they_are():
