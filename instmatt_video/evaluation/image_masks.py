@@ -9,13 +9,14 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from ..checksums import digest
+from ..config import MattingConfig
 from ..detection.detector import create_detector
 from ..detection.mask_file import read_mask
 from ..detection.paste import paste_masks
 from ..errors import MaskReadError
-from ..matting.matter import Matter
 from ..media.matte_file import list_mattes
 from ..networks import compact_networks
 from ..weights.loading import resolve_weights
@@ -82,16 +83,17 @@ class DetectedMasks:
 
     Args:
         spec: Which detector.
-        matter: On whose device it runs.
-        runtime: One of `RUNTIMES`.
+        config: Its runtime and precision.
+        device: Where it runs.
 
     Raises:
         OptionError: The name is unknown.
         WeightsError: The weights are missing or damaged.
     """
 
-    def __init__(self, spec: str, matter: Matter, runtime: str) -> None:
-        choice = create_detector(spec, matter.device, compact=compact_networks(runtime, spec))
+    def __init__(self, spec: str, config: MattingConfig, device: torch.device) -> None:
+        networks = compact_networks(config.runtime, spec)
+        choice = create_detector(spec, device, compact=networks, precision=config.precision)
         logger.info("%s", choice.reason)
         self._detector = choice.detector
         weights = choice.weights

@@ -74,7 +74,7 @@ def predict_images(
     matter = Matter.from_config(config)
     mattes = _release_mattes(matter) if is_release else _own_mattes(matter)
     finder: ImageMasks = (
-        DetectedMasks(detector, matter, config.runtime) if masks is None else GivenMasks(masks)
+        DetectedMasks(detector, config, matter.device) if masks is None else GivenMasks(masks)
     )
     settings = [__version__, asdict(config), digest(resolve_weights(config.model)), is_release]
 

@@ -22,7 +22,7 @@ from ..weights.cache import HOME_VARIABLE, cache_dir
 logger = logging.getLogger(__name__)
 
 FOLDER_NAME = "onnx"
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 """Counts the changes of what the parts compute within a version of the program."""
 EXPORTER = f"{__version__}.{GRAPH_VERSION}-opset{OPSET}"
 
