@@ -60,11 +60,11 @@ class CropOutputs(NamedTuple):
 
     def masks(self) -> Tensor:
         """Return the masks over the crops at stride 2, `(N, h / 2, w / 2)`, 0..1."""
-        return self.mask_logits.float().sigmoid()
+        return self.mask_logits.sigmoid()
 
     def qualities(self) -> Tensor:
         """Return the overlaps that the masks will have with the truth, `(N,)`, 0..1."""
-        return self.quality_logits.float().sigmoid()
+        return self.quality_logits.sigmoid()
 
 
 class PersonCropNetwork(nn.Module):
@@ -115,10 +115,11 @@ class PersonCropNetwork(nn.Module):
         x = self.decode2(_double(x) + self.lateral2(features.stride2))
         deepest = F.interpolate(features.stride32, BOX_GRID, mode="bilinear")
         embedding = self.embed(self.squeeze(deepest))
+        # Single precision, whatever the layers were computed in.
         return CropOutputs(
-            mask_logits=self.mask(x)[:, 0],
-            box_deltas=self.box(embedding),
-            quality_logits=self.quality(embedding)[:, 0],
+            mask_logits=self.mask(x)[:, 0].float(),
+            box_deltas=self.box(embedding).float(),
+            quality_logits=self.quality(embedding)[:, 0].float(),
         )
 
     def _initialise_new_layers(self) -> None:

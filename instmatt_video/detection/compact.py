@@ -205,7 +205,7 @@ class CompactDetector:
             height, width = CROP_SIZE
             empty = np.zeros((0, height // 2, width // 2), np.float32)
             return Looks(empty, np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-        return Looks(*(torch.cat(part).float().cpu().numpy() for part in zip(*parts, strict=True)))
+        return Looks(*(torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)))
 
     def _combine(
         self,

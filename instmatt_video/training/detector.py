@@ -91,7 +91,7 @@ class DetectorTraining:
     """The whole crop network."""
     proposals: LoopConfig = field(default_factory=LoopConfig)
     mutual: LoopConfig = field(default_factory=lambda: LoopConfig(steps=0))
-    """The look among neighbours, once the others are trained; without steps there is none."""
+    """The third look, once the others are trained; without steps there is none."""
 
 
 @dataclass(frozen=True)

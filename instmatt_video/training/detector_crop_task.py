@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from instmatt_video.models.person_crops import CropOutputs, PersonCropNetwork
+from instmatt_video.models.person_crops import PersonCropNetwork
 
 from .detector_crops import CropSample
 from .detector_losses import CropTargets, crop_losses, mask_iou
@@ -83,9 +83,7 @@ class CropTask:
         self, network: nn.Module, batch: CropBatch, step: int
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the weighted sum and its parts."""
-        seen = network(batch.images, batch.guidance)
-        # Single precision, whatever the layers are computed in: losses compare small differences.
-        parts = crop_losses(CropOutputs(*(output.float() for output in seen)), batch.targets)
+        parts = crop_losses(network(batch.images, batch.guidance), batch.targets)
         total = torch.stack([LOSS_WEIGHTS[name] * part for name, part in parts.items()]).sum()
         return total, parts
 
