@@ -29,8 +29,13 @@ MAX_SIDE_PX = (NUM_BINS - 1) * STRIDES[-1]
 class CellBoxes(Protocol):
     """A box and a score for every cell of every level, `L` cells in all."""
 
-    def boxes(self) -> Tensor:
-        """Return the boxes, `(B, L, 4)` xyxy in input pixels."""
+    def boxes_of(self, pictures: Tensor, cells: Tensor) -> Tensor:
+        """Return the boxes `(N, 4)`, xyxy in input pixels, of `N` cells.
+
+        Args:
+            pictures: Whose they are in the batch, `(N,)`.
+            cells: Their numbers, `(N,)`.
+        """
         ...
 
     def scores(self) -> Tensor:
@@ -51,12 +56,13 @@ class Proposals(NamedTuple):
     """`(L,)` input pixels per cell."""
 
     def boxes(self) -> Tensor:
-        """Return the expected boxes, `(B, L, 4)` xyxy in input pixels."""
-        bins = torch.arange(NUM_BINS, device=self.side_logits.device, dtype=torch.float32)
-        distance = (self.side_logits.softmax(-1) @ bins) * self.strides[:, None]
-        return torch.cat(
-            [self.centers - distance[..., :2], self.centers + distance[..., 2:]], dim=-1
-        )
+        """Return all cells' expected boxes, `(B, L, 4)` xyxy in input pixels."""
+        return _expected_boxes(self.side_logits, self.centers, self.strides)
+
+    def boxes_of(self, pictures: Tensor, cells: Tensor) -> Tensor:
+        """Return the expected boxes of some cells alone; see `CellBoxes`."""
+        side_logits = self.side_logits[pictures, cells]
+        return _expected_boxes(side_logits, self.centers[cells], self.strides[cells])
 
     def scores(self) -> Tensor:
         """Return how sure each cell is of a person, `(B, L)`, 0..1."""
@@ -125,10 +131,11 @@ def select_boxes(
 
     Boxes with a side beyond `max_side_px` suppress others and are left out themselves.
     """
-    boxes, scores = proposals.boxes(), proposals.scores()
+    scores = proposals.scores()
     count = len(scores)
     image_index, cell_index = torch.nonzero(scores >= min_score, as_tuple=True)
-    boxes, scores = boxes[image_index, cell_index], scores[image_index, cell_index]
+    boxes = proposals.boxes_of(image_index, cell_index)
+    scores = scores[image_index, cell_index]
     kept = batched_nms(boxes, scores, image_index, max_iou)
     selected = []
     for image in range(count):
@@ -137,6 +144,13 @@ def select_boxes(
         index = index[(sides <= max_side_px).all(dim=1)][:max_boxes]
         selected.append((boxes[index], scores[index]))
     return selected
+
+
+def _expected_boxes(side_logits: Tensor, centers: Tensor, strides: Tensor) -> Tensor:
+    """Return boxes `(..., 4)` of side distributions `(..., 4, NUM_BINS)` around cells' centres."""
+    bins = torch.arange(NUM_BINS, device=side_logits.device, dtype=torch.float32)
+    distance = (side_logits.softmax(-1) @ bins) * strides[:, None]
+    return torch.cat([centers - distance[..., :2], centers + distance[..., 2:]], dim=-1)
 
 
 def _tower() -> nn.Sequential:

@@ -76,7 +76,8 @@ def normalise(images: Tensor) -> Tensor:
     """Return RGB images `(B, 3, H, W)` of 0..255 as the backbone wants them."""
     mean = torch.tensor(MEAN_RGB, device=images.device)[:, None, None]
     std = torch.tensor(STD_RGB, device=images.device)[:, None, None]
-    return (images.float() - mean) / std
+    # Plane by plane: three values beside one another are no vector.
+    return (images.contiguous().float() - mean) / std
 
 
 def _stage(in_channels: int, out_channels: int, num_units: int) -> nn.Sequential:

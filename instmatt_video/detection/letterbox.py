@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
+
+from .quick_resize import quick_resize
 
 FloatArray = npt.NDArray[np.float32]
 STRIDE_PX = 32
@@ -54,10 +55,7 @@ def letterbox(
     height, width = image.shape[:2]
     scale = min(long_side_px / max(height, width), max_enlargement)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    shrunk = image
-    if size != (width, height):
-        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        shrunk = np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
+    shrunk = quick_resize(image, size[::-1])
     canvas_size = (-(-size[1] // STRIDE_PX) * STRIDE_PX, -(-size[0] // STRIDE_PX) * STRIDE_PX)
     canvas = np.empty((*canvas_size, 3), np.uint8)
     canvas[:] = np.round(MEAN_RGB)

@@ -48,9 +48,9 @@ class OnnxBoxes:
     cell_boxes: Tensor
     cell_scores: Tensor
 
-    def boxes(self) -> Tensor:
-        """Return the boxes, `(B, L, 4)` xyxy in input pixels."""
-        return self.cell_boxes
+    def boxes_of(self, pictures: Tensor, cells: Tensor) -> Tensor:
+        """Return the boxes of some cells; see `CellBoxes`."""
+        return self.cell_boxes[pictures, cells]
 
     def scores(self) -> Tensor:
         """Return the scores, `(B, L)`, 0..1."""

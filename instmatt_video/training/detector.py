@@ -229,7 +229,10 @@ def _train_mutual(
     first_looks.proposals, first_looks.crops = detector.proposals, detector.crops
     mixed = replace(material.mixed(), single_share=0.15, composite_share=0.4)
     settings = CompactSettings(max_people=MAX_PEOPLE)
-    sampler = MutualCropSampler(mixed, CompactDetector(network=first_looks, settings=settings))
+    # As in use where the training runs in bfloat16, which halves the guides' time.
+    precision = torch.bfloat16 if config.mutual.precision.startswith("bf16") else torch.float32
+    guides = CompactDetector(network=first_looks, settings=settings, precision=precision)
+    sampler = MutualCropSampler(mixed, guides)
     held_out = [sample for photo in material.held_out for sample in sampler.samples_of(photo)]
     task = CropTask(
         detector.mutual,

@@ -84,7 +84,9 @@ def limb_weights(masks: Tensor) -> Tensor:
 
 
 def _grown(masks: Tensor, cells: int) -> Tensor:
-    return F.max_pool2d(masks, cells, stride=1, padding=cells // 2)
+    # Rows, then columns: the same as squares, in a tenth of the time.
+    rows = F.max_pool2d(masks, (1, cells), stride=1, padding=(0, cells // 2))
+    return F.max_pool2d(rows, (cells, 1), stride=1, padding=(cells // 2, 0))
 
 
 def _shrunk(masks: Tensor, cells: int) -> Tensor:

@@ -23,8 +23,8 @@ class Cells:
         self._count = len(canvases)
         return self
 
-    def boxes(self):
-        return self._boxes.expand(self._count, *self._boxes.shape)
+    def boxes_of(self, pictures, cells):
+        return self._boxes[cells]
 
     def scores(self):
         return self._scores.expand(self._count, *self._scores.shape)

@@ -91,6 +91,11 @@ class TestProposals:
         raw = proposals([[1, 2, 3, 4]], [0.0], centers=[[100.0, 50.0]], stride=16.0)
         np.testing.assert_allclose(raw.boxes()[0, 0], [84, 18, 148, 114])
 
+    def test_boxes_of_some_cells_are_theirs_among_all(self):
+        raw = PersonProposals()(torch.rand(2, 3, 64, 96) * 255)
+        pictures, cells = torch.tensor([0, 1, 1]), torch.tensor([125, 0, 97])
+        torch.testing.assert_close(raw.boxes_of(pictures, cells), raw.boxes()[pictures, cells])
+
     def test_undecided_sides_are_the_mean_of_all_bins(self):
         raw = proposals([[0, 0, 0, 0]], [0.0])._replace(side_logits=torch.zeros(1, 1, 4, NUM_BINS))
         np.testing.assert_allclose(raw.boxes()[0, 0], [-28, -28, 28, 28])  # 3.5 strides of 8
