@@ -377,4 +377,7 @@ def normalise_image(image: Tensor) -> Tensor:
 
 
 def _enlarge(logits: Tensor, factor: int) -> Tensor:
-    return F.interpolate(logits, scale_factor=float(factor), mode="bilinear", align_corners=False)
+    # In single precision: half floats are enlarged slower on CPUs, and mattes would be as coarse.
+    return F.interpolate(
+        logits.float(), scale_factor=float(factor), mode="bilinear", align_corners=False
+    )

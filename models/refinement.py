@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Literal
 
 import torch
@@ -223,7 +224,8 @@ def interact(
         members = coverage.new_zeros((count, *coverage.shape[1:])).index_add(0, groups, coverage)
         n = members[groups].clamp(min=1)
     if count == 1:
-        sums = features.sum(0, keepdim=True)
+        # One by one: sums of half floats over an axis are slow on CPUs.
+        sums = reduce(torch.add, features)[None]
     else:
         sums = features.new_zeros((count, *features.shape[1:])).index_add(0, groups, features)
         sums = sums[groups]

@@ -33,14 +33,16 @@ def linear_model(matte: FloatImage, guide: FloatImage) -> FloatImage:
     Source:
         He, Sun and Tang 2013, guided image filtering, equations 14-16 (colour guide).
     """
-    mean = _box(guide)
-    mean_matte = _box(matte)
-    covariance = _box(guide * matte[..., None]) - mean * mean_matte[..., None]  # (h, w, 3)
+    colours = cv2.split(guide)  # planes: NumPy is slow at three values beside one another
+    means, mean_matte = [_box(plane) for plane in colours], _box(matte)
+    c0, c1, c2 = (
+        _box(plane * matte) - mean * mean_matte for plane, mean in zip(colours, means, strict=True)
+    )
     # The symmetric 3x3 covariance of colour, inverted in closed form.
-    pairs = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-    products = np.dstack([guide[..., i] * guide[..., j] for i, j in pairs])
-    moments = _box(products) - np.dstack([mean[..., i] * mean[..., j] for i, j in pairs])
-    rr, rg, rb, gg, gb, bb = (moments[..., k] for k in range(6))
+    rr, rg, rb, gg, gb, bb = (
+        _box(colours[i] * colours[j]) - means[i] * means[j]
+        for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+    )
     rr, gg, bb = rr + EPSILON, gg + EPSILON, bb + EPSILON
     inverse = (
         gg * bb - gb * gb,
@@ -51,18 +53,14 @@ def linear_model(matte: FloatImage, guide: FloatImage) -> FloatImage:
         rr * gg - rg * rg,
     )
     determinant = rr * inverse[0] + rg * inverse[1] + rb * inverse[2]
-    c0, c1, c2 = (covariance[..., k] / determinant for k in range(3))
-    slopes = np.dstack(
-        (
-            inverse[0] * c0 + inverse[1] * c1 + inverse[2] * c2,
-            inverse[1] * c0 + inverse[3] * c1 + inverse[4] * c2,
-            inverse[2] * c0 + inverse[4] * c1 + inverse[5] * c2,
-        )
-    )
-    offset = mean_matte - (slopes * mean).sum(2)
+    s0 = (inverse[0] * c0 + inverse[1] * c1 + inverse[2] * c2) / determinant
+    s1 = (inverse[1] * c0 + inverse[3] * c1 + inverse[4] * c2) / determinant
+    s2 = (inverse[2] * c0 + inverse[4] * c1 + inverse[5] * c2) / determinant
+    offset = mean_matte - (s0 * means[0] + s1 * means[1] + s2 * means[2])
     variance = np.maximum(_box(matte * matte) - mean_matte * mean_matte, 0)
-    fit = np.clip((slopes * covariance).sum(2) / (variance + 1e-6), 0, 1)
-    return np.asarray(_box(np.dstack((slopes, offset, fit))), np.float32)
+    fit = np.clip((s0 * c0 + s1 * c1 + s2 * c2) / (variance + 1e-6), 0, 1)
+    planes = [_box(plane) for plane in (s0, s1, s2, offset, fit)]
+    return np.asarray(cv2.merge(planes), np.float32)
 
 
 def refine_edges(
@@ -96,15 +94,13 @@ def refine_edges(
     coefficients = linear_model(matte, guide)
     model = _warp(coefficients[..., :4], to_matte, size)
     weight *= _warp(np.ascontiguousarray(coefficients[..., 4]), to_matte, size)
-    sharp = (model[..., :3] * image).sum(2) + model[..., 3]
+    sharp = np.einsum("ijk,ijk->ij", model[..., :3], image) + model[..., 3]
     np.clip(sharp, 0, 1, out=sharp)
     return np.asarray(enlarged + weight * (sharp - enlarged), np.float32)
 
 
 def _box(image: FloatImage) -> FloatImage:
     side = 2 * RADIUS_PX + 1
-    if image.ndim == 3 and image.shape[2] > 4:
-        return np.dstack([_box(image[..., k]) for k in range(image.shape[2])])
     blurred = cv2.blur(image, (side, side), borderType=cv2.BORDER_REPLICATE)
     return np.asarray(blurred, np.float32)
 
