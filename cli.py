@@ -65,10 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError) as error:
         _complain(error, args)
         return USAGE
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:
         if not is_out_of_memory(error):
             raise
-        _complain(DeviceError(f"not enough memory: {error}"), args)
+        _complain(DeviceError(f"not enough memory: {' '.join(str(error).split())}"), args)
         return DeviceError.exit_status
 
 

@@ -95,8 +95,9 @@ def disk_errors(place: object = None) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether memory ran out, the machine's or a GPU's: torch says so in words."""
-    words = ("out of memory", "can't allocate memory")  # CUDA's and Metal's, and a CPU's
+    """Say whether memory ran out, the machine's or a GPU's: torch and OpenCV say so in words."""
+    # CUDA's and Metal's, torch's on a CPU, and OpenCV's
+    words = ("out of memory", "can't allocate memory", "Insufficient memory")
     return isinstance(error, MemoryError) or any(text in str(error) for text in words)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import pytest
 
 from instmatt_video import pipeline
@@ -243,8 +244,9 @@ class TestStatus:
             RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."),
             RuntimeError("MPS backend out of memory (MPS allocated: 8.80 GB)"),
             MemoryError("Unable to allocate 3.7 GiB"),
+            cv2.error("OpenCV alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate"),
         ],
-        ids=["cuda", "metal", "the machine's"],
+        ids=["cuda", "metal", "the machine's", "OpenCV's"],
     )
     def test_memory_that_runs_out_is_one_line(
         self,

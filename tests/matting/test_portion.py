@@ -45,6 +45,12 @@ def test_torch_says_of_a_cpu_too_that_memory_ran_out() -> None:
     assert not is_out_of_memory(RuntimeError("shapes do not fit"))
 
 
+def test_so_does_opencv() -> None:
+    with pytest.raises(cv2.error) as caught:
+        cv2.resize(np.zeros((1, 1, 4), np.float32), (2**31 - 1, 2**16))
+    assert is_out_of_memory(caught.value)
+
+
 def test_portions_are_halved_down_to_one_person_and_frame() -> None:
     portion: Portion | None = Portion(people=8, patches=1024)
     seen = []
