@@ -102,6 +102,16 @@ class _Material:
     patches: Sequence[PersonPatch]
     backgrounds: Sequence[npt.NDArray[np.uint8]]
 
+    def made_by(self, config: DetectorTraining) -> dict[str, int]:
+        """Return what decides the batches, beside a part's schedule."""
+        return {
+            "crops_per_step": config.crops_per_step,
+            "photos_per_step": config.photos_per_step,
+            "number of photos": len(self.photos) + len(self.single_photos),
+            "number of cut-outs": len(self.patches),
+            "number of backgrounds": len(self.backgrounds),
+        }
+
     def mixed(self) -> PhotoMixer:
         return PhotoMixer(self.photos, self.single_photos, self.patches, self.backgrounds)
 
@@ -166,6 +176,7 @@ def train_detector(
         detector = load_detector_networks(start_from).train()
         parts = [part for part in parts if part != "decoder" and getattr(config, part).steps]
     figures: dict[str, float] = {}
+    made_by = material.made_by(config)
     if "decoder" in parts or "crops" in parts:
         recorded = _recorded_proposals(
             out_dir / "start_proposals.npz", detector.proposals, material.photos
@@ -186,7 +197,8 @@ def train_detector(
                 has_frozen_backbone=part == "decoder",
             )
             told = partial(progress, part)
-            figures["mask_iou"] = train(task, loop, out_dir / part, told)["score"]
+            best = train(task, loop, out_dir / part, told, made_by)
+            figures["mask_iou"] = best["score"]
     if "proposals" in parts:
         proposal_task = ProposalTask(
             detector.proposals,
@@ -197,7 +209,7 @@ def train_detector(
             config.proposals.seed,
         )
         told = partial(progress, "proposals")
-        best = train(proposal_task, config.proposals, out_dir / "proposals", told)
+        best = train(proposal_task, config.proposals, out_dir / "proposals", told, made_by)
         figures["box_ap"] = best["score"]
     # The last weights, not the best: a few dozen held-out photos rank neighbours by chance.
     files = {part: out_dir / part / "last.safetensors" for part in ("proposals", "crops")}
@@ -242,7 +254,8 @@ def _train_mutual(
         config.mutual.seed,
         part="mutual",
     )
-    best = train(task, config.mutual, out_dir / "mutual", partial(progress, "mutual"))
+    told = partial(progress, "mutual")
+    best = train(task, config.mutual, out_dir / "mutual", told, material.made_by(config))
     load_detector_part(detector.mutual, "mutual", out_dir / "mutual" / "last.safetensors")
     return best["score"]
 

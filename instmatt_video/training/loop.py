@@ -195,7 +195,11 @@ def is_first_process() -> bool:
 
 
 def train(
-    task: TrainingTask, config: LoopConfig, out_dir: Path, progress: Progress | None = None
+    task: TrainingTask,
+    config: LoopConfig,
+    out_dir: Path,
+    progress: Progress | None = None,
+    data: Mapping[str, object] | None = None,
 ) -> dict[str, float]:
     """Train to the last step, resuming from `out_dir/last.ckpt` where there is one.
 
@@ -208,6 +212,7 @@ def train(
         config: Schedule and optimiser.
         out_dir: Folder for everything that is written.
         progress: Told of steps as they pass.
+        data: Named settings by which batches are made, plain values; a resumed run must share them.
 
     Returns:
         The figures of the best validation.
@@ -245,11 +250,12 @@ def train(
         nn.SyncBatchNorm.convert_sync_batchnorm(task.network)  # type: ignore[no-untyped-call]
     network, wrapped_optimizer = fabric.setup(task.network, optimizer)
     average = AveragedWeights(task.network, config.ema_decay) if config.ema_decay else None
+    shared = {name: getattr(config, name) for name in DECISIVE} | dict(data or {})
     start, best = 0, {"score": -math.inf}
     checkpoint = out_dir / "last.ckpt"
     if checkpoint.is_file():
         state = read_checkpoint(checkpoint, fabric.device)
-        _require_same_schedule(checkpoint, state, config)
+        _require_same_settings(checkpoint, state, shared)
         start, best = _resume(checkpoint, state, task.network, optimizer, average)
         if fabric.global_rank == 0:
             logger.info("resuming %s at step %d", checkpoint, start)
@@ -309,7 +315,7 @@ def train(
                 "average": average.state if average else None,
                 "step": done,
                 "best": best,
-                "schedule": {name: getattr(config, name) for name in DECISIVE},
+                "schedule": shared,
             }
             save_checkpoint(checkpoint, state)
     if log is not None:
@@ -355,9 +361,9 @@ class _averaged:  # noqa: N801  # a context manager reads as a word
             self.network.load_state_dict(self.own)
 
 
-def _require_same_schedule(path: Path, state: Mapping[str, Any], config: LoopConfig) -> None:
+def _require_same_settings(path: Path, state: Mapping[str, Any], shared: Mapping[str, Any]) -> None:
     for name, begun in state.get("schedule", {}).items():
-        wanted = getattr(config, name)
+        wanted = shared.get(name)
         if wanted != begun:
             raise WeightsError(
                 f"{path} was begun with {name} {begun}, not {wanted}; take another --out"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -118,7 +119,19 @@ def train_matting(
         config.is_branch_frozen,
         config.second_look_chance,
     )
-    return train(task, loop, out_dir, progress)
+    made_by = {f"batch.{name}": _plain(value) for name, value in vars(batch).items()} | {
+        "curriculum.starts": curriculum.starts,
+        "curriculum.sizes_px": curriculum.sizes_px,
+        "second_look_chance": config.second_look_chance,
+        "number of cut-outs": 0 if people is None else len(people.cutouts),
+        "number of photos": len(batches.photos),
+    }
+    return train(task, loop, out_dir, progress, made_by)
+
+
+def _plain(value: Any) -> int | float | str:
+    """Return a setting as a checkpoint holds it: a number, or a group of settings in words."""
+    return value if isinstance(value, int | float) else repr(value)
 
 
 def _read_people(

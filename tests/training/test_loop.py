@@ -232,6 +232,17 @@ def test_a_run_of_another_schedule_is_not_gone_on_with(
     assert (tmp_path / "last.ckpt").read_bytes() == before
 
 
+def test_a_run_on_other_data_is_not_gone_on_with(tmp_path: Path) -> None:
+    train(Line(), CONFIG, tmp_path, data={"batch.targets": 2, "curriculum.sizes_px": (64, 96)})
+    longer = replace(CONFIG, steps=30)
+    with pytest.raises(WeightsError, match=r"begun with batch.targets 2, not 3; take another"):
+        train(Line(), longer, tmp_path, data={"batch.targets": 3, "curriculum.sizes_px": (64, 96)})
+    with pytest.raises(WeightsError, match=r"sizes_px \(64, 96\), not \(64,\)"):
+        train(Line(), longer, tmp_path, data={"batch.targets": 2, "curriculum.sizes_px": (64,)})
+    train(Line(), longer, tmp_path, data={"batch.targets": 2, "curriculum.sizes_px": (64, 96)})
+    assert checkpoint(tmp_path)["step"] == 30
+
+
 def test_a_run_may_go_on_for_longer(tmp_path: Path) -> None:
     train(Line(), CONFIG, tmp_path)
     task = Line()
