@@ -61,4 +61,4 @@ def cut_region(
         inner = cv2.copyMakeBorder(
             inner, above, below, before, after, cv2.BORDER_CONSTANT, value=fill
         )
-    return quick_resize(inner, size, cv2.INTER_AREA)
+    return quick_resize(inner, size)

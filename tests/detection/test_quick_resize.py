@@ -33,15 +33,14 @@ def test_stripes_of_a_pixel_become_grey_not_broader_stripes(ratio):
 
 
 @pytest.mark.parametrize("size", [(234, 416), (333, 500), (90, 160), (57, 101)])
-@pytest.mark.parametrize("interpolation", [cv2.INTER_LINEAR, cv2.INTER_AREA])
-def test_smooth_pictures_are_as_by_means_over_areas(size, interpolation):
+def test_smooth_pictures_are_as_by_means_over_areas(size):
     image = smooth_picture(720, 1280)
     expected = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).astype(int)
-    small = quick_resize(image, size, interpolation)
+    small = quick_resize(image, size)
     assert small.shape == expected.shape and small.dtype == np.uint8
-    assert np.abs(small - expected).max() <= 4
+    assert np.abs(small - expected).max() <= 2
 
 
 def test_odd_sides_and_masks():
     mask = np.ones((715, 333), np.float32)
-    np.testing.assert_array_equal(quick_resize(mask, (96, 64)), 1)
+    np.testing.assert_allclose(quick_resize(mask, (96, 64)), 1, atol=1e-6)
