@@ -12,19 +12,17 @@ import numpy.typing as npt
 def quick_resize(image: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
     """Return the picture at another size, shrunk by means over areas or enlarged linearly.
 
-    It is halved while it stays large enough: means of 2 x 2 pixels take a tenth of the time of
-    `cv2.INTER_AREA` at other ratios, which does the rest. An odd side loses its last row or column
-    to each halving.
+    It is halved while it stays large enough and its sides are even, so that nothing moves: means of
+    2 x 2 pixels take a tenth of the time of `cv2.INTER_AREA` at other ratios, which does the rest.
 
     Args:
         image: `(H, W)` or `(H, W, C)`.
         size: Height and width.
     """
     height, width = image.shape[:2]
-    while height >= 2 * size[0] and width >= 2 * size[1]:
+    while height >= 2 * size[0] and width >= 2 * size[1] and height % 2 == width % 2 == 0:
         height, width = height // 2, width // 2
-        even = image[: 2 * height, : 2 * width]
-        image = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     if (height, width) == size:
         return image
     is_shrunk = height > size[0] or width > size[1]

