@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError) as error:
         _complain(error, args)
         return USAGE
-    except Exception as error:
+    except Exception as error:  # memory's want has a class of its own in every library
         if not is_out_of_memory(error):
             raise
         _complain(DeviceError(f"not enough memory: {' '.join(str(error).split())}"), args)
