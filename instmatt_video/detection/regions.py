@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .quick_resize import area_resize
+
 Region = tuple[int, int, int, int]
 """Left, top, right, bottom in whole pixels; may reach past the picture or miss it."""
 
@@ -59,7 +61,5 @@ def cut_region(
         inner = cv2.copyMakeBorder(
             inner, above, below, before, after, cv2.BORDER_CONSTANT, value=fill
         )
-    is_shrunk = inner.shape[0] > size[0] or inner.shape[1] > size[1]
-    interpolation = cv2.INTER_AREA if is_shrunk else cv2.INTER_LINEAR
-    resized: npt.NDArray[Any] = cv2.resize(inner, size[::-1], interpolation=interpolation)
-    return resized
+    # Not halved: the masks' outlines hang on these pixels.
+    return area_resize(inner, size)
