@@ -1,10 +1,11 @@
-"""What masks steadied over neighbouring frames give, on made clips of held-out people.
+"""What masks and alphas steadied over neighbouring frames give, on made clips of held-out people.
 
-    python bench/steadying.py --data DATA.toml [--clips 8] [--reach 0 2]
+    python bench/steadying.py --data DATA.toml [--clips 8] [--masks 0 2] [--alphas 0 2] [--standing]
 
 DATA.toml is the matting training's own; people and places are those that training never sees. Each
-clip is one shot of `benchmark_clips.py`, with noise and JPEG, matted with the embedded weights. Who
-is who is told by the truth, so that no tracker plays into it. Prints Markdown.
+clip is one shot of `benchmark_clips.py`, with noise and JPEG, matted with the embedded weights;
+with `--standing` the first person of each hardly moves. Who is who is told by the truth, so that no
+tracker plays into it. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import cv2
 import numpy as np
 import torch
 
+from instmatt_video.analysis import with_alphas
 from instmatt_video.detection.compact import CompactDetector
 from instmatt_video.detection.paste import paste_masks
+from instmatt_video.device import choose_precision
 from instmatt_video.eval.temporal import TemporalAccumulator
 from instmatt_video.evaluation.benchmark_clips import ClipFrame, plan_clip
 from instmatt_video.frame_record import FrameRecord
@@ -29,7 +32,11 @@ from instmatt_video.matting.matter import Matter
 from instmatt_video.media.color_noise import CODED
 from instmatt_video.media.frame import Frame
 from instmatt_video.people.finder import FoundPeople
+from instmatt_video.people.identities import Cast
 from instmatt_video.people.mask_steadying import MaskSteadier
+from instmatt_video.rectangle import Rectangle
+from instmatt_video.rendering.alpha_steadying import AlphaSteadier
+from instmatt_video.rendering.stream_writers import FrameAlphas
 from instmatt_video.training.config import MattingData, read_config, resolve
 from instmatt_video.training.cutouts import cut_out
 from instmatt_video.training.matting_validation import read_split
@@ -43,7 +50,11 @@ MIN_PIXELS = 800
 """Of whom less is to be seen is not counted in a frame."""
 
 
-def make_shots(data_path: Path, count: int) -> Iterator[list[ClipFrame]]:
+SWAY = 0.004
+"""Of who stands: a pixel or two."""
+
+
+def make_shots(data_path: Path, count: int, is_standing: bool) -> Iterator[list[ClipFrame]]:
     data = read_config(data_path, MattingData)
     cutouts = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
     places = ImagePack(resolve(data.backgrounds, data_path))
@@ -55,6 +66,13 @@ def make_shots(data_path: Path, count: int) -> Iterator[list[ClipFrame]]:
         people = [cut_out(name, cutouts.read(name)) for name in chosen]
         behind = [places.read(name) for name in rng.choice(place_names, 2, replace=False)]
         plan = plan_clip(people, behind, SIZE, NUM_FRAMES, rng)
+        if is_standing:
+            (place, walkers), after = plan.shots
+            standing = [
+                replace(w, path=(w.path[0], w.path[0]), sway=SWAY) if w.person == 0 else w
+                for w in walkers
+            ]
+            plan = replace(plan, shots=((place, tuple(standing)), after))
         frames = list(plan.draw())[: plan.cut_frame]
         yield [replace(frame, image=_coded(frame.image, rng)) for frame in frames]
 
@@ -80,30 +98,44 @@ def find(frames: list[ClipFrame], detector: CompactDetector) -> list[FoundPeople
     return found
 
 
-def measure(
-    frames: list[ClipFrame], found: list[FoundPeople], matter: Matter, reach: int
-) -> Iterator[tuple[float, float, float, float]]:
-    """Yield each person's relative errors, flicker and lag."""
+def matted(found: list[FoundPeople], matter: Matter, reach: int) -> list[tuple[Frame, FrameAlphas]]:
+    """Return everybody's alphas in each frame, from masks steadied over so many frames."""
     steadier = MaskSteadier(reach)
     steadied = [ready for people in found for ready in steadier.take(people)] + steadier.finish()
+    frames = []
+    for people in steadied:
+        alphas = matter.matte(people.frame.image, people.people)
+        record = with_alphas(people, alphas).record
+        cast = Cast((), {track: frozenset({record.index}) for track in people.track_ids}, ())
+        frames.append((people.frame, FrameAlphas(record, cast)))
+    return frames
+
+
+def measure(
+    frames: list[ClipFrame], mattes: list[tuple[Frame, FrameAlphas]], reach: int
+) -> dict[int, tuple[float, float, float, float]]:
+    """Return each person's relative errors, flicker and lag, alphas steadied so far."""
+    steadier = AlphaSteadier(reach)
+    steadied = [ready for pair in mattes for ready in steadier.take(*pair, is_cut=False)]
+    steadied += steadier.finish()
     errors: dict[int, list[tuple[float, float, float]]] = defaultdict(list)
     in_time: dict[int, TemporalAccumulator] = defaultdict(TemporalAccumulator)
-    for frame, people in zip(frames, steadied, strict=True):
-        alphas = matter.matte(frame.image, people.people)
-        for person, part in zip(people.track_ids, alphas, strict=True):
+    for frame, (_, alphas) in zip(frames, steadied, strict=True):
+        whole = Rectangle(0, 0, frame.image.shape[1], frame.image.shape[0])
+        for person, part in alphas.parts().items():
             truth = frame.alphas[person] / np.float32(255)
-            alpha = np.zeros_like(truth)
-            h, w = part.alpha.shape
-            alpha[part.top : part.top + h, part.left : part.left + w] = part.alpha
+            alpha = part.within(whole)
             wrong = alpha - truth
             errors[person].append(
                 (float(np.abs(wrong).sum()), float((wrong**2).sum()), float(truth.sum()))
             )
             in_time[person].add(alpha, truth)
+    results = {}
     for person, rows in errors.items():
         absolute, squared, area = np.sum(rows, 0)
         temporal = in_time[person].result()
-        yield absolute / area, squared / area, temporal.dtssd, temporal.moving_edge
+        results[person] = absolute / area, squared / area, temporal.dtssd, temporal.moving_edge
+    return results
 
 
 def main() -> None:
@@ -112,22 +144,30 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="TOML of the training's data")
     parser.add_argument("--clips", type=int, default=8)
-    parser.add_argument("--reach", type=int, nargs="+", default=[0, 2])
+    parser.add_argument("--masks", type=int, nargs="+", default=[0, 2], metavar="REACH")
+    parser.add_argument("--alphas", type=int, nargs="+", default=[0, 2], metavar="REACH")
+    parser.add_argument("--standing", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     detector = CompactDetector()
-    matter = Matter(load_matting_network("lite"), color_noise=CODED)
-    results: dict[int, list[tuple[float, float, float, float]]] = defaultdict(list)
-    for frames in make_shots(arguments.data, arguments.clips):
+    precision = choose_precision("auto", torch.device("cpu"))
+    matter = Matter(load_matting_network("lite"), precision=precision, color_noise=CODED)
+    results: dict[tuple[int, int, str], list[tuple[float, float, float, float]]]
+    results = defaultdict(list)
+    for frames in make_shots(arguments.data, arguments.clips, arguments.standing):
         found = find(frames, detector)
-        for reach in arguments.reach:
-            results[reach] += measure(frames, found, matter, reach)
-    print("| reach | people | error, % | squared, % | dtSSD, % | moving edges |")
-    print("|---|---|---|---|---|---|")
-    for reach, rows in results.items():
+        for masks in arguments.masks:
+            mattes = matted(found, matter, masks)
+            for alphas in arguments.alphas:
+                for person, row in measure(frames, mattes, alphas).items():
+                    who = "stand" if arguments.standing and person == 0 else "walk"
+                    results[masks, alphas, who].append(row)
+    print("| masks | alphas | people | error, % | squared, % | dtSSD, % | moving edges |")
+    print("|---|---|---|---|---|---|---|")
+    for (masks, alphas, who), rows in sorted(results.items()):
         mean = np.nanmean(rows, 0)
         shares = " | ".join(f"{100 * value:.2f}" for value in mean[:3])
-        print(f"| {reach} | {len(rows)} | {shares} | {mean[3]:.3f} |")
+        print(f"| {masks} | {alphas} | {len(rows)} who {who} | {shares} | {mean[3]:.3f} |")
 
 
 def _coded(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

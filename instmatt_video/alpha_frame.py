@@ -35,6 +35,13 @@ class AlphaFrame:
         height, width = self.alpha.shape
         return Rectangle(self.left, self.top, self.left + width, self.top + height)
 
+    def within(self, area: Rectangle) -> FloatImage:
+        """Return the alpha in an area around it, `(area.height, area.width)`; 0 beside it."""
+        canvas = np.zeros((area.height, area.width), np.float32)
+        if self.alpha.size:
+            canvas[self.area.slices_in(area)] = self.alpha
+        return canvas
+
 
 def trim_alpha(left: int, top: int, alpha: FloatImage) -> AlphaFrame:
     """Return an alpha cut to where it is not 0; what is fainter than half a level is 0.

@@ -108,8 +108,13 @@ class OutputConfig:
     """Track numbers that get a stream; empty is all."""
     is_trimmed: bool = False
     """Cut each stream to the person's span; else every stream has all frames of the clip."""
+    still_frames: int = 2
+    """Frames before and after a frame whose alphas are averaged with its own where the picture
+    stands still."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.still_frames <= 8:
+            raise ValueError(f"still_frames must be in 0..8, not {self.still_frames}")
         if self.foreground not in FOREGROUND_METHODS:
             raise ValueError(
                 f"foreground must be one of {', '.join(FOREGROUND_METHODS)}, "

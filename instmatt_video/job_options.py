@@ -110,6 +110,14 @@ def _add_stream_options(group: argparse._ArgumentGroup) -> None:
         default=None,
         help="cut each stream to its person's span",
     )
+    group.add_argument(
+        "--still-frames",
+        dest="output.still_frames",
+        type=int,
+        metavar="N",
+        help="average each alpha with those of N frames before and after where the picture stands "
+        f"still; 0: not at all (default: {output.still_frames})",
+    )
     for name in ("audio", "preview", "report"):
         group.add_argument(
             f"--no-{name}", dest=f"output.has_{name}", action="store_false", default=None

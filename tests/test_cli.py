@@ -75,13 +75,14 @@ class TestMainJob:
             walk --out-dir out --detector masks:m --detect-every 2 --steady-frames 3
             --no-small-people --fps 30000/1001 --model base
             --matte-size 320 --no-refinement --device cpu --precision fp32 --format matte-ffv1
-            --filename {name}.{ext} --foreground source --only 1,3 --rest --trim --no-audio
-            --no-preview --no-report --resume --clean --offline
+            --filename {name}.{ext} --foreground source --only 1,3 --rest --trim
+            --still-frames 1 --no-audio --no-preview --no-report --resume --clean --offline
         """
         assert main(words.split()) == 0
         c = seen.config
         assert (c.detection.detector, c.detection.detect_every) == ("masks:m", 2)
-        assert c.detection.steady_frames == 3 and not c.detection.finds_small_people
+        assert (c.detection.steady_frames, c.output.still_frames) == (3, 1)
+        assert not c.detection.finds_small_people
         assert c.frame_rate == Fraction(30000, 1001)
         assert (c.matting.model, c.matting.matte_size, c.matting.has_refinement) == (
             "base",

@@ -113,6 +113,7 @@ def test_unknown_settings_are_refused(tmp_path: Path, text: str, named: str) -> 
     ("flags", "named"),
     [
         ({"matting.matte_size": 7}, "matte_size must be in 64..4096"),
+        ({"output.still_frames": 9}, "still_frames must be in 0..8"),
         ({"matting.context": -1.0}, "context must be in 0..1"),
         ({"matting.device": "tpu"}, "device must be one of auto, cpu, cuda, mps"),
         ({"matting.device": "cuda:one"}, "device must be one of"),

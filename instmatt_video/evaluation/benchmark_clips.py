@@ -58,6 +58,8 @@ class _Walker:
     path: tuple[float, float]
     phase: float
     gain: float
+    sway: float = 0.07
+    """How far they lean to either side, as a share of their height."""
 
     def lay(self, time: float, size: tuple[int, int]) -> Layer:
         """Return the person at a time, 0..1, of the shot."""
@@ -66,7 +68,7 @@ class _Walker:
         matrix = self.matrix.copy()
         matrix[0, 2] += width * (start + (end - start) * time) - self.centre_px
         # They lean to and fro, about the lower edge: no two frames are shifted copies.
-        lean = 0.07 * np.sin(2 * np.pi * (2 * time + self.phase))
+        lean = self.sway * np.sin(2 * np.pi * (2 * time + self.phase))
         matrix[0] -= lean * matrix[1]
         matrix[0, 2] += lean * height
         layer = self.cutout.lay(matrix, size)

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ..clip_folder import make_room, refuse_earlier, refuse_source_inside
@@ -78,8 +79,10 @@ class Recording:
         with ExitStack() as held:
             held.enter_context(rendering_alone(self.folder))
             make_room(self.folder, config)
+            # Live alphas are steady already, and a camera gives no time to look both ways.
+            output = replace(config.output, still_frames=0)
             self._streams = OnlineStreams(
-                info, config.output, self.folder, self._clock, tracks_file=self.folder / TRACKS_FILE
+                info, output, self.folder, self._clock, tracks_file=self.folder / TRACKS_FILE
             )
             self._held = held.pop_all()
 

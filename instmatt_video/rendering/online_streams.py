@@ -28,6 +28,7 @@ from ..people.finder import FoundPeople
 from ..people.identities import Cast, Identity, default_name
 from ..people.returned_pixels import without_ghosts
 from ..stages import Cancelled, StageClock
+from .alpha_steadying import AlphaSteadier
 from .late_stream_writer import LateStreamWriter
 from .preview import thumbnail
 from .render import PREVIEW_FILE, RenderResult, open_stream, plan_streams
@@ -86,6 +87,9 @@ class OnlineStreams:
         self._confirmed: frozenset[int] = frozenset()
         self._present: frozenset[int] = frozenset()
         self._waiting: deque[tuple[Frame, FrameRecord]] = deque()
+        self._steadier = AlphaSteadier(config.still_frames)
+        self._counting: deque[list[TrackedBox]] = deque()
+        """Who counts in the frames that are being steadied."""
         self._ticks = array("q")
         self._cuts: list[int] = []
         self._held: list[int] = []
@@ -147,6 +151,8 @@ class OnlineStreams:
             self._confirmed |= confirmed_ids
             while self._waiting:
                 self._let_go(*self._waiting.popleft())
+            for ready in self._steadier.finish():
+                self._send(*ready)
             for worker in self._workers:
                 worker.finish()
         except Cancelled:
@@ -246,20 +252,26 @@ class OnlineStreams:
         return False if is_gone else None
 
     def _let_go(self, frame: Frame, record: FrameRecord) -> None:
-        """Send a frame to all writers, with those people who count."""
+        """Steady a frame, with those people who count; send all writers what is steady by then."""
         counting = [track for track in record.tracks if self._counts(track, record.index)]
+        visible = {track.track_id: frozenset({record.index}) for track in counting}
+        alphas = FrameAlphas(without_ghosts(record, frozenset(visible)), Cast((), visible, ()))
+        self._counting.append(counting)
+        for ready in self._steadier.take(frame, alphas, record.is_cut):
+            self._send(*ready)
+
+    def _send(self, frame: Frame, alphas: FrameAlphas) -> None:
+        """Send a frame to all writers."""
+        counting = self._counting.popleft()
         self._ticks.append(int(frame.time / self.info.time_base))
         for track in sorted(counting, key=lambda track: track.box[0]):
-            self._take_in(track, record.index)
-        visible = {track.track_id: frozenset({record.index}) for track in counting}
-        settled = without_ghosts(record, frozenset(visible))
-        alphas = FrameAlphas(settled, Cast((), visible, ()))
+            self._take_in(track, frame.index)
         for track in counting:
             self._people[track.track_id].see(frame, track, alphas)
         if self._rows is not None:
             for track in counting:
                 number = self._people[track.track_id].number
-                self._rows.write(record.index, number, track)
+                self._rows.write(frame.index, number, track)
         try:
             for worker in self._workers:
                 worker.send((frame, alphas))

@@ -28,7 +28,8 @@ from ..media.source import FrameSource
 from ..media.timecode import shift_timecode
 from ..people.identities import Cast, Identity
 from ..progress import Progress, Report
-from ..stages import Cancelled, StageClock, run_stages
+from ..stages import Cancelled, Stage, StageClock, run_stages
+from .alpha_steadying import AlphaSteadier
 from .preview import thumbnail
 from .report import FILE_NAME as REPORT_FILE
 from .stream_ledger import StreamLedger
@@ -172,9 +173,15 @@ def render(
             workers.append(
                 Worker(PreviewWriter(folder / PREVIEW_FILE, source.info, cast, clock), stop)
             )
+        steadier = AlphaSteadier(config.still_frames)
+
+        def steady(pair: tuple[Frame, FrameRecord]) -> list[tuple[Frame, FrameAlphas]]:
+            frame, record = pair
+            return steadier.take(frame, FrameAlphas(record, cast), record.is_cut)
+
         pairs = _with_records(source, store)
-        for frame, record in run_stages(pairs, (), clock, source_name="decode"):
-            alphas = FrameAlphas(record, cast)
+        stages = (Stage("still", steady, finish=steadier.finish),)
+        for frame, alphas in run_stages(pairs, stages, clock, source_name="decode"):
             portraits.look(frame, alphas)
             for worker in workers:
                 worker.send((frame, alphas))
@@ -206,7 +213,7 @@ def render(
 def stream_keys(plans: Sequence[StreamPlan], cast: Cast, config: OutputConfig) -> dict[str, str]:
     """Return, by file, what streams and preview depend on beside the store, as checksums."""
     keys = {plan.file: _key_of(plan, cast, config) for plan in plans}
-    return keys | ({PREVIEW_FILE: _preview_key(cast)} if config.has_preview else {})
+    return keys | ({PREVIEW_FILE: _preview_key(cast, config)} if config.has_preview else {})
 
 
 def stream_ledger(store: AlphaStore) -> StreamLedger:
@@ -265,13 +272,15 @@ def _key_of(plan: StreamPlan, cast: Cast, config: OutputConfig) -> str:
         config.quality,
         config.foreground,
         config.has_audio,
+        config.still_frames,
         [frames for _, frames in shares],
     ]
     return _checksum(settings)
 
 
-def _preview_key(cast: Cast) -> str:
-    return _checksum([(i.track_id, i.name, _shares(i.tracklet_ids, cast)) for i in cast.identities])
+def _preview_key(cast: Cast, config: OutputConfig) -> str:
+    people = [(i.track_id, i.name, _shares(i.tracklet_ids, cast)) for i in cast.identities]
+    return _checksum([config.still_frames, people])
 
 
 def _shares(tracklet_ids: frozenset[int], cast: Cast) -> list[tuple[int, list[int]]]:

@@ -5,8 +5,9 @@ Knows alphas and layers; knows nothing of which streams are wanted.
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
@@ -56,6 +57,20 @@ class FrameAlphas:
         self._unpacked: dict[int, AlphaFrame] = {}
         self._lock = threading.Lock()
 
+    def parts(self) -> dict[int, AlphaFrame]:
+        """Return the alpha of every tracklet that counts."""
+        return {tracklet_id: self._part(tracklet_id) for tracklet_id in self._frames}
+
+    def seen_parts(self) -> dict[int, AlphaFrame]:
+        """Return the alphas of those tracklets alone whom the detector saw in the frame."""
+        return {t: self._part(t) for t, stored in self._frames.items() if not stored.is_coasted}
+
+    def replaced(self, parts: Mapping[int, AlphaFrame]) -> FrameAlphas:
+        """Return the same frame with other alphas of those who count, by tracklet."""
+        other = copy.copy(self)
+        other._unpacked = dict(parts)
+        return other
+
     def counts(self, tracklet_ids: frozenset[int]) -> bool:
         """Say whether a person counts in the frame, be it without a single pixel."""
         return not tracklet_ids.isdisjoint(self._frames)
@@ -64,15 +79,18 @@ class FrameAlphas:
         """Return the alpha of a person, whose tracklets may be several; `None` where absent."""
         parts = []
         for tracklet_id in sorted(tracklet_ids & self._frames.keys()):
-            with self._lock:
-                if tracklet_id not in self._unpacked:
-                    self._unpacked[tracklet_id] = self._frames[tracklet_id].unpack()
-                part = self._unpacked[tracklet_id]
+            part = self._part(tracklet_id)
             if part.alpha.size:
                 parts.append(part)
         if not parts:
             return None
         return parts[0] if len(parts) == 1 else _united(parts)
+
+    def _part(self, tracklet_id: int) -> AlphaFrame:
+        with self._lock:
+            if tracklet_id not in self._unpacked:
+                self._unpacked[tracklet_id] = self._frames[tracklet_id].unpack()
+            return self._unpacked[tracklet_id]
 
 
 def _united(parts: Sequence[AlphaFrame]) -> AlphaFrame:

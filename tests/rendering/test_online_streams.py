@@ -161,7 +161,7 @@ def test_a_trimmed_stream_spans_frames_without_a_single_pixel(
     for k in empty:
         record = replace(frames[k].record, alphas=(pack_alpha(1, nothing, False),))
         frames[k] = replace(frames[k], record=record)
-    result = write(tmp_path, frames, replace(MATTE, is_trimmed=True))
+    result = write(tmp_path, frames, replace(MATTE, is_trimmed=True, still_frames=0))
     assert (result.plans[0].first, result.plans[0].last) == (3, 7)
     stream = [alpha.any() for alpha in read_alpha(tmp_path / "person_01.mkv")]
     assert stream == [k not in empty for k in range(3, 8)]

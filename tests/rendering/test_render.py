@@ -14,6 +14,7 @@ import pytest
 from instmatt_video.alpha_store import AlphaStore
 from instmatt_video.config import OutputConfig
 from instmatt_video.errors import AlphaWriteError, OptionError
+from instmatt_video.frame_record import FrameRecord
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.media.frame import ClipInfo, Frame
 from instmatt_video.media.source import FrameSource
@@ -39,6 +40,14 @@ class GreySource(FrameSource):
             yield Frame(k, Fraction(k, 25), np.full((64, 96, 3), 128, np.uint8))
 
 
+def complete_store(folder: Path, records: list[FrameRecord]) -> AlphaStore:
+    store = AlphaStore(folder / "out" / "alphas", {})
+    store.create()
+    store.append(records)
+    store.complete()
+    return store
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> AlphaStore:
     """Person 1 at column 8 all the time, person 2 at 60 from frame 4 to 9, 3 never confirmed."""
@@ -49,11 +58,7 @@ def store(tmp_path: Path) -> AlphaStore:
             tracks.append(tracked(2, 60))
             alphas.append(alpha(2, 60, 0.5))
         records.append(frame_record(k, tuple(tracks), tuple(alphas)))
-    store = AlphaStore(tmp_path / "out" / "alphas", {})
-    store.create()
-    store.append(records)
-    store.complete()
-    return store
+    return complete_store(tmp_path, records)
 
 
 @pytest.fixture
@@ -71,6 +76,40 @@ def run(
 
 def alphas(path: Path) -> np.ndarray:
     return np.stack(list(read_alpha(path)))
+
+
+class TestSteadiedAlphas:
+    """The picture stands still; a person's alpha is 0.25 in one frame and 0.75 in the next."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> AlphaStore:
+        flickering = [
+            frame_record(k, (tracked(1, 8),), (alpha(1, 8, 0.25 + 0.5 * (k % 2)),))
+            for k in range(FRAMES)
+        ]
+        return complete_store(tmp_path, flickering)
+
+    @pytest.fixture
+    def cast(self, store: AlphaStore) -> Cast:
+        return cast_of(store.records(), frozenset({1}), StitchConfig(min_identity_frames=3))
+
+    def test_they_agree_and_every_frame_keeps_its_place(
+        self, store: AlphaStore, cast: Cast
+    ) -> None:
+        run(store, cast)
+        seen = alphas(store.folder.parent / "person_01.mkv")[:, 30, 15]
+        assert len(seen) == FRAMES
+        # Of five frames around two or three are bright; at the ends there are fewer.
+        bright = [0.5 + 0.25 * (1 if k % 2 else -1) / 5 for k in range(FRAMES)]
+        assert seen[2:-2] == pytest.approx(bright[2:-2], abs=1e-3)
+
+    def test_another_reach_is_rendered_anew(self, store: AlphaStore, cast: Cast) -> None:
+        run(store, cast)
+        assert run(store, cast).written == ()
+        plain = replace(CONFIG, still_frames=0)
+        assert run(store, cast, plain).written == ("person_01.mkv",)
+        seen = alphas(store.folder.parent / "person_01.mkv")[:, 30, 15]
+        assert seen == pytest.approx(np.tile([0.25, 0.75], FRAMES // 2), abs=1e-3)
 
 
 class TestPlans:
