@@ -1,9 +1,12 @@
 """IMQ of a matting network on held-out composites, beside classical matting from the same masks.
 
     python bench/matting.py --data DATA.toml [--weights lite|FILE] [--pictures 200] [--peers 40]
+                            [--gamma 2 | --gain 0.3]
 
 DATA.toml is the training's own (`MattingData`); the people and backgrounds used here are those of
-`instmatt_video/training/splits`, which training never sees. Prints Markdown.
+`instmatt_video/training/splits`, which training never sees. `--gamma` and `--gain` show them as
+film of a dark place: with deep shadows or less light, a camera's noise and a codec's. Prints
+Markdown.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -25,9 +29,12 @@ from instmatt_video.detection.detector import Detector
 from instmatt_video.eval.imq import ImqAccumulator
 from instmatt_video.matting.edge_refinement import linear_model
 from instmatt_video.matting.matter import Matter
-from instmatt_video.media.color_noise import CLEAN
+from instmatt_video.media.color_noise import CLEAN, FINE
 from instmatt_video.training.config import MattingData, read_config, resolve
 from instmatt_video.training.cutouts import CutoutLibrary
+from instmatt_video.training.degradation import compress
+from instmatt_video.training.detected_guidance import detect_masks
+from instmatt_video.training.dimming import ToneCurve, dim_levels
 from instmatt_video.training.matting_validation import (
     ValidationPicture,
     make_validation,
@@ -38,6 +45,9 @@ from instmatt_video.weights.loading import load_matting_network
 
 TRIMAP_SHARE = 0.04
 """Width of the unknown band on each side of a mask's edge, as a share of the box's longer side."""
+NOISE_LEVELS = 2.0
+"""Standard deviation, of 255, of the noise in pictures that are shown as film."""
+JPEG_QUALITY = 80
 SNAP = 0.02
 """Peers' alpha below this is 0, and above 1 - this is 1: IMQ punishes dust."""
 
@@ -52,6 +62,20 @@ def held_out_pictures(
     places = [n for n in read_split("matting_val_backgrounds") if n in set(backgrounds.names)]
     library = CutoutLibrary(pack, people)
     return make_validation(library, backgrounds, places, count, side_px, detector)
+
+
+def as_film(
+    picture: ValidationPicture, curve: ToneCurve, detector: Detector | None, seed: int
+) -> ValidationPicture:
+    """Return the picture under a tone curve, noisy and coded; a detector makes its masks anew."""
+    dim = dim_levels(picture.pixels, curve)
+    noise = np.random.default_rng(seed).normal(0, NOISE_LEVELS, dim.shape)
+    pixels = compress((dim + noise + 0.5).clip(0, 255).astype(np.uint8), JPEG_QUALITY)
+    masks = picture.masks
+    if detector is not None:
+        seen = pixels / np.float32(255), picture.alphas / np.float32(255)
+        masks = torch.from_numpy(detect_masks(detector, *seen)[0])
+    return replace(picture, pixels=pixels, masks=masks)
 
 
 def guided_filter(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -127,13 +151,19 @@ def main() -> None:
         default="simulated",
         help="masks with a detector's faults, or those of the embedded detector itself",
     )
+    parser.add_argument("--gamma", type=float, default=1.0, help="deeper shadows, from 1")
+    parser.add_argument("--gain", type=float, default=1.0, help="less light, 0..1")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-refinement", action="store_true")
     parser.add_argument("--no-second-look", action="store_true")
     parser.add_argument("--no-solved-edges", action="store_true")
     args = parser.parse_args()
     detector = CompactDetector() if args.guidance == "detected" else None
-    pictures = held_out_pictures(args.data, args.pictures, args.side, detector)
+    curve = ToneCurve(args.gain, args.gamma)
+    is_dim = curve != ToneCurve(1.0, 1.0)
+    pictures = held_out_pictures(args.data, args.pictures, args.side, None if is_dim else detector)
+    if is_dim:
+        pictures = [as_film(p, curve, detector, seed) for seed, p in enumerate(pictures)]
     people = sum(len(p.alphas) for p in pictures)
     masked = sum(bool(mask.any()) for p in pictures for mask in p.masks)
     print(
@@ -148,7 +178,7 @@ def main() -> None:
         has_refinement=not args.no_refinement,
         has_second_look=not args.no_second_look,
         has_solved_edges=not args.no_solved_edges,
-        color_noise=CLEAN,
+        color_noise=FINE if is_dim else CLEAN,
     )
     torch.set_num_threads(args.threads)
     counts = sorted({min(args.peers, args.pictures), args.pictures} - {0})

@@ -265,7 +265,9 @@ class CompactDetector:
                 continue
             boxes[k] = held
             masks[k] = mask_on_box(mask, region, boxes[k], MASK_SIZE, MASK_SIZE, goes_on=True)
-        return Detections(boxes, found.scores, masks)
+        # Two that were told apart by what the second look made of them may now be one.
+        again = Detections(boxes, found.scores, masks)
+        return without_duplicates(again, height, width, self.settings.mask_iou)
 
     def _batch(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> Tensor:
         batch = torch.from_numpy(np.stack(pictures)).to(self.device).permute(0, 3, 1, 2)

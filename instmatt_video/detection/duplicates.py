@@ -14,6 +14,9 @@ MAX_INSIDE = 0.9
 """Share of a mask that may lie in a better one's: beyond it is a part of that person …"""
 MIN_PART = 0.4
 """… if it is at least this share of them; a smaller one may be somebody in front."""
+MIN_EXPLAINED = 0.75
+"""Share of a mask that a better one, which lies in it, explains: it shows that person again, and
+some of what is beside them."""
 MIN_MEMBER_INSIDE = 0.6
 """Share of a person's mask that lies in a group's."""
 MIN_GROUP_EXPLAINED = 0.7
@@ -44,9 +47,9 @@ def without_duplicates(
     intersection = masks @ masks.T
     area = masks.sum(axis=1)
     union = area[:, None] + area[None, :] - intersection
-    is_same: npt.NDArray[np.bool_] = (intersection > max_mask_iou * union) | (
-        (intersection > MAX_INSIDE * area[:, None]) & (intersection > MIN_PART * area[None, :])
-    )
+    is_part = (intersection > MAX_INSIDE * area[:, None]) & (intersection > MIN_PART * area)
+    is_more = (intersection > MAX_INSIDE * area) & (intersection > MIN_EXPLAINED * area[:, None])
+    is_same: npt.NDArray[np.bool_] = (intersection > max_mask_iou * union) | is_part | is_more
     kept: list[int] = []
     for index in range(len(detections)):
         inside = [k for k in kept if intersection[index, k] > MIN_MEMBER_INSIDE * area[k] > 0]

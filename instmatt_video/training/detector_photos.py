@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .detector_scenes import degrade, mirror, paste_patches, vary_colour
+from .dimming import dim_levels, draw_curve
 from .marked_photos import Person, PersonPatch, Photo, UInt8Array
 from .walls import make_wall
 
@@ -19,6 +20,8 @@ MIN_PERSON_PX = 20.0
 """Annotators' outlines of smaller people are a few corners; they teach no shape."""
 WALL_CHANCE = 0.5
 """Share of the empty places that are a plain wall in the people's own colours."""
+DIM_CHANCE = 0.35
+"""Share of pictures in low light or with deep shadows."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,9 @@ class PhotoMixer:
 
 
 def varied(photo: Photo, rng: np.random.Generator) -> Photo:
-    """Return the photo mostly in other colours, by half as a worse camera would show it."""
+    """Return the photo mostly in other colours or light, by half as worse cameras see it."""
     image = vary_colour(photo.image, rng) if rng.random() < 0.7 else photo.image
+    image = dim_levels(image, draw_curve(rng)) if rng.random() < DIM_CHANCE else image
     image = degrade(image, rng) if rng.random() < 0.5 else image
     return Photo(photo.name, image, photo.people, photo.crowd_boxes, photo.is_complete)
 

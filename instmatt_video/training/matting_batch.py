@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from .composite_pool import CompositePool
 from .composites import Composite
 from .degradation import degrade, obscure
 from .detected_guidance import detect_masks
+from .dimming import dim_composite, draw_curve
 from .guidance import GuidanceConfig, drop_neighbours, simulate_masks
 from .marked_photos import Photo
 from .matted_pictures import MattedFiles
@@ -78,6 +79,8 @@ class MattingBatchConfig:
     very people, and its masks of strangers are worse."""
     wall_chance: float = 0.0
     """Share of composites before a plain wall in the people's own colours."""
+    dim_chance: float = 0.0
+    """Share of pictures in low light or with deep shadows."""
     scene: SceneConfig = field(default_factory=SceneConfig)
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
 
@@ -121,6 +124,8 @@ class MattingBatchMaker:
         for picture in range(self.config.pictures):
             rng = np.random.default_rng([self.seed, step, rank, picture])
             seen = self._picture(size_px, rng)
+            if self.config.dim_chance and rng.random() < self.config.dim_chance:
+                seen = _dimmed(seen, rng)
             pixels = degrade(seen.image, rng)
             masks, found = self._guidance(seen.alphas, pixels, rng)
             targets = self.config.targets
@@ -166,6 +171,13 @@ class MattingBatchMaker:
             if is_seen.any():  # else the simulation stands in: a sample needs somebody
                 return detected, is_seen
         return masks, found
+
+
+def _dimmed(seen: Composite | PhotoWindow, rng: np.random.Generator) -> Composite | PhotoWindow:
+    curve = draw_curve(rng)
+    if isinstance(seen, Composite):
+        return dim_composite(seen, curve)
+    return replace(seen, image=curve.of(seen.image))
 
 
 def composite_samples(

@@ -216,6 +216,17 @@ def test_who_touch_share_no_pixel_after_a_look_among_neighbours():
         assert left[70:122, 68:92].all() and right[70:122, 132:156].all()
 
 
+def test_two_who_become_one_in_a_look_among_neighbours_are_one_person():
+    class AllInOne(LooksAmongNeighbours):
+        def forward(self, crops, guidance):
+            logits = 40 * (guidance.sum(1) - 0.5)[:, ::2, ::2]
+            return super().forward(crops, guidance)._replace(mask_logits=logits)
+
+    boxes, loose = Boxes([[96.0, 96.0], [108.0, 96.0]], 2), {"proposal_iou": 0.9, "person_iou": 0.9}
+    for mutual, count in ((LooksAmongNeighbours(), 2), (AllInOne(), 1)):
+        assert len(detector(boxes, mutual=mutual, **loose).detect([picture()])[0]) == count
+
+
 def test_a_look_among_neighbours_moves_boxes_unless_nothing_is_left_of_them():
     centers = [[96.0, 96.0], [128.0, 96.0]]
     before = detector(Boxes(centers, 2)).detect([picture()])[0]

@@ -27,8 +27,8 @@ def test_two_people_in_one_box_stay_two():
 
 
 def test_overlap_at_the_limit_is_kept():
-    # 8 of 10 columns are common: the overlap is 0.8, no more; the better one is the smaller.
-    found = people([[0, 0, 80, 100], [0, 0, 100, 100]], np.ones((2, 4, 4)))
+    # 8 of 10 columns are common: the overlap is 0.8, no more, and neither lies in the other.
+    found = people([[0, 0, 90, 100], [10, 0, 100, 100]], np.ones((2, 4, 4)))
     assert len(without_duplicates(found, 128, 128, 0.8)) == 2
     assert len(without_duplicates(found, 128, 128, 0.79)) == 1
 
@@ -65,6 +65,18 @@ def test_a_bust_within_a_better_found_person_is_a_part_of_them():
     whole = np.ones((8, 8), np.float32)
     found = people([[100, 100, 200, 500], [110, 95, 190, 330]], [whole, whole])
     np.testing.assert_array_equal(without_duplicates(found, 720, 1280, 0.8).boxes, found.boxes[:1])
+
+
+def test_a_better_found_person_and_what_is_beside_them_is_nobody_new():
+    # The worse mask is the better one and a neighbour's arm: an overlap of 0.77 alone.
+    found = people([[60, 0, 100, 100], [48, 0, 100, 100]], np.ones((2, 4, 4)))
+    kept = without_duplicates(found, 128, 128, 0.8)
+    np.testing.assert_array_equal(kept.boxes, found.boxes[:1])
+
+
+def test_who_shows_a_third_beside_somebody_in_front_stays():
+    found = people([[60, 0, 100, 100], [40, 0, 100, 100]], np.ones((2, 4, 4)))
+    assert len(without_duplicates(found, 128, 128, 0.8)) == 2
 
 
 def test_a_child_before_an_adult_stays():

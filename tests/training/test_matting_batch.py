@@ -17,6 +17,7 @@ from instmatt_video.training import matting_batch
 from instmatt_video.training.composite_pool import CompositePool
 from instmatt_video.training.composites import Layer, composite
 from instmatt_video.training.cutouts import Cutout, CutoutLibrary
+from instmatt_video.training.dimming import ToneCurve
 from instmatt_video.training.guidance import GuidanceConfig
 from instmatt_video.training.marked_photos import read_masked_photos
 from instmatt_video.training.matted_pictures import MattedFiles
@@ -98,9 +99,13 @@ class TestNumbers:
 
 
 class TestComposites:
-    @pytest.fixture(scope="class", params=[0.0, 1.0], ids=["places", "walls"])
+    @pytest.fixture(
+        scope="class",
+        params=[{}, {"wall_chance": 1.0}, {"dim_chance": 1.0}],
+        ids=["places", "walls", "dim places"],
+    )
     def batches(self, packs: Path, request: pytest.FixtureRequest) -> list[MattingBatch]:
-        made = maker(packs, replace(CONFIG, wall_chance=request.param))
+        made = maker(packs, replace(CONFIG, **request.param))
         return [made.make(step, size_px=64) for step in range(6)]
 
     def test_shapes(self, batches: list[MattingBatch]) -> None:
@@ -190,6 +195,20 @@ class TestPhotos:
             assert not weight[at_edge].any()
             assert 0.2 < weight.mean() < 1
         assert edges
+
+    def test_in_dim_light_they_are_darker_and_nothing_else_changes(
+        self, packs: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(matting_batch, "degrade", lambda image, rng: image)
+        monkeypatch.setattr(matting_batch, "draw_curve", lambda rng: ToneCurve(0.5, 1.0))
+        chances = (
+            replace(CONFIG, photo_chance=1.0, dim_chance=1e-9),
+            replace(CONFIG, photo_chance=1.0, dim_chance=1.0),
+        )
+        bright, dim = (maker(packs, chosen).make(3, size_px=64) for chosen in chances)
+        assert torch.equal(bright.tri_mattes, dim.tri_mattes)
+        for before, after in zip(seen(bright), seen(dim), strict=True):
+            assert after == pytest.approx(before / 2, abs=1e-5)
 
     def test_no_layers_are_claimed(self, batches: list[MattingBatch]) -> None:
         for batch in batches:
