@@ -216,8 +216,9 @@ def test_the_same_people_end_to_end(
     folders = {name: tmp_path / name / "walk" for name in ("torch", "onnx")}
     for name, folder in folders.items():
         assert main([*words, "--out-dir", str(folder.parent), "--runtime", name]) == 0
-        # Three looks of the detector and two of the matting trunk a frame.
-        assert len(calls) == (0 if name == "torch" else 5 * FRAMES)
+        # Three looks of the detector and two of the matting trunk a frame, and as many more of
+        # the trunk where a piece that comes in at the other edge is taken for somebody.
+        assert len(calls) in ([0] if name == "torch" else range(5 * FRAMES, 7 * FRAMES, 2))
     expected, found = (load_manifest(folder) for folder in folders.values())
     assert found.settings["matting"]["runtime"] == "onnx"
     assert found.weights == expected.weights
