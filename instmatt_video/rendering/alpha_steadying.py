@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ..alpha_frame import AlphaFrame, trim_alpha
 from ..matting.claims import share_pixels
 from ..media.frame import Frame, as_eight_bit
 from ..media.stillness import FloatImage, StillView, cut_stillness, stillness, view_still
+from ..rectangle import Rectangle
 from .stream_writers import FrameAlphas
 
 
@@ -118,9 +120,7 @@ def _mixed(
     areas = [part.area for part in (own, *(other for other, _ in others)) if part.alpha.size]
     if not others or not areas:
         return own
-    area = areas[0]
-    for more in areas[1:]:
-        area = area.united(more)
+    area = reduce(Rectangle.united, areas)
     total = own.within(area)
     weight = np.ones_like(total)
     for other, still in others:
