@@ -113,8 +113,7 @@ def _with_more(stored: StoredAlpha, area: Rectangle, more: FloatImage) -> Stored
     """Return a person's alpha and, in an area, more of it."""
     alpha = stored.unpack()
     whole = alpha.area.united(area) if alpha.alpha.size else area
-    total = np.zeros((whole.height, whole.width), np.float32)
-    for place, part in ((alpha.area, alpha.alpha), (area, more)):
-        total[place.slices_in(whole)] += part
+    total = alpha.within(whole)
+    total[area.slices_in(whole)] += more
     trimmed = trim_alpha(whole.left, whole.top, np.minimum(total, 1))
     return pack_alpha(stored.track_id, trimmed, stored.is_coasted)

@@ -371,6 +371,6 @@ class TestUnusualClips:
         assert track.file is not None
         alphas = list(read_alpha(tmp_path / "out" / "clip" / track.file))
         assert [alpha.shape for alpha in alphas] == [(height, width)] * count
-        # What a network makes of a disc of five pixels in a single frame is its own affair.
-        assert any(alpha.any() for alpha in alphas)
+        # Of a disc of five pixels, in the lowest clip, the network makes nothing in one frame.
+        assert all(float(alpha.mean()) > 0 for alpha in alphas[height < 20 :])
         assert all(float(alpha.mean()) < 0.9 for alpha in alphas)
