@@ -19,14 +19,15 @@ def resize_to_canvas(part: FloatImage, cluster: Cluster) -> FloatImage:
     """Return the cluster's part of the frame at the canvas's size.
 
     Args:
-        part: What the frame shows at `cluster.source`, `(h, w)` or `(h, w, C)`.
+        part: What the frame shows at `cluster.source`, `(h, w)` or `(h, w, C)`, 0..1.
         cluster: Whose canvas.
     """
     size = (cluster.width, cluster.height)
     if part.shape[1::-1] == size:
         return np.ascontiguousarray(part)
-    interpolation = cv2.INTER_AREA if cluster.scale[0] < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(part, size, interpolation=interpolation), np.float32)
+    interpolation = cv2.INTER_AREA if cluster.scale[0] < 1 else cv2.INTER_CUBIC
+    resized = cv2.resize(part, size, interpolation=interpolation)
+    return np.asarray(np.clip(resized, 0, 1, out=resized), np.float32)
 
 
 def mask_on_canvas(box: FloatImage, mask: FloatImage, cluster: Cluster) -> FloatImage:

@@ -16,9 +16,9 @@ from scipy.sparse import csr_array, diags_array
 
 FloatImage = npt.NDArray[np.float32]
 
-CERTAIN = 0.05
+CERTAIN = 0.02
 """Alpha this close to 0 or 1 is believed, unless it borders on less certain pixels."""
-BAND_PX = 2
+BAND_PX = 1
 """How far past the uncertain pixels the edge may move."""
 PRIOR = 10.0
 """Pull towards the matte as it was, for colours of variance 1 in their errors: it decides where

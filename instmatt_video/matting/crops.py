@@ -1,11 +1,12 @@
 """Where to look: people whose surroundings overlap share a canvas, and each has a crop in it.
 
 Knows boxes; knows no pixels. Work follows the people: a canvas is scaled so that its largest person
-fits the working resolution, and a crop covers one person and their surroundings, not the canvas.
+has the working resolution, and a crop covers one person and their surroundings, not the canvas.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,9 +18,11 @@ from ..rectangle import Rectangle
 GRID_PX = 32
 """Crops begin and end on this grid of the canvas, the network's stride: nothing needs padding."""
 MIN_MARGIN_PX = 8
-SMALL_PERSON_PX = 160
-"""People smaller than this are enlarged: the network has not learned smaller ones."""
-MAX_ENLARGEMENT = 2.0
+MAX_ENLARGEMENT = 3.0
+"""People who are smaller than the working resolution are enlarged to it, up to so many times: an
+edge is found in fractions of their pixels, and the network has not learned people so small."""
+MAX_ENLARGED_PX = 5_000_000
+"""Pixels of a canvas that enlarges, counted for each person on it: a crowd is enlarged less."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def plan_clusters(
         boxes: `(N, 4)` xyxy in pixels. A box without a pixel inside the frame is in no cluster.
         frame_width: Pixels.
         frame_height: Pixels.
-        matte_size: Longest side of a crop, in canvas pixels.
+        matte_size: Longest side of the largest person's crop, in canvas pixels.
         context: Margin around a box, as a share of its longer side.
     """
     surroundings = [_with_margin(box, frame_width, frame_height, context) for box in boxes]
@@ -139,15 +142,17 @@ def _plan_cluster(
     frame_width: int,
     frame_height: int,
 ) -> Cluster:
+    whole = Rectangle(
+        min(a.left for a in areas),
+        min(a.top for a in areas),
+        max(a.right for a in areas),
+        max(a.bottom for a in areas),
+    )
     longest = max(max(a.width, a.height) for a in areas)
-    enlargement = min(MAX_ENLARGEMENT, max(1.0, SMALL_PERSON_PX / longest))
-    scale = min(matte_size / longest, enlargement)
-    left, right, width = _fit(
-        min(a.left for a in areas), max(a.right for a in areas), scale, frame_width
-    )
-    top, bottom, height = _fit(
-        min(a.top for a in areas), max(a.bottom for a in areas), scale, frame_height
-    )
+    affordable = math.sqrt(MAX_ENLARGED_PX / (len(areas) * whole.width * whole.height))
+    scale = min(matte_size / longest, max(1.0, min(MAX_ENLARGEMENT, affordable)))
+    left, right, width = _fit(whole.left, whole.right, scale, frame_width)
+    top, bottom, height = _fit(whole.top, whole.bottom, scale, frame_height)
     x, y = width / (right - left), height / (bottom - top)
     crops = tuple(
         Rectangle(

@@ -34,7 +34,7 @@ from .canvas import mask_on_canvas, resize_to_canvas
 from .claims import settle_claims, share_pixels
 from .crops import GRID_PX, Cluster, plan_clusters
 from .portion import Portion, Portions
-from .source_resolution import enlarge_to_source, solve_at_source
+from .source_resolution import resize_to_source, solve_at_source
 from .work_room import WorkRoom
 
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -215,7 +215,7 @@ class Matter:
             if self.has_solved_edges:
                 alpha = solve_at_source(matte, guide, part, to_matte, self.color_noise)
             else:
-                alpha = enlarge_to_source(matte, guide, part, to_matte)
+                alpha = resize_to_source(matte, guide, part, to_matte)
             frames.append((area, alpha))
         return [trim_alpha(rect.left, rect.top, alpha) for rect, alpha in share_pixels(frames)]
 

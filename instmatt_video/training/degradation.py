@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..matting.crops import MAX_ENLARGEMENT
 from .composites import Layer
 
 FloatArray = npt.NDArray[np.float32]
@@ -73,15 +74,20 @@ def motion_kernel(length_px: int, angle_deg: float) -> FloatArray:
     return np.asarray(turned / max(float(turned.sum()), 1e-6), np.float32)
 
 
-def degrade(image: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return the picture `(H, W, 3)`, 0..1, resampled, noisy and compressed, each by chance."""
+def degrade(image: FloatArray, rng: np.random.Generator, far_chance: float = 0.0) -> FloatArray:
+    """Return the picture resampled, noisy and compressed, each by chance.
+
+    Args:
+        image: `(H, W, 3)`, 0..1.
+        rng: Source of chance.
+        far_chance: Share of pictures that a camera saw smaller. The product enlarges people who
+            are far away, and noise and a coder's blocks with them.
+    """
     height, width = image.shape[:2]
     if rng.random() < 0.25:
-        factor = rng.uniform(0.5, 0.9)
-        small = cv2.resize(
-            image, (int(width * factor), int(height * factor)), interpolation=cv2.INTER_AREA
-        )
-        image = np.asarray(cv2.resize(small, (width, height)), np.float32)
+        image = _enlarge(_shrink(image, rng.uniform(0.5, 0.9)), (width, height), cv2.INTER_LINEAR)
+    if far_chance and rng.random() < far_chance:
+        image = _shrink(image, rng.uniform(1 / MAX_ENLARGEMENT, 1))
     if rng.random() < 0.5:
         noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0.004, 0.03))
         if rng.random() < 0.5:
@@ -92,7 +98,21 @@ def degrade(image: FloatArray, rng: np.random.Generator) -> FloatArray:
         quality = int(rng.integers(40, 96))
         levels = compress((image * 255 + 0.5).astype(np.uint8), quality)
         image = np.asarray(levels, np.float32) / np.float32(255)
-    return np.asarray(image, np.float32)
+    return _enlarge(image, (width, height), cv2.INTER_CUBIC)
+
+
+def _shrink(image: FloatArray, factor: float) -> FloatArray:
+    height, width = image.shape[:2]
+    size = (int(width * factor), int(height * factor))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _enlarge(image: FloatArray, size: tuple[int, int], interpolation: int) -> FloatArray:
+    """Return the picture at a size (width, height), or as it is where that is its own."""
+    if image.shape[1::-1] == size:
+        return np.asarray(image, np.float32)
+    enlarged = cv2.resize(image, size, interpolation=interpolation)
+    return np.asarray(enlarged.clip(0, 1), np.float32)
 
 
 def compress(image: npt.NDArray[np.uint8], quality: int) -> npt.NDArray[np.uint8]:
@@ -119,12 +139,7 @@ def obscure(image: FloatArray, rng: np.random.Generator) -> FloatArray:
     height, width = image.shape[:2]
     contrast, haze = rng.uniform(0.4, 1.0), rng.uniform(0.2, 0.8, 3)
     pale = (image * contrast + (1 - contrast) * haze) * np.exp(rng.normal(0, 0.15, 3))
-    factor = rng.uniform(0.25, 0.8)
-    small = cv2.resize(
-        pale.astype(np.float32),
-        (int(width * factor), int(height * factor)),
-        interpolation=cv2.INTER_AREA,
-    )
+    small = _shrink(pale.astype(np.float32), rng.uniform(0.25, 0.8))
     blurred = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0, 0.05))
     return np.asarray(np.clip(blurred + noise, 0, 1), np.float32)

@@ -81,6 +81,8 @@ class MattingBatchConfig:
     """Share of composites before a plain wall in the people's own colours."""
     dim_chance: float = 0.0
     """Share of pictures in low light or with deep shadows."""
+    far_chance: float = 0.0
+    """Share of pictures that a camera saw smaller, so that people are enlarged with its noise."""
     scene: SceneConfig = field(default_factory=SceneConfig)
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
 
@@ -126,7 +128,7 @@ class MattingBatchMaker:
             seen = self._picture(size_px, rng)
             if self.config.dim_chance and rng.random() < self.config.dim_chance:
                 seen = _dimmed(seen, rng)
-            pixels = degrade(seen.image, rng)
+            pixels = degrade(seen.image, rng, self.config.far_chance)
             masks, found = self._guidance(seen.alphas, pixels, rng)
             targets = self.config.targets
             if isinstance(seen, Composite):

@@ -7,6 +7,7 @@ import pytest
 
 from instmatt_video.matting.crops import (
     GRID_PX,
+    MAX_ENLARGED_PX,
     MAX_ENLARGEMENT,
     MIN_MARGIN_PX,
     Cluster,
@@ -34,7 +35,7 @@ def test_nobody() -> None:
 
 
 def test_one_person_of_working_size_keeps_their_pixels() -> None:
-    (cluster,) = plan([(100, 60, 160, 200)])
+    (cluster,) = plan([(100, 60, 160, 200)], size=182)
     # Margin 0.15 · 140 = 21 px: 79..181 × 39..221, up to the grid 128 × 192.
     assert cluster.source == Rectangle(79, 39, 79 + 128, 39 + 192)
     assert (cluster.width, cluster.height) == (128, 192)
@@ -51,8 +52,17 @@ def test_large_people_are_shrunk_to_the_working_size() -> None:
 def test_small_people_are_enlarged_but_not_without_end() -> None:
     (small,) = plan([(100, 100, 120, 140)])
     assert small.scale[0] == pytest.approx(MAX_ENLARGEMENT, rel=0.02)
-    (middle,) = plan([(100, 100, 150, 204)])  # 104 px and two margins of 16: 136 of 160
-    assert 1 < middle.scale[0] < 160 / 130
+    (middle,) = plan([(100, 100, 150, 204)], size=256)  # 104 px and two margins of 16: 136 px
+    assert middle.scale[1] == pytest.approx(256 / 136, rel=0.02)
+
+
+def test_a_crowd_is_enlarged_less() -> None:
+    row = [(20.0 + 30 * k, 100.0, 50.0 + 30 * k, 200.0) for k in range(19)]
+    (pair,), (crowd,) = plan(row[:2]), plan(row)
+    assert pair.scale[0] == pytest.approx(MAX_ENLARGEMENT, rel=0.02)
+    assert 1 < crowd.scale[0] < 2
+    unrounded = (crowd.width - GRID_PX) * (crowd.height - GRID_PX)
+    assert len(row) * unrounded <= MAX_ENLARGED_PX
 
 
 def test_people_apart_do_not_share_a_canvas() -> None:

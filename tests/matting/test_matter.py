@@ -92,14 +92,15 @@ def laid_out(frame: AlphaFrame, shape: tuple[int, int]) -> np.ndarray:
 
 
 class TestGeometry:
+    # A box of 149 px and its margins make a crop of 239 px.
     def test_at_scale_1_every_pixel_stays_where_it_was(self) -> None:
         mask = (ellipse((300, 400), (171, 139), (40, 75)) > 0.5).astype(np.float32)
-        alphas = echo().matte_masks(picture_of(mask[None]), mask[None])
+        alphas = echo(matte_size=239).matte_masks(picture_of(mask[None]), mask[None])
         assert np.array_equal(alphas[0], mask)
 
     def test_at_scale_1_soft_masks_come_back_to_the_last_bit(self) -> None:
         mask = ellipse((300, 400), (171, 139), (40, 75))
-        alphas = echo().matte_masks(picture_of(mask[None]), mask[None])
+        alphas = echo(matte_size=239).matte_masks(picture_of(mask[None]), mask[None])
         expected = np.where(mask > FAINTEST_ALPHA, mask, 0)
         assert np.array_equal(alphas[0], expected)
 
@@ -109,7 +110,8 @@ class TestGeometry:
             pytest.param((120, 280), 192, id="a third"),
             pytest.param((120, 280), 416, id="two thirds"),
             pytest.param((120, 280), 576, id="nearly full size"),
-            pytest.param((22, 38), 512, id="enlarged"),
+            pytest.param((22, 38), 512, id="enlarged three times"),
+            pytest.param((60, 140), 512, id="enlarged a little"),
         ],
     )
     def test_scaled_masks_come_back_where_they_were(
@@ -130,6 +132,19 @@ class TestGeometry:
         assert alphas.shape == (1, *shape)
         assert iou(alphas[0], mask) > 0.97
 
+    def test_enlarged_people_come_back_as_means_of_their_pixels(self) -> None:
+        # Enlarged three times, a pixel of the frame is nine of the canvas.
+        class Striped(EchoNetwork):
+            def answer(self, guidance: Tensor) -> Tensor:
+                stripes = torch.arange(guidance.shape[3]) % 3 == 0
+                return guidance * stripes
+
+        mask = np.zeros((1, 300, 400), np.float32)
+        mask[0, 100:140, 200:220] = 1
+        matter = Matter(Striped(), has_solved_edges=False)
+        alpha = matter.matte_masks(picture_of(mask), mask)[0]
+        assert alpha[105:135, 205:215] == pytest.approx(1 / 3, abs=0.02)
+
     def test_an_image_narrower_than_the_grid(self) -> None:
         mask = ellipse((40, 16), (8, 20), (5, 12))
         alphas = echo().matte_masks(picture_of(mask[None]), mask[None])
@@ -144,7 +159,7 @@ class TestGeometry:
             np.ones((1, 28, 28), np.float32),
         )
         image = np.full((300, 400, 3), 128, np.uint8)
-        (frame,) = echo().matte(image, people)
+        (frame,) = echo(matte_size=284).matte(image, people)  # at scale 1
         assert (frame.left, frame.top) == (0, 50)
         assert frame.alpha.shape == (180, 60)
         assert (frame.alpha == 1).all()
@@ -170,8 +185,9 @@ class TestGeometry:
             np.ones((1, 28, 28), np.float32),
         )
         image = picture_of(mask)
-        (frame,) = echo().matte(image, people)
-        assert np.array_equal(laid_out(frame, (300, 400)), echo().matte_masks(image, mask)[0])
+        matter = echo(matte_size=256)  # at scale 1
+        (frame,) = matter.matte(image, people)
+        assert np.array_equal(laid_out(frame, (300, 400)), matter.matte_masks(image, mask)[0])
 
 
 class TestPeople:
@@ -229,9 +245,8 @@ class TestPeople:
 
         mask = np.zeros((1, 300, 400), np.float32)
         mask[0, 69:209, 140:220] = 1  # its canvas begins at (119, 48), at scale 1
-        alpha = Matter(Dusty(), context=0.15, has_solved_edges=False).matte_masks(
-            picture_of(mask), mask
-        )[0]
+        matter = Matter(Dusty(), context=0.15, matte_size=182, has_solved_edges=False)
+        alpha = matter.matte_masks(picture_of(mask), mask)[0]
         outside = alpha * (1 - mask[0])
         assert outside[48 + 15 : 69, 119 + 90].min() == pytest.approx(0.3)
         outside[48 + 15 : 69, 119 + 90] = 0

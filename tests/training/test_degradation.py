@@ -94,6 +94,23 @@ def test_degraded_pictures_stay_pictures() -> None:
     assert sum(change < 1e-7 for change in changes) < 20
 
 
+def test_of_who_is_far_away_noise_and_coding_are_enlarged_too() -> None:
+    flat = np.full((96, 128, 3), 0.5, np.float32)
+
+    def likeness_of_neighbours(far_chance: float) -> float:
+        found = []
+        for seed in range(60):
+            noise = degrade(flat, np.random.default_rng(seed), far_chance) - flat
+            assert noise.shape == flat.shape and np.abs(noise).max() <= 0.5
+            if noise.std() > 1e-3:
+                pairs = noise[:, :-1].ravel(), noise[:, 1:].ravel()
+                found.append(np.corrcoef(*pairs)[0, 1])
+        assert len(found) > 15
+        return float(np.mean(found))
+
+    assert likeness_of_neighbours(1.0) > likeness_of_neighbours(0.0) + 0.15
+
+
 @pytest.mark.parametrize("quality", [40, 70, 95])
 def test_a_jpeg_keeps_fine_lines_as_the_eye_sees_them(quality: int) -> None:
     """Of luma green makes 0.587, red 0.299 and blue 0.114; fine chroma is lost."""

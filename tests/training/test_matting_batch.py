@@ -101,8 +101,8 @@ class TestNumbers:
 class TestComposites:
     @pytest.fixture(
         scope="class",
-        params=[{}, {"wall_chance": 1.0}, {"dim_chance": 1.0}],
-        ids=["places", "walls", "dim places"],
+        params=[{}, {"wall_chance": 1.0}, {"dim_chance": 1.0}, {"far_chance": 1.0}],
+        ids=["places", "walls", "dim places", "far places"],
     )
     def batches(self, packs: Path, request: pytest.FixtureRequest) -> list[MattingBatch]:
         made = maker(packs, replace(CONFIG, **request.param))
@@ -199,7 +199,7 @@ class TestPhotos:
     def test_in_dim_light_they_are_darker_and_nothing_else_changes(
         self, packs: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(matting_batch, "degrade", lambda image, rng: image)
+        monkeypatch.setattr(matting_batch, "degrade", lambda image, rng, far_chance: image)
         monkeypatch.setattr(matting_batch, "draw_curve", lambda rng: ToneCurve(0.5, 1.0))
         chances = (
             replace(CONFIG, photo_chance=1.0, dim_chance=1e-9),
