@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -142,12 +143,7 @@ def _plan_cluster(
     frame_width: int,
     frame_height: int,
 ) -> Cluster:
-    whole = Rectangle(
-        min(a.left for a in areas),
-        min(a.top for a in areas),
-        max(a.right for a in areas),
-        max(a.bottom for a in areas),
-    )
+    whole = reduce(Rectangle.united, areas)
     longest = max(max(a.width, a.height) for a in areas)
     affordable = math.sqrt(MAX_ENLARGED_PX / (len(areas) * whole.width * whole.height))
     scale = min(matte_size / longest, max(1.0, min(MAX_ENLARGEMENT, affordable)))
