@@ -47,7 +47,7 @@ class MattingConfig:
     """`lite`, `base`, or a weights file."""
     matte_size: int = 576
     """Longest side, in pixels, of a person's crop as the network sees it."""
-    context: float = 0.3
+    context: float = 0.15
     """Margin of a crop around the person, as a share of the person's longer side."""
     device: str = "auto"
     precision: str = "auto"

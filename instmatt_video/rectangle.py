@@ -44,3 +44,9 @@ class Rectangle:
             max(self.right, other.right),
             max(self.bottom, other.bottom),
         )
+
+    def intersection(self, other: Rectangle) -> Rectangle:
+        """Return what both cover; of no width or height where they are apart."""
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
+        return Rectangle(left, top, max(left, right), max(top, bottom))

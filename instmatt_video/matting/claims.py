@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -18,10 +19,16 @@ from ..detection.paste import mask_on_box
 from ..rectangle import Rectangle
 
 FloatImage = npt.NDArray[np.float32]
+AlphaPart = tuple[Rectangle, FloatImage]
+"""A part of the frame and one person's alpha there."""
 
 MIN_CLAIMED = 0.5
 """Share of a mask that another claims, above which the two are told apart; less is left to the
 network, which has learned from overlapping masks."""
+SEEN = 0.02
+"""Alpha of somebody of whom there is at least a trace."""
+REACH = 0.04
+"""How far from any trace of a person more of them may be found, as a share of the longer side."""
 
 
 def settle_claims(masks: FloatImage) -> FloatImage:
@@ -75,9 +82,35 @@ def yield_to_seen(people: Detections, is_moved: Sequence[bool]) -> Detections:
     return people if masks is people.masks else replace(people, masks=masks)
 
 
-def share_pixels(
-    frames: Sequence[tuple[Rectangle, FloatImage]],
-) -> list[tuple[Rectangle, FloatImage]]:
+def leave_to_others(closer: AlphaPart, shared: AlphaPart, others: Sequence[AlphaPart]) -> AlphaPart:
+    """Return a person's alpha of a closer canvas without what is somebody else's.
+
+    A closer canvas hears nothing of the large people beside it, whose arm looks like anybody's. It
+    knows better where an edge is, but who is who the shared canvas knows.
+
+    Args:
+        closer: The person's alpha, of the closer canvas.
+        shared: The same person's, of the canvas shared with the others.
+        others: Theirs, of the shared canvas.
+    """
+    area, alpha = closer
+    is_others = reduce(np.maximum, (_alpha_within(area, other) for other in others)) > 0.5
+    is_unseen = _alpha_within(area, shared) < SEEN
+    distance = cv2.distanceTransform(is_unseen.astype(np.uint8), cv2.DIST_L2, 5)
+    is_out_of_reach = distance > REACH * max(alpha.shape)
+    return area, np.where(is_others & is_out_of_reach, np.float32(0), alpha)
+
+
+def _alpha_within(area: Rectangle, part: AlphaPart) -> FloatImage:
+    """Return an alpha as an area of the frame shows it, 0 where nothing is known of it."""
+    known, alpha = part
+    both = area.intersection(known)
+    seen = np.zeros((area.height, area.width), np.float32)
+    seen[both.slices_in(area)] = alpha[both.slices_in(known)]
+    return seen
+
+
+def share_pixels(frames: Sequence[AlphaPart]) -> list[AlphaPart]:
     """Return the alphas, scaled down where several people's sum exceeds 1 (Eq. 2)."""
     if len(frames) < 2:
         return list(frames)

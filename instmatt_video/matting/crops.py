@@ -1,14 +1,15 @@
 """Where to look: people whose surroundings overlap share a canvas, and each has a crop in it.
 
 Knows boxes; knows no pixels. Work follows the people: a canvas is scaled so that its largest person
-has the working resolution, and a crop covers one person and their surroundings, not the canvas.
+has the working resolution, and a crop covers one person and their surroundings, not the canvas. Who
+is much smaller than that person is shown on a closer canvas as well.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -24,6 +25,8 @@ MAX_ENLARGEMENT = 3.0
 edge is found in fractions of their pixels, and the network has not learned people so small."""
 MAX_ENLARGED_PX = 5_000_000
 """Pixels of a canvas that enlarges, counted for each person on it: a crowd is enlarged less."""
+CLOSER = 1.5
+"""Who is so many times smaller than the largest of their canvas is looked at on another, closer."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Cluster:
     height: int
     crops: tuple[Rectangle, ...]
     """Each member's crop, in canvas pixels, on the grid."""
+    closeups: tuple[Cluster, ...] = ()
+    """Canvases of the members who are much smaller than the largest, at a scale of their own."""
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -159,7 +164,33 @@ def _plan_cluster(
         )
         for a in areas
     )
-    return Cluster(members, Rectangle(left, top, right, bottom), width, height, crops)
+    cluster = Cluster(members, Rectangle(left, top, right, bottom), width, height, crops)
+    closeups = _plan_closeups(members, areas, matte_size, frame_width, frame_height)
+    closer = tuple(c for c in closeups if c.scale[0] >= CLOSER * cluster.scale[0])
+    return replace(cluster, closeups=closer)
+
+
+def _plan_closeups(
+    members: tuple[int, ...],
+    areas: Sequence[Rectangle],
+    matte_size: int,
+    frame_width: int,
+    frame_height: int,
+) -> list[Cluster]:
+    """Return the clusters that those much smaller than the largest member make by themselves."""
+    longest = max(max(a.width, a.height) for a in areas)
+    smaller = [k for k, a in enumerate(areas) if CLOSER * max(a.width, a.height) <= longest]
+    groups = [[smaller[k] for k in group] for group in _overlapping([areas[k] for k in smaller])]
+    return [
+        _plan_cluster(
+            tuple(members[k] for k in group),
+            [areas[k] for k in group],
+            matte_size,
+            frame_width,
+            frame_height,
+        )
+        for group in groups
+    ]
 
 
 def _fit(start: int, stop: int, scale: float, limit: int) -> tuple[int, int, int]:

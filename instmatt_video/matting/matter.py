@@ -31,7 +31,7 @@ from ..errors import is_out_of_memory
 from ..media.color_noise import FINE
 from ..rectangle import Rectangle
 from .canvas import mask_on_canvas, resize_to_canvas
-from .claims import settle_claims, share_pixels
+from .claims import AlphaPart, leave_to_others, settle_claims, share_pixels
 from .crops import GRID_PX, Cluster, plan_clusters
 from .portion import Portion, Portions
 from .source_resolution import resize_to_source, solve_at_source
@@ -41,6 +41,8 @@ Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 FloatImage = npt.NDArray[np.float32]
 Look = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 """Images and tri-masks of a batch in; what the network says of it out, sample by sample."""
+MaskOnCanvas = Callable[[int, Cluster], FloatImage]
+"""A person's index and a cluster in; their mask on its canvas out."""
 
 BYTES_A_PIXEL = 97
 """At work for each person and pixel of their canvas, as measured with 24 people."""
@@ -72,7 +74,7 @@ class Matter:
         device: torch.device | None = None,
         precision: torch.dtype = torch.float32,
         matte_size: int = MattingConfig.matte_size,
-        context: float = 0.3,
+        context: float = MattingConfig.context,
         has_refinement: bool = True,
         has_second_look: bool = True,
         has_solved_edges: bool = True,
@@ -148,13 +150,13 @@ class Matter:
         height, width = image.shape[:2]
         result = [AlphaFrame(0, 0, np.zeros((0, 0), np.float32)) for _ in range(len(people))]
         clusters = plan_clusters(people.boxes, width, height, self.matte_size, self.context)
+
+        def mask_of(person: int, cluster: Cluster) -> FloatImage:
+            return mask_on_canvas(people.boxes[person], people.masks[person], cluster)
+
         for cluster in clusters:
-            masks = np.stack(
-                [mask_on_canvas(people.boxes[i], people.masks[i], cluster) for i in cluster.members]
-            )
-            alphas = self._matte_cluster(image, cluster, masks)
-            for member, alpha in zip(cluster.members, alphas, strict=True):
-                result[member] = alpha
+            for person, alpha in self._matte_cluster(image, cluster, mask_of).items():
+                result[person] = alpha
         return result
 
     def matte_masks(self, image: Image, masks: npt.NDArray[np.generic]) -> FloatImage:
@@ -176,16 +178,41 @@ class Matter:
         alphas = np.zeros(masks.shape, np.float32)
         soft = masks.astype(np.float32) / (255 if masks.dtype == np.uint8 else 1)
         boxes = np.array([_box_of(mask) for mask in soft], np.float32).reshape(-1, 4)
+
+        def mask_of(person: int, cluster: Cluster) -> FloatImage:
+            return resize_to_canvas(soft[person][cluster.source.slices], cluster)
+
         for cluster in plan_clusters(boxes, width, height, self.matte_size, self.context):
-            on_canvas = np.stack(
-                [resize_to_canvas(soft[i][cluster.source.slices], cluster) for i in cluster.members]
-            )
-            frames = self._matte_cluster(image, cluster, on_canvas)
-            for member, frame in zip(cluster.members, frames, strict=True):
-                alphas[member][frame.area.slices] = frame.alpha
+            for person, alpha in self._matte_cluster(image, cluster, mask_of).items():
+                alphas[person][alpha.area.slices] = alpha.alpha
         return alphas
 
-    def _matte_cluster(self, image: Image, cluster: Cluster, masks: FloatImage) -> list[AlphaFrame]:
+    def _matte_cluster(
+        self, image: Image, cluster: Cluster, mask_of: MaskOnCanvas
+    ) -> dict[int, AlphaFrame]:
+        """Return the alpha of each person of a cluster, by their index."""
+        parts = self._matte_closely(image, cluster, mask_of)
+        shared = share_pixels(list(parts.values()))
+        return {
+            person: trim_alpha(area.left, area.top, alpha)
+            for person, (area, alpha) in zip(parts, shared, strict=True)
+        }
+
+    def _matte_closely(
+        self, image: Image, cluster: Cluster, mask_of: MaskOnCanvas
+    ) -> dict[int, AlphaPart]:
+        """Return each person's alpha from the closest canvas that shows them."""
+        masks = np.stack([mask_of(person, cluster) for person in cluster.members])
+        shared = dict(zip(cluster.members, self._matte_canvas(image, cluster, masks), strict=True))
+        parts = dict(shared)
+        for closeup in cluster.closeups:
+            others = [part for person, part in shared.items() if person not in closeup.members]
+            for person, part in self._matte_closely(image, closeup, mask_of).items():
+                parts[person] = leave_to_others(part, shared[person], others)
+        return parts
+
+    def _matte_canvas(self, image: Image, cluster: Cluster, masks: FloatImage) -> list[AlphaPart]:
+        """Return the members' alphas from a canvas, in portions that memory has room for."""
         while True:
             portion = self._portions.current
             needed = WORK_BYTES if portion.is_frame_alone else BYTES_A_PIXEL * masks.size
@@ -199,13 +226,13 @@ class Matter:
 
     def _matte_together(
         self, image: Image, cluster: Cluster, masks: FloatImage, portion: Portion
-    ) -> list[AlphaFrame]:
+    ) -> list[AlphaPart]:
         canvas = resize_to_canvas(_as_float(image[cluster.source.slices]), cluster)
         masks = settle_claims(masks)
         mattes = self._run_network(canvas, masks, cluster, portion)
         mattes *= _near_masks(mattes, masks)
         height, width = image.shape[:2]
-        frames = []
+        parts = []
         for k, crop in enumerate(cluster.crops):
             area = cluster.in_frame(crop, width, height)
             part = _as_float(image[area.slices])
@@ -216,8 +243,8 @@ class Matter:
                 alpha = solve_at_source(matte, guide, part, to_matte, self.color_noise)
             else:
                 alpha = resize_to_source(matte, guide, part, to_matte)
-            frames.append((area, alpha))
-        return [trim_alpha(rect.left, rect.top, alpha) for rect, alpha in share_pixels(frames)]
+            parts.append((area, alpha))
+        return parts
 
     @torch.no_grad()
     def _run_network(

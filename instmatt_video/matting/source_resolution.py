@@ -73,13 +73,17 @@ def solve_at_source(
         return solve_uncertain(resize_to_source(matte, guide, part, to_matte), part, color_noise)
     size = (max(1, round(width * shrinkage)), max(1, round(height * shrinkage)))
     smaller = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.float32)
-    x, y = size[0] / width, size[1] / height
-    to_smaller = np.array([[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5]])
-    from_smaller = np.vstack((cv2.invertAffineTransform(to_smaller), (0, 0, 1)))
+    to_smaller = _map_to_scaled(size[0] / width, size[1] / height)
+    from_smaller = _map_to_scaled(width / size[0], height / size[1])
     solved = solve_uncertain(
         resize_to_source(matte, guide, smaller, to_matte @ from_smaller), smaller, color_noise
     )
-    return resize_to_source(solved, smaller, part, to_smaller)
+    return resize_to_source(solved, smaller, part, to_smaller[:2])
+
+
+def _map_to_scaled(x: float, y: float) -> npt.NDArray[np.float64]:
+    """Return the map of pixels to those of a picture `x` and `y` times as large, `(3, 3)`."""
+    return np.array([[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5], [0, 0, 1]])
 
 
 def _is_finer(to_matte: npt.NDArray[np.float64], times: float = 1.0) -> bool:
@@ -93,10 +97,9 @@ def _average_over_source(
     """Return the mean of a finer matte over each pixel of the frame's part, `size` = (H, W)."""
     height, width = size
     x, y = (max(1, math.ceil(to_matte[i, i] - 1e-9)) for i in (0, 1))  # samples a pixel
-    to_samples = np.array([[1 / x, 0, 0.5 / x - 0.5], [0, 1 / y, 0.5 / y - 0.5], [0, 0, 1]])
     samples = cv2.warpAffine(
         matte,
-        to_matte @ to_samples,
+        to_matte @ _map_to_scaled(1 / x, 1 / y),
         (width * x, height * y),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,

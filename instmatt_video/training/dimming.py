@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .composites import Composite
+from .straight_rgba import straight_color
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -59,7 +60,7 @@ def dim_composite(scene: Composite, curve: ToneCurve) -> Composite:
     place = np.maximum(scene.image - scene.foregrounds.sum(0), 0)
     uncovered = np.maximum(1 - scene.alphas.sum(0), 0)
     dimmed = [
-        alpha[..., None] * curve.of(np.clip(color / np.maximum(alpha, 1e-4)[..., None], 0, 1))
+        alpha[..., None] * curve.of(straight_color(color, alpha))
         for color, alpha in zip(
             (*scene.foregrounds, place), (*scene.alphas, uncovered), strict=True
         )

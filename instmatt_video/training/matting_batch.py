@@ -25,6 +25,7 @@ from .marked_photos import Photo
 from .matted_pictures import MattedFiles
 from .photo_windows import PhotoWindow, has_target, view_matted, view_photo
 from .scene import SceneConfig
+from .straight_rgba import straight_color
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -208,7 +209,7 @@ def composite_samples(
     layers = [
         np.stack(
             [
-                _straight(color, alpha)
+                straight_color(color, alpha)
                 for color, alpha in zip(
                     (colors[i], everybody - colors[i], scene.image - everybody), matte, strict=True
                 )
@@ -267,10 +268,6 @@ def _draw_targets(
         "tri_masks": tri_masks[torch.from_numpy(chosen)],
         "tri_mattes": torch.from_numpy(np.clip(mattes, 0, 1).astype(np.float32)),
     }
-
-
-def _straight(premultiplied: FloatArray, alpha: FloatArray) -> FloatArray:
-    return np.asarray(np.clip(premultiplied / (alpha[..., None] + 1e-4), 0, 1), np.float32)
 
 
 def _to_chw(image: FloatArray) -> Tensor:

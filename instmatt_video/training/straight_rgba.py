@@ -1,4 +1,4 @@
-"""Cut-outs of straight colour, resized so that what lies under alpha 0 does not reach the edge."""
+"""Straight colour: of premultiplied, and resized so that what lies under alpha 0 stays there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 UInt8Array = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float32]
+
+FAINTEST = 1e-4
+"""Alpha below which a colour cannot be told."""
+
+
+def straight_color(premultiplied: FloatArray, alpha: FloatArray) -> FloatArray:
+    """Return colours, `(H, W, 3)`, 0..1, from those times alpha, `(H, W)`; black where it is 0."""
+    color = premultiplied / np.maximum(alpha, FAINTEST)[..., None]
+    return np.asarray(np.clip(color, 0, 1, out=color), np.float32)
 
 
 def resize_straight(rgba: UInt8Array, size: tuple[int, int]) -> UInt8Array:

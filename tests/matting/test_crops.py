@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from instmatt_video.matting.crops import (
+    CLOSER,
     GRID_PX,
     MAX_ENLARGED_PX,
     MAX_ENLARGEMENT,
@@ -28,6 +33,13 @@ def random_boxes(seed: int) -> np.ndarray:
     corner = rng.uniform((-60, -60), FRAME, (count, 2))
     size = np.exp(rng.uniform(np.log(4), np.log(500), (count, 2)))
     return np.concatenate((corner, corner + size), 1)
+
+
+def closeups_of(clusters: Iterable[Cluster]) -> Iterator[Cluster]:
+    """Return the closer canvases, and theirs."""
+    for cluster in clusters:
+        yield from cluster.closeups
+        yield from closeups_of(cluster.closeups)
 
 
 def test_nobody() -> None:
@@ -63,6 +75,36 @@ def test_a_crowd_is_enlarged_less() -> None:
     assert 1 < crowd.scale[0] < 2
     unrounded = (crowd.width - GRID_PX) * (crowd.height - GRID_PX)
     assert len(row) * unrounded <= MAX_ENLARGED_PX
+
+
+def test_much_smaller_people_have_a_closer_canvas_too() -> None:
+    # Margins of .15: 460 px at a scale of 256 / 460; 131 px by itself at 256 / 131; both in frame.
+    large, small = (200, 0, 330, 354), (320, 200, 380, 301)
+    (cluster,) = plan([large, small], size=256)
+    assert cluster.members == (0, 1)
+    (closeup,) = cluster.closeups
+    assert closeup.members == (1,) and closeup.closeups == ()
+    assert closeup == replace(plan([small], size=256)[0], members=(1,))
+    assert closeup.scale[1] == pytest.approx(256 / 133, rel=0.02)
+
+
+def test_people_of_like_size_have_no_closer_canvas() -> None:
+    (cluster,) = plan([(200, 0, 330, 354), (320, 60, 420, 340)], size=256)
+    assert cluster.members == (0, 1) and cluster.closeups == ()
+
+
+def test_who_cannot_be_enlarged_further_has_no_closer_canvas() -> None:
+    (cluster,) = plan([(100, 100, 140, 200), (130, 150, 150, 190)])
+    assert cluster.scale[0] == pytest.approx(MAX_ENLARGEMENT, rel=0.02)
+    assert cluster.closeups == ()
+
+
+def test_closer_canvases_by_steps() -> None:
+    boxes = [(150, 0, 300, 360), (290, 160, 350, 320), (340, 260, 370, 320), (170, 300, 200, 356)]
+    (cluster,) = plan(boxes, size=256)
+    closeups = {c.members: c for c in cluster.closeups}
+    assert set(closeups) == {(1, 2), (3,)}  # the fourth meets the largest alone
+    assert [c.members for c in closeups[1, 2].closeups] == [(2,)]
 
 
 def test_people_apart_do_not_share_a_canvas() -> None:
@@ -107,7 +149,7 @@ def test_invariants_of_any_crowd(size: int) -> None:
         assert sorted(members) == [
             i for i, b in enumerate(boxes) if b[0] < 640 and b[1] < 360 and b[2] > 0 and b[3] > 0
         ]
-        for cluster in clusters:
+        for cluster in itertools.chain(clusters, closeups_of(clusters)):
             assert cluster.width % GRID_PX == 0 and cluster.height % GRID_PX == 0
             x, y = cluster.scale
             # Rounded to the grid, the shorter side is off by half a cell at most.
@@ -125,6 +167,9 @@ def test_invariants_of_any_crowd(size: int) -> None:
                 assert seen.right >= min(640, right + margin)
                 assert seen.bottom >= min(360, bottom + margin)
                 assert 0 <= seen.left and seen.right <= 640 and seen.bottom <= 360
+            for closeup in cluster.closeups:
+                assert set(closeup.members) < set(cluster.members)
+                assert closeup.scale[0] >= CLOSER * cluster.scale[0]
 
 
 def test_centres_of_the_canvas_in_the_frame() -> None:

@@ -55,6 +55,13 @@ class EchoNetwork(nn.Module):
         return guidance
 
 
+class StripedNetwork(EchoNetwork):
+    """A network that believes each third column of its guidance."""
+
+    def answer(self, guidance: Tensor) -> Tensor:
+        return guidance * (torch.arange(guidance.shape[3]) % 3 == 0)
+
+
 def echo(**settings: object) -> Matter:
     return Matter(EchoNetwork(), has_solved_edges=False, **settings)
 
@@ -92,15 +99,15 @@ def laid_out(frame: AlphaFrame, shape: tuple[int, int]) -> np.ndarray:
 
 
 class TestGeometry:
-    # A box of 149 px and its margins make a crop of 239 px.
+    # A box of 149 px and its margins of .3 make a crop of 239 px.
     def test_at_scale_1_every_pixel_stays_where_it_was(self) -> None:
         mask = (ellipse((300, 400), (171, 139), (40, 75)) > 0.5).astype(np.float32)
-        alphas = echo(matte_size=239).matte_masks(picture_of(mask[None]), mask[None])
+        alphas = echo(matte_size=239, context=0.3).matte_masks(picture_of(mask[None]), mask[None])
         assert np.array_equal(alphas[0], mask)
 
     def test_at_scale_1_soft_masks_come_back_to_the_last_bit(self) -> None:
         mask = ellipse((300, 400), (171, 139), (40, 75))
-        alphas = echo(matte_size=239).matte_masks(picture_of(mask[None]), mask[None])
+        alphas = echo(matte_size=239, context=0.3).matte_masks(picture_of(mask[None]), mask[None])
         expected = np.where(mask > FAINTEST_ALPHA, mask, 0)
         assert np.array_equal(alphas[0], expected)
 
@@ -134,14 +141,9 @@ class TestGeometry:
 
     def test_enlarged_people_come_back_as_means_of_their_pixels(self) -> None:
         # Enlarged three times, a pixel of the frame is nine of the canvas.
-        class Striped(EchoNetwork):
-            def answer(self, guidance: Tensor) -> Tensor:
-                stripes = torch.arange(guidance.shape[3]) % 3 == 0
-                return guidance * stripes
-
         mask = np.zeros((1, 300, 400), np.float32)
         mask[0, 100:140, 200:220] = 1
-        matter = Matter(Striped(), has_solved_edges=False)
+        matter = Matter(StripedNetwork(), has_solved_edges=False)
         alpha = matter.matte_masks(picture_of(mask), mask)[0]
         assert alpha[105:135, 205:215] == pytest.approx(1 / 3, abs=0.02)
 
@@ -159,7 +161,7 @@ class TestGeometry:
             np.ones((1, 28, 28), np.float32),
         )
         image = np.full((300, 400, 3), 128, np.uint8)
-        (frame,) = echo(matte_size=284).matte(image, people)  # at scale 1
+        (frame,) = echo(matte_size=284, context=0.3).matte(image, people)  # at scale 1
         assert (frame.left, frame.top) == (0, 50)
         assert frame.alpha.shape == (180, 60)
         assert (frame.alpha == 1).all()
@@ -185,7 +187,7 @@ class TestGeometry:
             np.ones((1, 28, 28), np.float32),
         )
         image = picture_of(mask)
-        matter = echo(matte_size=256)  # at scale 1
+        matter = echo(matte_size=256, context=0.3)  # at scale 1
         (frame,) = matter.matte(image, people)
         assert np.array_equal(laid_out(frame, (300, 400)), matter.matte_masks(image, mask)[0])
 
@@ -328,6 +330,27 @@ class TestTinyNetwork:
         together = matter.matte_masks(image, masks)
         alone = matter.matte_masks(image, masks[3:])
         assert np.abs(together[3] - alone[0]).max() < 1e-5
+
+
+def test_much_smaller_people_are_matted_as_if_by_themselves() -> None:
+    large = ellipse((400, 500), (170, 200), (70, 190))
+    small = ellipse((400, 500), (300, 250), (18, 50))  # their surroundings meet, they do not
+    masks = np.stack((large, small))
+    matter = Matter(StripedNetwork(), has_solved_edges=False, matte_size=256)
+    image = picture_of(masks)
+    together, alone = matter.matte_masks(image, masks), matter.matte_masks(image, masks[1:])
+    np.testing.assert_array_equal(together[1], alone[0])
+    assert alone[0].max() > 0
+
+
+def test_much_smaller_people_share_pixels_with_the_large() -> None:
+    large = ellipse((400, 500), (200, 200), (90, 190))
+    small = ellipse((400, 500), (290, 250), (18, 50))
+    masks = np.stack((large, small))
+    alphas = echo(matte_size=256).matte_masks(picture_of(masks), masks)
+    assert ((masks > 0.9).all(0)).sum() > 100
+    assert alphas.sum(0).max() <= 1 + 1e-6
+    assert iou(alphas[1] > 0.25, small > 0.5) > 0.9
 
 
 def test_trimmed_to_what_is_seen() -> None:
