@@ -1,12 +1,13 @@
 """IMQ of a matting network on held-out composites, beside classical matting from the same masks.
 
     python bench/matting.py --data DATA.toml [--weights lite|FILE] [--pictures 200] [--peers 40]
-                            [--gamma 2 | --gain 0.3]
+                            [--gamma 2 | --gain 0.3] [--near-and-far]
 
 DATA.toml is the training's own (`MattingData`); the people and backgrounds used here are those of
 `instmatt_video/training/splits`, which training never sees. `--gamma` and `--gain` show them as
-film of a dark place: with deep shadows or less light, a camera's noise and a codec's. Prints
-Markdown.
+film of a dark place: with deep shadows or less light, a camera's noise and a codec's;
+`--near-and-far` makes others, in which the tallest is three times as tall as the smallest in half
+of them. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -36,11 +37,13 @@ from instmatt_video.training.degradation import compress
 from instmatt_video.training.detected_guidance import detect_masks
 from instmatt_video.training.dimming import ToneCurve, dim_levels
 from instmatt_video.training.matting_validation import (
+    BENCHMARK_SCENES,
     ValidationPicture,
     make_validation,
     read_split,
 )
 from instmatt_video.training.packs import ImagePack
+from instmatt_video.training.scene import SceneConfig
 from instmatt_video.weights.loading import load_matting_network
 
 TRIMAP_SHARE = 0.04
@@ -48,12 +51,17 @@ TRIMAP_SHARE = 0.04
 NOISE_LEVELS = 2.0
 """Standard deviation, of 255, of the noise in pictures that are shown as film."""
 JPEG_QUALITY = 80
+NEAR_AND_FAR = replace(BENCHMARK_SCENES, height_range=(0.12, 0.9), min_area=0.003)
 SNAP = 0.02
 """Peers' alpha below this is 0, and above 1 - this is 1: IMQ punishes dust."""
 
 
 def held_out_pictures(
-    data_path: Path, count: int, side_px: int, detector: Detector | None = None
+    data_path: Path,
+    count: int,
+    side_px: int,
+    detector: Detector | None = None,
+    scenes: SceneConfig = BENCHMARK_SCENES,
 ) -> list[ValidationPicture]:
     data = read_config(data_path, MattingData)
     pack = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
@@ -61,7 +69,7 @@ def held_out_pictures(
     people = [n for n in read_split("matting_val_cutouts") if n in set(pack.names)]
     places = [n for n in read_split("matting_val_backgrounds") if n in set(backgrounds.names)]
     library = CutoutLibrary(pack, people)
-    return make_validation(library, backgrounds, places, count, side_px, detector)
+    return make_validation(library, backgrounds, places, count, side_px, detector, scenes)
 
 
 def as_film(
@@ -153,6 +161,7 @@ def main() -> None:
     )
     parser.add_argument("--gamma", type=float, default=1.0, help="deeper shadows, from 1")
     parser.add_argument("--gain", type=float, default=1.0, help="less light, 0..1")
+    parser.add_argument("--near-and-far", action="store_true", help="people of all sizes")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-refinement", action="store_true")
     parser.add_argument("--no-second-look", action="store_true")
@@ -161,7 +170,10 @@ def main() -> None:
     detector = CompactDetector() if args.guidance == "detected" else None
     curve = ToneCurve(args.gain, args.gamma)
     is_dim = curve != ToneCurve(1.0, 1.0)
-    pictures = held_out_pictures(args.data, args.pictures, args.side, None if is_dim else detector)
+    scenes = NEAR_AND_FAR if args.near_and_far else BENCHMARK_SCENES
+    pictures = held_out_pictures(
+        args.data, args.pictures, args.side, None if is_dim else detector, scenes
+    )
     if is_dim:
         pictures = [as_film(p, curve, detector, seed) for seed, p in enumerate(pictures)]
     people = sum(len(p.alphas) for p in pictures)

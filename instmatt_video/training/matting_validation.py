@@ -25,6 +25,16 @@ MIN_HELD_OUT_PEOPLE = 5
 """A picture shows up to so many."""
 OWN_SHARE = 10
 """Of people and places that no list names, one in so many is held out."""
+BENCHMARK_SCENES = SceneConfig(
+    count_weights=(0, 0.4, 0.3, 0.2, 0.1),
+    height_range=(0.5, 0.9),
+    min_visible=0.6,
+    min_area=0.02,
+    has_augmentation=False,
+    is_posed=True,
+)
+"""As in HIM2K's synthetic subset people are laid over the background as they are, half to nine
+tenths of its height tall, and at least 0.6 of each stays in sight."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +85,9 @@ def make_validation(
     count: int,
     side_px: int = 512,
     detector: Detector | None = None,
+    scenes: SceneConfig = BENCHMARK_SCENES,
 ) -> list[ValidationPicture]:
     """Return composites of 2 to 5 people, with masks as a detector makes them.
-
-    As in HIM2K's synthetic subset people are laid over the background as they are, half to nine
-    tenths of its height tall, and at least 0.6 of each stays in sight.
 
     Picture k depends on k and the pools alone, so a shorter set is the beginning of a longer one.
 
@@ -90,19 +98,12 @@ def make_validation(
         count: How many.
         side_px: Side of the square pictures; a multiple of 32.
         detector: Makes the masks, empty ones for those whom it misses; `None` simulates them.
+        scenes: How people stand in them.
     """
-    scene_config = SceneConfig(
-        count_weights=(0, 0.4, 0.3, 0.2, 0.1),
-        height_range=(0.5, 0.9),
-        min_visible=0.6,
-        min_area=0.02,
-        has_augmentation=False,
-        is_posed=True,
-    )
     pictures = []
     for index in range(count):
         rng = np.random.default_rng([VALIDATION_SEED, index])
-        num_people = 1 + int(rng.choice(5, p=scene_config.count_weights))
+        num_people = 1 + int(rng.choice(5, p=scenes.count_weights))
         while True:
             chosen = rng.choice(len(cutouts), num_people, replace=False)
             name = background_names[int(rng.integers(len(background_names)))]
@@ -110,7 +111,7 @@ def make_validation(
                 [cutouts[int(i)] for i in chosen],
                 read_color(backgrounds, name),
                 (side_px, side_px),
-                scene_config,
+                scenes,
                 rng,
             )
             if len(scene.alphas) > 1:
