@@ -1,4 +1,4 @@
-"""Straight colour: of premultiplied, and resized so that what lies under alpha 0 stays there."""
+"""Straight colour, told from premultiplied, and resized without what lies under alpha 0."""
 
 from __future__ import annotations
 

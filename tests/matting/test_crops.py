@@ -78,7 +78,7 @@ def test_a_crowd_is_enlarged_less() -> None:
 
 
 def test_much_smaller_people_have_a_closer_canvas_too() -> None:
-    # Margins of .15: 460 px at a scale of 256 / 460; 131 px by itself at 256 / 131; both in frame.
+    # With their margins the large one has the frame's 360 px, the small one 101 and two of 16.
     large, small = (200, 0, 330, 354), (320, 200, 380, 301)
     (cluster,) = plan([large, small], size=256)
     assert cluster.members == (0, 1)
