@@ -14,7 +14,7 @@ import torch
 from instmatt_video.training.loop import LoopConfig, count_devices_and_nodes, train
 
 from .ddp_worker import CONFIG, BothShares
-from .test_loop import equal, rows
+from .line_training import equal, rows
 
 
 @pytest.fixture(scope="module")

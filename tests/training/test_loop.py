@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import math
 from dataclasses import replace
@@ -13,78 +12,15 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from instmatt_video.errors import AlphaWriteError, DeviceError, OptionError, WeightsError
+from instmatt_video.errors import AlphaWriteError, DeviceError, OptionError
 from instmatt_video.training import loop
 from instmatt_video.training.loop import AveragedWeights, LoopConfig, train
 
-CONFIG = LoopConfig(
-    steps=24,
-    learning_rate=0.05,
-    min_learning_rate=0.01,
-    warmup_steps=4,
-    ema_decay=0.9,
-    checkpoint_steps=5,
-    validate_steps=8,
-    log_steps=4,
-    accelerator="cpu",
-)
-
-
-class Line:
-    """Learns y = W x from samples; batch norm stands for everything that is no parameter."""
-
-    def __init__(self, fails_at: int | None = None, infinite_at: int | None = None) -> None:
-        torch.manual_seed(7)
-        self.network: nn.Module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
-        self.fails_at, self.infinite_at = fails_at, infinite_at
-        self.made: list[tuple[int, int]] = []
-        self.validated: list[dict[str, Tensor]] = []
-
-    def make_batch(self, step: int, rank: int) -> Tensor:
-        if step == self.fails_at:
-            raise RuntimeError("killed")
-        self.made.append((step, rank))
-        batch = torch.randn(16, 3, generator=torch.Generator().manual_seed(1000 * rank + step))
-        if step == self.infinite_at:
-            batch[0] = math.inf
-        return batch
-
-    def loss(self, network: nn.Module, batch: Any, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        target = torch.stack((batch.sum(1), batch[:, 0] - 2 * batch[:, 1]), 1)
-        error = ((network(batch) - target) ** 2).mean()
-        return error, {"mse": error}
-
-    def validate(self, network: nn.Module) -> dict[str, float]:
-        assert not network.training
-        self.validated.append({k: v.clone() for k, v in network.state_dict().items()})
-        with torch.no_grad():
-            error, _ = self.loss(network, self.make_batch(-1, 9), -1)
-        return {"score": -float(error)}
-
-    def save_weights(self, network: nn.Module, path: Path) -> None:
-        save_file(network.state_dict(), path)
-
-
-def checkpoint(folder: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = torch.load(folder / "last.ckpt", weights_only=True)
-    return loaded
-
-
-def equal(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
-
-
-def rows(folder: Path) -> list[list[str]]:
-    with (folder / "log.csv").open(newline="") as file:
-        return [row for row in csv.reader(file) if row[1] != "steps_per_s"]
-
-
-def losses(folder: Path) -> list[float]:
-    return [float(row[2]) for row in rows(folder) if row[1] == "loss"]
+from .line_training import CONFIG, Line, checkpoint, equal, losses
 
 
 class TestSchedule:
@@ -173,90 +109,6 @@ def test_the_loss_goes_down(tmp_path: Path) -> None:
         "last.safetensors",
         "log.csv",
     ]
-
-
-def test_a_resumed_run_says_so_in_the_log_alone(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
-    train(Line(), CONFIG, tmp_path)
-    caplog.set_level("INFO", "instmatt_video.training.loop")
-    train(Line(), replace(CONFIG, steps=CONFIG.steps + 1), tmp_path)
-    assert f"resuming {tmp_path / 'last.ckpt'} at step {CONFIG.steps}" in caplog.messages
-    assert not capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    "killed_at", [3, 13, 20], ids=["at the start", "between", "at a checkpoint"]
-)
-def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, killed_at: int) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    best = train(Line(), CONFIG, whole)
-    with pytest.raises(RuntimeError, match="killed"):
-        train(Line(fails_at=killed_at), CONFIG, broken)
-    task = Line()
-    again = train(task, CONFIG, broken)
-    assert min(step for step, rank in task.made if rank == 0) == killed_at // 5 * 5
-    first, second = checkpoint(whole), checkpoint(broken)
-    assert equal(first["network"], second["network"])
-    assert equal(first["average"], second["average"])
-    assert best == again and first["best"] == second["best"]
-    assert rows(whole) == rows(broken)
-    for name in ("best.safetensors", "last.safetensors"):
-        assert equal(load_file(whole / name), load_file(broken / name))
-
-
-def test_a_run_of_another_network_is_not_gone_on_with(tmp_path: Path) -> None:
-    train(Line(), CONFIG, tmp_path)
-    other = Line()
-    other.network = nn.Sequential(nn.Linear(3, 2))
-    with pytest.raises(WeightsError, match="another --out"):
-        train(other, replace(CONFIG, steps=40), tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        pytest.param({"seed": 5}, "begun with seed 1, not 5; take another --out", id="seed"),
-        pytest.param({"learning_rate": 0.1}, "learning_rate 0.05, not 0.1", id="rate"),
-        pytest.param({"betas": (0.5, 0.9)}, r"betas \(0.9, 0.999\), not \(0.5", id="betas"),
-    ],
-)
-def test_a_run_of_another_schedule_is_not_gone_on_with(
-    tmp_path: Path, changed: dict[str, Any], words: str
-) -> None:
-    train(Line(), CONFIG, tmp_path)
-    before = (tmp_path / "last.ckpt").read_bytes()
-    for steps in (CONFIG.steps, 40):
-        with pytest.raises(WeightsError, match=words):
-            train(Line(), replace(CONFIG, steps=steps, **changed), tmp_path)
-    assert (tmp_path / "last.ckpt").read_bytes() == before
-
-
-def test_a_run_on_other_data_is_not_gone_on_with(tmp_path: Path) -> None:
-    train(Line(), CONFIG, tmp_path, data={"batch.targets": 2, "curriculum.sizes_px": (64, 96)})
-    longer = replace(CONFIG, steps=30)
-    with pytest.raises(WeightsError, match=r"begun with batch.targets 2, not 3; take another"):
-        train(Line(), longer, tmp_path, data={"batch.targets": 3, "curriculum.sizes_px": (64, 96)})
-    with pytest.raises(WeightsError, match=r"sizes_px \(64, 96\), not \(64,\)"):
-        train(Line(), longer, tmp_path, data={"batch.targets": 2, "curriculum.sizes_px": (64,)})
-    train(Line(), longer, tmp_path, data={"batch.targets": 2, "curriculum.sizes_px": (64, 96)})
-    assert checkpoint(tmp_path)["step"] == 30
-
-
-def test_a_run_may_go_on_for_longer(tmp_path: Path) -> None:
-    train(Line(), CONFIG, tmp_path)
-    task = Line()
-    train(task, replace(CONFIG, steps=30, log_steps=1, workers=0), tmp_path)
-    assert {step for step, rank in task.made if rank == 0} == set(range(24, 30))
-    assert checkpoint(tmp_path)["step"] == 30
-
-
-def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:
-    best = train(Line(), CONFIG, tmp_path)
-    before = (tmp_path / "best.safetensors").read_bytes()
-    task = Line()
-    assert train(task, CONFIG, tmp_path) == best
-    assert task.made == [] and (tmp_path / "best.safetensors").read_bytes() == before
 
 
 def test_validated_and_saved_are_the_averaged_weights(tmp_path: Path) -> None:
@@ -375,14 +227,6 @@ def test_weights_that_cannot_be_written_leave_those_before(tmp_path: Path) -> No
         train(Full(), replace(CONFIG, steps=16), tmp_path)
     assert (tmp_path / "last.safetensors").read_bytes() == before
     assert not list(tmp_path.glob(".*"))
-
-
-def test_a_run_of_another_stage_is_not_gone_on_with(tmp_path: Path) -> None:
-    train(Line(), CONFIG, tmp_path)
-    other = Line()
-    other.network[0].requires_grad_(False)  # type: ignore[index]
-    with pytest.raises(WeightsError, match="of another training; take another --out"):
-        train(other, replace(CONFIG, steps=40), tmp_path)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

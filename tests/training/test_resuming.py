@@ -1,0 +1,108 @@
+"""A training that was broken off goes on as if nothing had happened, or says why it cannot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+from torch import nn
+
+from instmatt_video.errors import WeightsError
+from instmatt_video.training.loop import train
+
+from .line_training import CONFIG, Line, checkpoint, equal, rows
+
+
+def test_a_resumed_run_says_so_in_the_log_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(Line(), CONFIG, tmp_path)
+    caplog.set_level("INFO", "instmatt_video.training.loop")
+    train(Line(), replace(CONFIG, steps=CONFIG.steps + 1), tmp_path)
+    assert f"resuming {tmp_path / 'last.ckpt'} at step {CONFIG.steps}" in caplog.messages
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "killed_at", [3, 13, 20], ids=["at the start", "between", "at a checkpoint"]
+)
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, killed_at: int) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    best = train(Line(), CONFIG, whole)
+    with pytest.raises(RuntimeError, match="killed"):
+        train(Line(fails_at=killed_at), CONFIG, broken)
+    task = Line()
+    again = train(task, CONFIG, broken)
+    assert min(step for step, rank in task.made if rank == 0) == killed_at // 5 * 5
+    first, second = checkpoint(whole), checkpoint(broken)
+    assert equal(first["network"], second["network"])
+    assert equal(first["average"], second["average"])
+    assert best == again and first["best"] == second["best"]
+    assert rows(whole) == rows(broken)
+    for name in ("best.safetensors", "last.safetensors"):
+        assert equal(load_file(whole / name), load_file(broken / name))
+
+
+def test_a_run_of_another_network_is_not_gone_on_with(tmp_path: Path) -> None:
+    train(Line(), CONFIG, tmp_path)
+    other = Line()
+    other.network = nn.Sequential(nn.Linear(3, 2))
+    with pytest.raises(WeightsError, match="another --out"):
+        train(other, replace(CONFIG, steps=40), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        pytest.param({"seed": 5}, "begun with seed 1, not 5; take another --out", id="seed"),
+        pytest.param({"learning_rate": 0.1}, "learning_rate 0.05, not 0.1", id="rate"),
+        pytest.param({"betas": (0.5, 0.9)}, r"betas \(0.9, 0.999\), not \(0.5", id="betas"),
+    ],
+)
+def test_a_run_of_another_schedule_is_not_gone_on_with(
+    tmp_path: Path, changed: dict[str, Any], words: str
+) -> None:
+    train(Line(), CONFIG, tmp_path)
+    before = (tmp_path / "last.ckpt").read_bytes()
+    for steps in (CONFIG.steps, 40):
+        with pytest.raises(WeightsError, match=words):
+            train(Line(), replace(CONFIG, steps=steps, **changed), tmp_path)
+    assert (tmp_path / "last.ckpt").read_bytes() == before
+
+
+def test_a_run_on_other_data_is_not_gone_on_with(tmp_path: Path) -> None:
+    train(Line(), CONFIG, tmp_path, data={"batch.targets": 2, "curriculum.sizes_px": (64, 96)})
+    longer = replace(CONFIG, steps=30)
+    with pytest.raises(WeightsError, match=r"begun with batch.targets 2, not 3; take another"):
+        train(Line(), longer, tmp_path, data={"batch.targets": 3, "curriculum.sizes_px": (64, 96)})
+    with pytest.raises(WeightsError, match=r"sizes_px \(64, 96\), not \(64,\)"):
+        train(Line(), longer, tmp_path, data={"batch.targets": 2, "curriculum.sizes_px": (64,)})
+    train(Line(), longer, tmp_path, data={"batch.targets": 2, "curriculum.sizes_px": (64, 96)})
+    assert checkpoint(tmp_path)["step"] == 30
+
+
+def test_a_run_may_go_on_for_longer(tmp_path: Path) -> None:
+    train(Line(), CONFIG, tmp_path)
+    task = Line()
+    train(task, replace(CONFIG, steps=30, log_steps=1, workers=0), tmp_path)
+    assert {step for step, rank in task.made if rank == 0} == set(range(24, 30))
+    assert checkpoint(tmp_path)["step"] == 30
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:
+    best = train(Line(), CONFIG, tmp_path)
+    before = (tmp_path / "best.safetensors").read_bytes()
+    task = Line()
+    assert train(task, CONFIG, tmp_path) == best
+    assert task.made == [] and (tmp_path / "best.safetensors").read_bytes() == before
+
+
+def test_a_run_of_another_stage_is_not_gone_on_with(tmp_path: Path) -> None:
+    train(Line(), CONFIG, tmp_path)
+    other = Line()
+    other.network[0].requires_grad_(False)  # type: ignore[index]
+    with pytest.raises(WeightsError, match="of another training; take another --out"):
+        train(other, replace(CONFIG, steps=40), tmp_path)
