@@ -36,10 +36,10 @@ class AlphaFrame:
         return Rectangle(self.left, self.top, self.left + width, self.top + height)
 
     def within(self, area: Rectangle) -> FloatImage:
-        """Return the alpha in an area around it, `(area.height, area.width)`; 0 beside it."""
+        """Return the alpha as an area of the frame shows it, `(height, width)`; 0 beside it."""
         canvas = np.zeros((area.height, area.width), np.float32)
-        if self.alpha.size:
-            canvas[self.area.slices_in(area)] = self.alpha
+        both = area.intersection(self.area)
+        canvas[both.slices_in(area)] = self.alpha[both.slices_in(self.area)]
         return canvas
 
 

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..alpha_frame import AlphaFrame
 from ..detection.detections import Detections
 from ..detection.paste import mask_on_box
 from ..rectangle import Rectangle
@@ -104,10 +105,7 @@ def leave_to_others(closer: AlphaPart, shared: AlphaPart, others: Sequence[Alpha
 def _alpha_within(area: Rectangle, part: AlphaPart) -> FloatImage:
     """Return an alpha as an area of the frame shows it, 0 where nothing is known of it."""
     known, alpha = part
-    both = area.intersection(known)
-    seen = np.zeros((area.height, area.width), np.float32)
-    seen[both.slices_in(area)] = alpha[both.slices_in(known)]
-    return seen
+    return AlphaFrame(known.left, known.top, alpha).within(area)
 
 
 def share_pixels(frames: Sequence[AlphaPart]) -> list[AlphaPart]:

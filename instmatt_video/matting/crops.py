@@ -97,12 +97,23 @@ def plan_clusters(
     """
     surroundings = [_with_margin(box, frame_width, frame_height, context) for box in boxes]
     present = [i for i, s in enumerate(surroundings) if s.width > 0 and s.height > 0]
-    clusters = []
-    for members in _overlapping([surroundings[i] for i in present]):
-        indices = tuple(present[m] for m in members)
-        areas = [surroundings[i] for i in indices]
-        clusters.append(_plan_cluster(indices, areas, matte_size, frame_width, frame_height))
-    return clusters
+    return _gather(present, surroundings, matte_size, frame_width, frame_height)
+
+
+def _gather(
+    people: Sequence[int],
+    surroundings: Sequence[Rectangle],
+    matte_size: int,
+    frame_width: int,
+    frame_height: int,
+) -> list[Cluster]:
+    """Return the clusters of some of the people; `surroundings` are everybody's."""
+    return [
+        _plan_cluster(
+            tuple(people[k] for k in group), surroundings, matte_size, frame_width, frame_height
+        )
+        for group in _overlapping([surroundings[i] for i in people])
+    ]
 
 
 def _with_margin(
@@ -143,11 +154,12 @@ def _overlapping(areas: Sequence[Rectangle]) -> list[list[int]]:
 
 def _plan_cluster(
     members: tuple[int, ...],
-    areas: Sequence[Rectangle],
+    surroundings: Sequence[Rectangle],
     matte_size: int,
     frame_width: int,
     frame_height: int,
 ) -> Cluster:
+    areas = [surroundings[i] for i in members]
     whole = reduce(Rectangle.united, areas)
     longest = max(max(a.width, a.height) for a in areas)
     affordable = math.sqrt(MAX_ENLARGED_PX / (len(areas) * whole.width * whole.height))
@@ -165,32 +177,12 @@ def _plan_cluster(
         for a in areas
     )
     cluster = Cluster(members, Rectangle(left, top, right, bottom), width, height, crops)
-    closeups = _plan_closeups(members, areas, matte_size, frame_width, frame_height)
+    smaller = [
+        i for i, a in zip(members, areas, strict=True) if CLOSER * max(a.width, a.height) <= longest
+    ]
+    closeups = _gather(smaller, surroundings, matte_size, frame_width, frame_height)
     closer = tuple(c for c in closeups if c.scale[0] >= CLOSER * cluster.scale[0])
     return replace(cluster, closeups=closer)
-
-
-def _plan_closeups(
-    members: tuple[int, ...],
-    areas: Sequence[Rectangle],
-    matte_size: int,
-    frame_width: int,
-    frame_height: int,
-) -> list[Cluster]:
-    """Return the clusters that those much smaller than the largest member make by themselves."""
-    longest = max(max(a.width, a.height) for a in areas)
-    smaller = [k for k, a in enumerate(areas) if CLOSER * max(a.width, a.height) <= longest]
-    groups = [[smaller[k] for k in group] for group in _overlapping([areas[k] for k in smaller])]
-    return [
-        _plan_cluster(
-            tuple(members[k] for k in group),
-            [areas[k] for k in group],
-            matte_size,
-            frame_width,
-            frame_height,
-        )
-        for group in groups
-    ]
 
 
 def _fit(start: int, stop: int, scale: float, limit: int) -> tuple[int, int, int]:

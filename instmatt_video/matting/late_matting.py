@@ -101,18 +101,7 @@ def rows_of_people(record: FrameRecord, cast: Cast) -> npt.NDArray[np.intp]:
 
 def _within_rest(alpha: AlphaFrame, others: Iterable[StoredAlpha]) -> AlphaFrame:
     """Return an alpha, cut to what the others leave of each pixel (Eq. 2)."""
-    height, width = alpha.alpha.shape
-    taken = np.zeros((height, width), np.float32)
-    for other in (stored.unpack() for stored in others):
-        h, w = other.alpha.shape
-        left, top = max(alpha.left, other.left), max(alpha.top, other.top)
-        right = min(alpha.left + width, other.left + w)
-        bottom = min(alpha.top + height, other.top + h)
-        if right <= left or bottom <= top:
-            continue
-        here, there = (
-            np.s_[top - o.top : bottom - o.top, left - o.left : right - o.left]
-            for o in (alpha, other)
-        )
-        taken[here] += other.alpha[there]
+    taken = np.zeros_like(alpha.alpha)
+    for other in others:
+        taken += other.unpack().within(alpha.area)
     return replace(alpha, alpha=np.minimum(alpha.alpha, np.maximum(0, 1 - taken)))
