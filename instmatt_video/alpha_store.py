@@ -23,7 +23,7 @@ from .whole_file import whole_file
 
 FOLDER_NAME = "alphas"
 JOURNAL_FILE = "journal.jsonl"
-_VERSION = 4
+_VERSION = 5
 _PROGRAM = "version of this program"
 
 
@@ -61,6 +61,11 @@ class AlphaStore:
     def frame_count(self) -> int:
         """Frames that are stored."""
         return self._chunks[-1].end if self._chunks else 0
+
+    @property
+    def digest(self) -> str:
+        """Checksum of all that is stored."""
+        return hashlib.sha256("".join(chunk.sha256 for chunk in self._chunks).encode()).hexdigest()
 
     @property
     def held_frames(self) -> list[int]:

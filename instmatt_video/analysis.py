@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import torch
+
+from instmatt_video.trackers import MEMORY_FRAMES
 
 from .alpha_frame import AlphaFrame
 from .alpha_store import AlphaStore
@@ -143,10 +146,19 @@ def _catch_up(
     """Bring detection and tracking to where a resumed store ends, without running a network."""
     if not store.frame_count:
         return
-    recent: deque[FrameRecord] = deque(maxlen=finder.warm_up_frames + steadier.reach)
+    looks: deque[int] = deque(maxlen=2)
+    scenes: deque[int] = deque(maxlen=MEMORY_FRAMES)
     for record in store.records():
         finder.replay(record)
-        recent.append(record)
-    frames = source.frames(recent[0].index)
-    for record, frame in zip(recent, frames, strict=False):
-        steadier.recall(finder.prepare(frame, record))
+        if record.was_looked_at:
+            looks.append(record.index)
+        if record.shows_scene:
+            scenes.append(record.index)
+    begin = max(0, min([store.frame_count - finder.warm_up_frames, *looks]) - steadier.reach)
+    records = store.records_between(begin, store.frame_count - 1)
+    first = min([begin, *scenes])  # those before a long black stretch, too
+    for frame in islice(source.frames(first), store.frame_count - first):
+        if frame.index >= begin:
+            steadier.recall(finder.prepare(frame, next(records)))
+        elif frame.index in scenes:
+            finder.recall_scene(frame)

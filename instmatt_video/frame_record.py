@@ -89,6 +89,8 @@ class FrameRecord:
     alphas: tuple[StoredAlpha, ...]
     is_held: bool = False
     """The frame could not be read: what is in its place was seen beside it."""
+    shows_scene: bool = True
+    """It counts for the detection of cuts; a white or black frame does not."""
 
 
 def pack_records(records: Sequence[FrameRecord]) -> bytes:
@@ -110,6 +112,7 @@ def pack_records(records: Sequence[FrameRecord]) -> bytes:
                 "is_cut": record.is_cut,
                 "was_looked_at": record.was_looked_at,
                 "is_held": record.is_held,
+                "shows_scene": record.shows_scene,
                 "tracks": [
                     [t.track_id, [float(v) for v in t.box], t.score, t.row] for t in record.tracks
                 ],
@@ -158,4 +161,5 @@ def unpack_records(data: bytes) -> Iterator[FrameRecord]:
                 ),
                 tuple(alphas),
                 frame["is_held"],
+                frame["shows_scene"],
             )

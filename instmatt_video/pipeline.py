@@ -162,7 +162,7 @@ def matte_video(
                 folder, manifest, result.cast, result.plans, result.rendered, config.output
             )
         if config.run.is_resumed:
-            wanted = [*stream_keys(result.plans, result.cast, config.output)]
+            wanted = [*stream_keys(result.plans, result.cast, config.output, store)]
             wanted += [REPORT_FILE] if config.output.has_report else []
             remove_leftovers(folder, earlier, wanted)
         if config.run.is_cleaned:

@@ -91,11 +91,12 @@ class BlockGrid:
                 )
         return result
 
-    def windows(self, values: Tensor, places: Tensor, border: int) -> Tensor:
-        """Return the same blocks of every map with a wide border; absent blocks give 0.
+    def windows(self, values: Tensor, samples: Tensor, places: Tensor, border: int) -> Tensor:
+        """Return the same blocks of some maps with a wide border; absent blocks give 0.
 
         Args:
             values: One block each, `(K, C, b, b)`; `K` is at least 1.
+            samples: Of which maps, `(N,)`.
             places: Wanted blocks, `(M, 3)`, active or not; their samples do not count.
             border: Pixels around them, at most `b`.
 
@@ -107,7 +108,7 @@ class BlockGrid:
         _, row, column = (places + 1).unbind(1)  # the index has a ring around the map
         rows = row[:, None, None] + (span // size)[:, None]
         columns = column[:, None, None] + span // size
-        index = self._index[:, rows, columns]  # (N, M, side, side)
+        index = self._index[samples.view(-1, 1, 1, 1), rows, columns]  # (N, M, side, side)
         inner = span % size
         picked = values.permute(0, 2, 3, 1)[index, inner[:, None], inner]
         return picked.masked_fill_((index < 0)[..., None], 0)

@@ -177,9 +177,9 @@ class BlockFeatures(NamedTuple):
         """Return those of a rectangle of blocks; beyond its edge they are still seen."""
         return BlockFeatures(self.grid.crop(rows, columns), self.values)
 
-    def windows(self, places: Tensor, border: int) -> Tensor:
-        """Return blocks of every sample with a wide border; see `BlockGrid.windows`."""
-        return self.grid.windows(self.values, places, border)
+    def windows(self, samples: Tensor, places: Tensor, border: int) -> Tensor:
+        """Return blocks of some samples with a wide border; see `BlockGrid.windows`."""
+        return self.grid.windows(self.values, samples, places, border)
 
 
 class MattingNetwork(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import reduce
 from typing import Literal
 
@@ -104,29 +105,29 @@ class MultiInstanceRefinement(nn.Module):
             patches_at_once: Blocks, times people, that go through together; `None` is
                 `PATCHES_AT_ONCE`.
         """
-        everyone = region.any(0, keepdim=True)
-        places = find_blocks(everyone, 0).nonzero()
-        is_active = find_blocks(region, 0)[:, places[:, 1], places[:, 2]]
-        # The border is what the four convolutions read; each of them takes a pixel of it.
-        attention = _cut_for_each(tri_mattes, places, REFINEMENT_REACH_PX)
-        pixels = cut_patches(image[None], places, BLOCK_PX, 3).permute(0, 2, 3, 1)
-        is_inside = cut_patches(torch.ones_like(everyone), places, BLOCK_PX, 3)
-        takes_part = is_inside[None, :, 0, :, :, None].expand(len(tri_mattes), -1, -1, -1, -1)
-        if is_covered is not None:
-            takes_part = _cut_for_each(_enlarge_blocks(is_covered), places, 3)
         refined = tri_mattes.clone()
         patches = patches_at_once or PATCHES_AT_ONCE["cuda" if image.is_cuda else "cpu"]
-        at_once = max(1, patches // len(tri_mattes))
-        for first in range(0, len(places), at_once):
-            some = slice(first, first + at_once)
-            feature = features.windows(places[some], REFINEMENT_REACH_PX)
-            separated = self._separate_patches(feature, attention[:, some])
-            exchanged = self._exchange(separated, takes_part[:, some], strategy)
-            instance, block = is_active[:, some].nonzero().unbind(1)
-            x = torch.cat((*exchanged[instance, :, block].unbind(1), pixels[some][block]), 3)
-            mattes = self._aggregate_patches(x.permute(0, 3, 1, 2), is_inside[some][block])
-            here = places[some][block]
-            paste_blocks(refined, torch.stack((instance, here[:, 1], here[:, 2]), 1), mattes)
+        is_wanted = find_blocks(region, 0)
+        is_covered = torch.ones_like(is_wanted) if is_covered is None else is_covered
+        coverage, everywhere = _enlarge_blocks(is_covered), torch.ones_like(region[:1])
+        alone = torch.zeros(1, dtype=torch.long, device=region.device)
+        for people, places in _by_company(is_wanted.any(0), is_covered):
+            is_active = is_wanted[people][:, places[:, 1], places[:, 2]]
+            # The border is what the four convolutions read; each of them takes a pixel of it.
+            attention = _cut_for_each(tri_mattes, people, places, REFINEMENT_REACH_PX)
+            takes_part = _cut_for_each(coverage, people, places, 3)
+            (pixels,) = _cut_for_each(image[None], alone, places, 3)
+            is_inside = _cut_for_each(everywhere, alone, places, 3)[0].permute(0, 3, 1, 2)
+            for some in torch.arange(len(places)).split(max(1, patches // len(people))):
+                feature = features.windows(people, places[some], REFINEMENT_REACH_PX)
+                separated = self._separate_patches(feature, attention[:, some])
+                exchanged = self._exchange(separated, takes_part[:, some], strategy)
+                instance, block = is_active[:, some].nonzero().unbind(1)
+                x = torch.cat((*exchanged[instance, :, block].unbind(1), pixels[some][block]), 3)
+                mattes = self._aggregate_patches(x.permute(0, 3, 1, 2), is_inside[some][block])
+                here = places[some][block]
+                here = torch.stack((people[instance], here[:, 1], here[:, 2]), 1)
+                paste_blocks(refined, here, mattes)
         return torch.where(region, refined, tri_mattes)
 
     def _separate_patches(self, feature: Tensor, attention: Tensor) -> Tensor:
@@ -265,13 +266,36 @@ def interact_in_cycle(
     return torch.stack(current) if current else features
 
 
-def _cut_for_each(maps: Tensor, places: Tensor, border: int) -> Tensor:
-    """Return the same blocks of every map `(n, C, H, W)`, `(n, M, side, side, C)`."""
-    count = len(maps)
-    everywhere = places.repeat(count, 1)
-    everywhere[:, 0] = torch.arange(count, device=places.device).repeat_interleave(len(places))
-    patches = cut_patches(maps, everywhere, BLOCK_PX, border).permute(0, 2, 3, 1)
-    return patches.view(count, len(places), *patches.shape[1:])
+def _by_company(is_wanted: Tensor, is_covered: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield blocks in which, or beside which, the same people take part, and those people.
+
+    Whoever does not would be worked on to be multiplied by 0: in a row of people nearly everybody.
+
+    Args:
+        is_wanted: `(rows, columns)`, bool.
+        is_covered: Where each of them takes part, `(n, rows, columns)`, bool.
+
+    Yields:
+        People `(m,)`, ascending, and places of blocks `(M, 3)`, as in `BlockGrid`.
+    """
+    places = is_wanted[None].nonzero()
+    near = F.max_pool2d(is_covered.float(), 3, stride=1, padding=1) > 0
+    companies, which = near[:, places[:, 1], places[:, 2]].unique(dim=1, return_inverse=True)
+    for index, company in enumerate(companies.unbind(1)):
+        yield company.nonzero().flatten(), places[which == index]
+
+
+def _cut_for_each(maps: Tensor, samples: Tensor, places: Tensor, border: int) -> Tensor:
+    """Return the same blocks of some of the maps `(n, C, H, W)`, `(N, M, side, side, C)`."""
+    top, left = (places[:, 1:].amin(0) - 1).clamp(min=0).tolist()
+    bottom, right = (places[:, 1:].amax(0) + 2).tolist()
+    rows, columns = (slice(a * BLOCK_PX, b * BLOCK_PX) for a, b in ((top, bottom), (left, right)))
+    count = len(samples)
+    here = (places - places.new_tensor([0, top, left])).repeat(count, 1)
+    here[:, 0] = torch.arange(count, device=places.device).repeat_interleave(len(places))
+    patches = cut_patches(maps[:, :, rows, columns][samples], here, BLOCK_PX, border)
+    by_sample: Tensor = patches.permute(0, 2, 3, 1).unflatten(0, (count, len(places)))
+    return by_sample
 
 
 def _enlarge_blocks(blocks: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
 from instmatt_video.manifest import Manifest, load_manifest
 from instmatt_video.matting.matter import Matter
 from instmatt_video.media.alpha_reader import read_alpha
+from instmatt_video.people.finder import MAX_COAST_FRAMES
 from instmatt_video.progress import ignore
 from tests.synthetic_clip import SIZE, BoxMatter, boxes_at, write_clip
 
@@ -121,6 +122,28 @@ def test_a_batch_skips_a_clip_only_with_the_masks_that_it_was_made_with(
     assert outcome().state == "skipped"
     shutil.rmtree(masks)
     assert outcome().exit_status == 3
+
+
+def test_masks_are_carried_from_one_key_frame_to_the_next(clip: Path, tmp_path: Path) -> None:
+    masks = draw(tmp_path / "masks")
+    for path in masks.rglob("*.png"):
+        if int(path.stem) not in (0, 18):
+            path.unlink()
+    whole = made(clip, tmp_path / "out", masks)
+    assert whole.tracks[0].spans == ((1, FRAMES),)
+    assert all(
+        alpha.any() for alpha in read_alpha(tmp_path / "out" / "walk" / whole.tracks[0].file)
+    )
+
+
+def test_what_follows_the_last_key_frame_is_carried_no_farther_than_a_missed_person(
+    tmp_path: Path,
+) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 30)
+    masks = draw(tmp_path / "masks", lambda frame: everybody(frame) if frame < 2 else {})
+    manifest = made(clip, tmp_path / "out", masks)
+    last = manifest.tracks[0].spans[-1][1]
+    assert last <= 2 + MAX_COAST_FRAMES + 1
 
 
 @pytest.mark.parametrize("fault", ["size", "torn"])

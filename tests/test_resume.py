@@ -17,7 +17,7 @@ from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
 from instmatt_video.errors import OptionError
 from instmatt_video.manifest import load_manifest
 from tests.made_run import FRAMES, LIGHT, alphas, run
-from tests.synthetic_clip import ColorDetector, write_clip
+from tests.synthetic_clip import SIZE, ColorDetector, picture, write_clip
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,26 @@ def test_a_run_that_broke_off_resumes_to_the_same_bytes(clip: Path, tmp_path: Pa
     for name in chunks:
         first, second = (d / "walk" / "alphas" / name for d in (whole, broken))
         assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_cut_behind_a_long_black_stretch_is_found_again(tmp_path: Path) -> None:
+    def two_scenes(frame: int) -> np.ndarray:
+        if 20 <= frame < 60:
+            return np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+        image = picture(0)
+        if frame >= 60:
+            ramp = np.linspace(20, 250, SIZE[0], dtype=np.uint8)
+            image[:] = np.where(np.arange(SIZE[1])[:, None] < 48, ramp // 3, ramp)[..., None]
+        return image
+
+    clip = write_clip(tmp_path / "walk.mp4", 70, picture=two_scenes)
+    config = replace(LIGHT, run=RunConfig(chunk_frames=8))
+    whole = run(clip, tmp_path / "whole", config)
+    assert whole.cuts == (61,)
+    with pytest.raises(RuntimeError, match="pulled the plug"):
+        run(clip, tmp_path / "broken", config, detector=ColorDetector(fails_at=58))
+    resumed = replace(LIGHT, run=RunConfig(chunk_frames=8, is_resumed=True))
+    assert run(clip, tmp_path / "broken", resumed).cuts == whole.cuts
 
 
 def test_a_damaged_chunk_is_made_again(clip: Path, tmp_path: Path) -> None:

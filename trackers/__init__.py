@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .config import MotionConfig as MotionConfig
     from .config import StitchConfig as StitchConfig
     from .config import TrackerConfig as TrackerConfig
+    from .scene_cut import MEMORY_FRAMES as MEMORY_FRAMES
     from .scene_cut import CutDetector as CutDetector
     from .smoothing import smooth_boxes as smooth_boxes
     from .stitching import Tracklet as Tracklet
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "CameraMotionEstimator": "camera_motion",
     "CutDetector": "scene_cut",
+    "MEMORY_FRAMES": "scene_cut",
     "MotionConfig": "config",
     "StitchConfig": "config",
     "Track": "track",

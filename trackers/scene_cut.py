@@ -38,6 +38,9 @@ MIN_DIFFERENCE = 0.75
 MIN_SPIKE_STRUCTURE = 0.3
 SPIKE_RATIO = 8.0
 CALM_FRAMES = 8
+MEMORY_FRAMES = 2 * CALM_FRAMES + 1
+"""Frames that showed a scene, the last ones of which decide about the next: calm ones, and those by
+which a cut before them was told."""
 CALM_FLOOR = 0.02
 # A bar is as dark as this, and varies by no more levels; fewer lines between bars are no picture.
 BAR_LEVEL, FLAT_LEVELS = 24, 6
@@ -90,6 +93,8 @@ class CutDetector:
     """
 
     def __init__(self) -> None:
+        self.shows_scene = False
+        """Whether the last frame did; one that is white or black does not."""
         self._last: _View | None = None
         self._recent: deque[float] = deque(maxlen=CALM_FRAMES)
 
@@ -100,6 +105,7 @@ class CutDetector:
             image: RGB `(H, W, 3)`, of any size; all frames of one size.
         """
         view = _look_at(image)
+        self.shows_scene = view is not None
         if view is None:
             return False
         last, self._last = self._last, view

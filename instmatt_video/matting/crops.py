@@ -8,7 +8,7 @@ is much smaller than that person is shown on a closer canvas as well.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -181,8 +181,17 @@ def _plan_cluster(
         i for i, a in zip(members, areas, strict=True) if CLOSER * max(a.width, a.height) <= longest
     ]
     closeups = _gather(smaller, surroundings, matte_size, frame_width, frame_height)
-    closer = tuple(c for c in closeups if c.scale[0] >= CLOSER * cluster.scale[0])
-    return replace(cluster, closeups=closer)
+    closer = _close_enough(closeups, CLOSER * cluster.scale[0])
+    return replace(cluster, closeups=tuple(closer))
+
+
+def _close_enough(closeups: Sequence[Cluster], scale: float) -> Iterator[Cluster]:
+    """Yield the canvases that show people at a scale, in place of a coarser one its own closer."""
+    for canvas in closeups:
+        if canvas.scale[0] >= scale:
+            yield canvas
+        else:
+            yield from _close_enough(canvas.closeups, scale)
 
 
 def _fit(start: int, stop: int, scale: float, limit: int) -> tuple[int, int, int]:

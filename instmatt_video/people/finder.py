@@ -28,11 +28,11 @@ from ..media.frame import Frame, as_eight_bit
 from .identities import DRAWN, Cast, cast_of, known_cast
 from .mask_carrying import CarriedMask, carry_mask, step_of_centre
 
-WARM_UP_FRAMES = 24
-"""Frames that the detection of cuts remembers, and more."""
 MAX_COAST_FRAMES = 8
 """A person whom the detector misses keeps the last mask, moved along, for so many frames. It goes
 where the pictures' flow carries it, as in all frames between two detections."""
+MAX_KEY_FRAMES_APART = 250
+"""Masks that somebody drew are carried on to the next frame that has some, if it is no farther."""
 
 
 @dataclass(frozen=True)
@@ -182,34 +182,48 @@ class PeopleFinder:
             tracks=(),
             alphas=(),
             is_held=frame.is_held,
+            shows_scene=not frame.is_held and self._cuts.shows_scene,
         )
         self._track(record)
+        awaits = self._awaits_key_frame(frame.index)
         present = [
             _Present(track_id, seen.row, seen.score)
             for track_id, seen in sorted(self._seen.items())
-            if seen.age <= self._max_age
+            if awaits or seen.age <= self._max_age
         ]
         return self._found(frame, record, self._carry(image, record, present))
 
     @property
     def warm_up_frames(self) -> int:
-        """Stored frames that must be seen again before a resumed run goes on."""
-        # A mask is carried from the last detection, with the speed from the one before.
-        return max(WARM_UP_FRAMES, 2 * self._max_age + 1)
+        """Stored frames that must be seen again before a resumed run goes on.
+
+        And all since the detector looked for the last time but one: a mask is carried from the last
+        detection, with the speed from the one before.
+        """
+        return 2 * self._max_age + 1
 
     @property
     def _max_age(self) -> int:
         return MAX_COAST_FRAMES + self.detect_every
+
+    def _awaits_key_frame(self, index: int) -> bool:
+        """Say whether masks that somebody drew go on soon after a frame."""
+        soon = range(index + 1, index + MAX_KEY_FRAMES_APART)
+        return self.detector.has_exact_masks and any(map(self.detector.looks_at, soon))
 
     def replay(self, record: FrameRecord) -> None:
         """Take a stored frame's detections as if they had been found now."""
         self._elapsed += 1
         self._track(record)
 
+    def recall_scene(self, frame: Frame) -> None:
+        """See again, before `prepare`, one of the `MEMORY_FRAMES` that showed a scene last."""
+        self._cuts.update(as_eight_bit(frame.image))
+
     def prepare(self, frame: Frame, record: FrameRecord) -> FoundPeople:
         """See a frame again before a resumed run goes on: pictures are compared with past ones.
 
-        The last `warm_up_frames` stored frames, in order, bring all to where it was.
+        The last stored frames, in order, bring all to where it was; see `warm_up_frames`.
 
         Returns:
             The frame's people as they were found.

@@ -66,17 +66,22 @@ def without_ghosts(record: FrameRecord, counting: frozenset[int]) -> FrameRecord
     """Return a frame's record in which ghosts have nothing of the people who count.
 
     A ghost's alpha goes, pixel by pixel, to the detected person whose own mask is surest there;
-    where no mask is, it was background. The same record comes back where nobody gets anything.
+    where no mask is, it was background. Ghosts of whom nobody gets anything stay as they are.
 
     Args:
         record: The frame.
         counting: Tracklets that count in it.
     """
-    ghosts = [alpha.unpack() for alpha in record.alphas if alpha.track_id not in counting]
-    kept = {alpha.track_id: alpha for alpha in record.alphas if alpha.track_id in counting}
-    seen = {t.track_id: t.row for t in record.tracks if t.track_id in kept and t.row is not None}
-    is_changed = False
-    for ghost in ghosts:
+    kept = {alpha.track_id: alpha for alpha in record.alphas}
+    ghosts = [alpha for alpha in record.alphas if alpha.track_id not in counting]
+    seen = {
+        track.track_id: track.row
+        for track in record.tracks
+        if track.track_id in kept and track.track_id in counting and track.row is not None
+    }
+    takers: set[int] = set()
+    for stored in ghosts:
+        ghost = stored.unpack()
         if not ghost.alpha.size or not seen:
             continue
         owner = _owners(ghost.area, record.detections, [*seen.values()])
@@ -84,8 +89,10 @@ def without_ghosts(record: FrameRecord, counting: frozenset[int]) -> FrameRecord
             own = np.where(owner == number, ghost.alpha, np.float32(0))
             if own.any():
                 kept[track_id] = _with_more(kept[track_id], ghost.area, own)
-                is_changed = True
-    return replace(record, alphas=tuple(kept.values())) if is_changed else record
+                takers.add(stored.track_id)
+    if not takers:
+        return record
+    return replace(record, alphas=tuple(kept[t] for t in kept if t not in takers))
 
 
 def _doubtful(cast: Cast) -> frozenset[int]:

@@ -1,6 +1,6 @@
 """A stream that is begun when its person comes, as an online run must.
 
-Knows what was missed; who comes, and when, others tell.
+Knows which frames it missed; who comes, and when, others tell.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ class LateStreamWriter(StreamWriter):
         stream: Open and empty.
         config: Format and colour.
         clock: Counts the work.
-        missed: Ticks of the clip's frames before the person: blank in the stream.
+        ticks: Of the clip's frames that were sent so far; one list for all streams, which grows.
+        begin: Frame with which the stream begins; blank until the person is there.
     """
 
     def __init__(
@@ -31,18 +32,18 @@ class LateStreamWriter(StreamWriter):
         stream: AlphaStream,
         config: OutputConfig,
         clock: StageClock,
-        missed: array[int],
+        ticks: array[int],
+        begin: int,
     ) -> None:
         super().__init__(plan, stream, config, clock)
-        self._blank_ticks = missed
+        self._ticks, self._next = ticks, begin
 
     def write(self, frame: Frame, alphas: FrameAlphas) -> None:
         """Append a frame; a trimmed stream has blanks only where the person comes back."""
-        time_base = self.stream.info.time_base
         if self.config.is_trimmed and not alphas.counts(self.plan.tracklet_ids):
-            self._blank_ticks.append(int(frame.time / time_base))
             return
-        for tick in self._blank_ticks:
+        time_base = self.stream.info.time_base
+        for tick in self._ticks[self._next : frame.index]:
             self.stream.write(tick * time_base - (self._start or 0), None)
-        self._blank_ticks = array("q")
+        self._next = frame.index + 1
         super().write(frame, alphas)

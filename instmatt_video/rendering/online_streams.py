@@ -91,6 +91,7 @@ class OnlineStreams:
         self._counting: deque[list[TrackedBox]] = deque()
         """Who counts in the frames that are being steadied."""
         self._ticks = array("q")
+        """Times of the frames that writers were sent, by index, in the clip's time base."""
         self._cuts: list[int] = []
         self._held: list[int] = []
         _refuse_colliding_names(info, config)
@@ -220,8 +221,8 @@ class OnlineStreams:
         config = replace(self.config, is_trimmed=is_trimmed)
         start = self._ticks[plan.first] * self.info.time_base if is_trimmed else Fraction(0)
         stream = open_stream(plan, self.info, config, self.folder, self._audio_from, start)
-        missed = array("q") if is_trimmed else self._ticks[:-1]
-        writer = LateStreamWriter(plan, stream, config, self.clock, missed)
+        begin = plan.first if is_trimmed else 0
+        writer = LateStreamWriter(plan, stream, config, self.clock, self._ticks, begin)
         self._workers.append(Worker(writer, self._stop))
         return writer
 

@@ -155,7 +155,7 @@ def render(
         AlphaWriteError: A stream cannot be written or fails its verification; others are kept.
     """
     ledger = stream_ledger(store)
-    keys = stream_keys(plans, cast, config)
+    keys = stream_keys(plans, cast, config, store)
     taken = [(ledger.take_over(file, key, keys), file) for file, key in keys.items()]
     renamed = tuple((old, file) for old, file in taken if old is not None)
     due_files = [file for file, key in keys.items() if not ledger.has(file, key)]
@@ -210,10 +210,15 @@ def render(
     )
 
 
-def stream_keys(plans: Sequence[StreamPlan], cast: Cast, config: OutputConfig) -> dict[str, str]:
-    """Return, by file, what streams and preview depend on beside the store, as checksums."""
-    keys = {plan.file: _key_of(plan, cast, config) for plan in plans}
-    return keys | ({PREVIEW_FILE: _preview_key(cast, config)} if config.has_preview else {})
+def stream_keys(
+    plans: Sequence[StreamPlan], cast: Cast, config: OutputConfig, store: AlphaStore
+) -> dict[str, str]:
+    """Return, by file, what streams and preview are made from, as checksums."""
+    content = store.digest
+    keys = {plan.file: _key_of(plan, cast, config, content) for plan in plans}
+    if config.has_preview:
+        keys[PREVIEW_FILE] = _preview_key(cast, config, content)
+    return keys
 
 
 def stream_ledger(store: AlphaStore) -> StreamLedger:
@@ -262,9 +267,10 @@ def _refuse_taken_names(files: Sequence[str], config: OutputConfig) -> None:
         taken.add(name)
 
 
-def _key_of(plan: StreamPlan, cast: Cast, config: OutputConfig) -> str:
+def _key_of(plan: StreamPlan, cast: Cast, config: OutputConfig, content: str) -> str:
     shares = _shares(plan.tracklet_ids, cast)
     settings = [
+        content,
         [tracklet for tracklet, _ in shares],
         plan.first,
         plan.last,
@@ -278,9 +284,9 @@ def _key_of(plan: StreamPlan, cast: Cast, config: OutputConfig) -> str:
     return _checksum(settings)
 
 
-def _preview_key(cast: Cast, config: OutputConfig) -> str:
+def _preview_key(cast: Cast, config: OutputConfig, content: str) -> str:
     people = [(i.track_id, i.name, _shares(i.tracklet_ids, cast)) for i in cast.identities]
-    return _checksum([config.still_frames, people])
+    return _checksum([content, config.still_frames, people])
 
 
 def _shares(tracklet_ids: frozenset[int], cast: Cast) -> list[tuple[int, list[int]]]:
@@ -294,7 +300,7 @@ def _checksum(settings: object) -> str:
 
 def _start_of(plan: StreamPlan, store: AlphaStore) -> Fraction:
     """Return the time of a stream's first frame."""
-    return next(r.time for r in store.records() if r.index == plan.first)
+    return next(store.records_between(plan.first, plan.first)).time
 
 
 def open_stream(

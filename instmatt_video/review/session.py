@@ -210,7 +210,7 @@ class Review:
         with clip:
             ledger = stream_ledger(self.store)
             plans = plan_streams(cast, clip.info, self.store.frame_count, output)
-            keys = stream_keys(plans, cast, output)
+            keys = stream_keys(plans, cast, output, self.store)
             is_as_before = self.is_rendered and plain_settings(config) == manifest.settings
             if is_as_before and all(ledger.has(file, key) for file, key in keys.items()):
                 return Rendered(manifest, (), ledger.prune(keys))

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -259,6 +260,29 @@ class TestClipThatBreaksOff:
         assert fails(3, broken, "--fps", "25", "--resume") == line
         assert (folder / "person_01.mkv").stat().st_mtime_ns == before
         assert load_manifest(folder).tracks[0].name == "Anna"
+
+    def test_has_a_whole_preview_once_it_is_read_on(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., str]
+    ) -> None:
+        # Who is there has left before the clip breaks off: nothing of them is new.
+        folder = write_frames(tmp_path / "shot", 30)
+        for index in range(6, 30):
+            wall = np.full((96, 160, 3), WALL, np.uint8)
+            assert cv2.imwrite(str(folder / f"{index:04d}.png"), wall)
+        monkeypatch.setenv("INSTMATT_VIDEO_CHUNK_FRAMES", "5")
+        options = ["--fps", "25", "--trim", "--quiet", "--format", "matte-ffv1"]
+        command = [str(folder), "--out-dir", str(tmp_path / "out"), *options]
+        away = [folder / f"{index:04d}.png" for index in range(20, 30)]
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                image_sequence,
+                "read_picture",
+                lambda path: None if path in away else read_picture(path),
+            )
+            assert main(command) == 3
+        assert main([*command, "--resume"]) == 0
+        with av.open(tmp_path / "out" / "shot" / "preview.mp4") as preview:
+            assert sum(1 for _ in preview.decode(video=0)) == 30
 
     def test_is_read_on_by_resume_when_its_disk_is_back(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., str]

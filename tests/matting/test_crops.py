@@ -107,6 +107,20 @@ def test_closer_canvases_by_steps() -> None:
     assert [c.members for c in closeups[1, 2].closeups] == [(2,)]
 
 
+@pytest.mark.parametrize("count", [6, 8], ids=["row is close enough", "row is too many"])
+def test_the_smallest_keep_their_canvas_beside_a_crowd(count: int) -> None:
+    large, small = (100, 200, 250, 620), (270, 500, 300, 580)
+    row = [(320 + 150 * i, 350, 400 + 150 * i, 600) for i in range(count)]
+    boxes = np.array([large, small, *row], np.float32)
+    (cluster,) = plan_clusters(boxes, 1920, 1080, 576, 0.15)
+    scales = {1: cluster.scale[0]}
+    for canvas in closeups_of([cluster]):
+        scales |= {member: max(canvas.scale[0], scales.get(member, 0)) for member in canvas.members}
+    assert scales[1] == pytest.approx(MAX_ENLARGEMENT, rel=0.02)
+    # Eight and the small one have too many pixels to be enlarged so far that it is worth it.
+    assert (2 in scales) == (count == 6)
+
+
 def test_people_apart_do_not_share_a_canvas() -> None:
     clusters = plan([(20, 100, 60, 200), (500, 100, 540, 200)])
     assert [c.members for c in clusters] == [(0,), (1,)]

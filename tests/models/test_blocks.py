@@ -55,17 +55,19 @@ def test_windows_reach_into_their_neighbours() -> None:
     dense = torch.randn(2, 5, 12, 16)
     grid = BlockGrid(torch.ones(2, 3, 4, dtype=torch.bool))
     places = torch.tensor([[0, 0, 0], [0, 1, 2], [0, 2, 3]])
-    windows = grid.windows(cut_patches(dense, grid.places, 4, 0), places, 3)
-    for sample in range(2):
-        here = places + torch.tensor([sample, 0, 0])
-        expected = cut_patches(dense, here, 4, 3).permute(0, 2, 3, 1)
-        assert torch.equal(windows[sample], expected)
+    samples = torch.tensor([1, 0])
+    windows = grid.windows(cut_patches(dense, grid.places, 4, 0), samples, places, 3)
+    for window, sample in zip(windows, samples, strict=True):
+        here = places + torch.tensor([int(sample), 0, 0])
+        assert torch.equal(window, cut_patches(dense, here, 4, 3).permute(0, 2, 3, 1))
 
 
 def test_windows_are_zero_where_no_block_is() -> None:
     is_active = torch.zeros(1, 2, 2, dtype=torch.bool)
     is_active[0, 0, 1] = True
-    window = BlockGrid(is_active).windows(torch.ones(1, 1, 2, 2), torch.tensor([[0, 0, 0]]), 1)
+    window = BlockGrid(is_active).windows(
+        torch.ones(1, 1, 2, 2), torch.tensor([0]), torch.tensor([[0, 0, 0]]), 1
+    )
     assert window[0, 0, :, :, 0].tolist() == [[0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0] * 4]
 
 

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from instmatt_video.models.matting_network import PRESETS, ClampThrough, activate
+from instmatt_video.models.blocks import BlockGrid, cut_patches
+from instmatt_video.models.matting_network import PRESETS, BlockFeatures, ClampThrough, activate
 from instmatt_video.models.refinement import (
     MultiInstanceRefinement,
+    Strategy,
     interact,
     interact_in_cycle,
 )
@@ -90,6 +92,25 @@ def test_outside_its_crop_an_instance_takes_no_part() -> None:
     alone = interact(people[:1, ..., 1:], groups[:1])
     torch.testing.assert_close(result[..., :1], both)
     torch.testing.assert_close(result[:1, ..., 1:], alone)
+
+
+@pytest.mark.parametrize("strategy", ["parallel", "cycle"])
+def test_a_row_of_people_is_refined_in_blocks_as_everywhere(strategy: Strategy) -> None:
+    torch.manual_seed(4)
+    refinement = MultiInstanceRefinement(PRESETS["lite"]).eval()
+    is_covered = torch.zeros(4, 2, 5, dtype=torch.bool)
+    for person in range(4):  # only neighbours' crops overlap
+        is_covered[person, :, person : person + 2] = True
+    coverage = is_covered.repeat_interleave(32, 1).repeat_interleave(32, 2)[:, None]
+    image, features = torch.randn(3, 64, 160), torch.randn(4, 16, 64, 160)
+    mattes = torch.rand(4, 3, 64, 160)
+    grid = BlockGrid(torch.ones_like(is_covered))
+    blocks = BlockFeatures(grid, cut_patches(features, grid.places, 32, 0))
+    with torch.no_grad():
+        found = refinement.refine_region(image, mattes, blocks, coverage, strategy, is_covered)
+        images, groups = image.expand(4, -1, -1, -1), torch.zeros(4, dtype=torch.long)
+        everywhere = refinement(images, mattes, features, groups, strategy, coverage.float())
+    torch.testing.assert_close(found, torch.where(coverage, everywhere, mattes))
 
 
 @pytest.mark.parametrize("strategy", ["parallel", "cycle"])

@@ -69,6 +69,15 @@ def test_of_two_the_surer_one_gets_a_pixel() -> None:
     assert given == {PERSON: 20 * 40 - 60, OTHER: 60}
 
 
+def test_who_took_nothing_stays() -> None:
+    ghostly = with_a_ghost(0, at=36)
+    elsewhere = pack_alpha(OTHER, AlphaFrame(70, 20, np.ones((10, 6), np.float32)), False)
+    record = replace(ghostly, alphas=(elsewhere, *ghostly.alphas))
+    settled = without_ghosts(record, frozenset({PERSON}))
+    assert settled.alphas[0] == elsewhere
+    assert [alpha.track_id for alpha in settled.alphas] == [OTHER, PERSON]
+
+
 def test_nothing_changes_where_everybody_counts() -> None:
     record = with_a_ghost(0, at=36)
     assert without_ghosts(record, frozenset({PERSON, GHOST})) is record
