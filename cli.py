@@ -77,6 +77,8 @@ def _what_is_kept(args: argparse.Namespace) -> str:
     if command == "tracks":
         return "; the streams are as they were: render again"
     if command == "train":
+        if args.network == "cutouts":
+            return "; who is cut out by now is kept"
         return "; the same command goes on from the last checkpoint"
     if command == "live":
         return ""  # stopped before or after its recording, which ends whole

@@ -1,13 +1,14 @@
 """IMQ of a matting network on held-out composites, beside classical matting from the same masks.
 
     python bench/matting.py --data DATA.toml [--weights lite|FILE] [--pictures 200] [--peers 40]
-                            [--gamma 2 | --gain 0.3] [--near-and-far]
+                            [--gamma 2 | --gain 0.3] [--near-and-far] [--photo-people]
 
 DATA.toml is the training's own (`MattingData`); the people and backgrounds used here are those of
 `instmatt_video/training/splits`, which training never sees. `--gamma` and `--gain` show them as
 film of a dark place: with deep shadows or less light, a camera's noise and a codec's;
 `--near-and-far` makes others, in which the tallest is three times as tall as the smallest in half
-of them. Prints Markdown.
+of them. `--photo-people` composes people of whole figure and every day, whom `instmatt-video train
+cutouts` has cut out of photos, from the pack that it left. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -62,11 +63,12 @@ def held_out_pictures(
     side_px: int,
     detector: Detector | None = None,
     scenes: SceneConfig = BENCHMARK_SCENES,
+    split: str = "matting_val_cutouts",
 ) -> list[ValidationPicture]:
     data = read_config(data_path, MattingData)
     pack = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
     backgrounds = ImagePack(resolve(data.backgrounds, data_path))
-    people = [n for n in read_split("matting_val_cutouts") if n in set(pack.names)]
+    people = [n for n in read_split(split) if n in set(pack.names)]
     places = [n for n in read_split("matting_val_backgrounds") if n in set(backgrounds.names)]
     library = CutoutLibrary(pack, people)
     return make_validation(library, backgrounds, places, count, side_px, detector, scenes)
@@ -162,6 +164,7 @@ def main() -> None:
     parser.add_argument("--gamma", type=float, default=1.0, help="deeper shadows, from 1")
     parser.add_argument("--gain", type=float, default=1.0, help="less light, 0..1")
     parser.add_argument("--near-and-far", action="store_true", help="people of all sizes")
+    parser.add_argument("--photo-people", action="store_true", help="cut out of photos")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-refinement", action="store_true")
     parser.add_argument("--no-second-look", action="store_true")
@@ -171,8 +174,9 @@ def main() -> None:
     curve = ToneCurve(args.gain, args.gamma)
     is_dim = curve != ToneCurve(1.0, 1.0)
     scenes = NEAR_AND_FAR if args.near_and_far else BENCHMARK_SCENES
+    split = "matting_val_photo_people" if args.photo_people else "matting_val_cutouts"
     pictures = held_out_pictures(
-        args.data, args.pictures, args.side, None if is_dim else detector, scenes
+        args.data, args.pictures, args.side, None if is_dim else detector, scenes, split
     )
     if is_dim:
         pictures = [as_film(p, curve, detector, seed) for seed, p in enumerate(pictures)]

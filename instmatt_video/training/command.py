@@ -1,4 +1,4 @@
-"""`instmatt-video train matting|detector`."""
+"""`instmatt-video train matting|detector|cutouts`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ from functools import partial
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import OptionError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 PACKAGES = ("lightning_fabric", "tensorboard", "pycocotools")
 """Of the extra `train`."""
+PHOTOS_A_LINE = 100
+"""How often `train cutouts` says how far it is."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser of `train` its two commands."""
-    networks = parser.add_subparsers(dest="network", required=True, metavar="NETWORK")
+    """Give the parser of `train` its commands."""
+    networks = parser.add_subparsers(dest="network", required=True, metavar="WHAT")
     matting = networks.add_parser("matting", help="the matting branch (1), then its refinement (2)")
     matting.add_argument("--stage", type=int, choices=(1, 2), required=True)
     matting.add_argument(
@@ -37,13 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="train on photos of these COCO licence ids alone (4, 5, 7 are permissive)",
     )
     detector.add_argument("--init", type=Path, metavar="WEIGHTS", help="safetensors to begin with")
-    for command, whose, packs in (
-        (matting, "stage 2: those of stage 1", "cutouts, backgrounds, photos, instances, matted"),
-        (detector, "a whole detector", "photos, masked_photos, cutouts, backgrounds"),
+    cutouts = networks.add_parser(
+        "cutouts", help="no training: cut people out of photos with hard masks, to be composed"
+    )
+    cutouts.add_argument(
+        "--model",
+        default="lite",
+        metavar="WEIGHTS",
+        help="finds edges: lite (default), or a file",
+    )
+    for command, packs in (
+        (matting, "cutouts, backgrounds, photos, instances, matted"),
+        (detector, "photos, masked_photos, cutouts, backgrounds"),
+        (cutouts, "photos, instances"),
     ):
-        command.add_argument(
-            "--start-from", type=Path, metavar="WEIGHTS", help=f"weights to go on from ({whose})"
-        )
         command.add_argument(
             "--data",
             type=Path,
@@ -51,16 +64,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="TOML",
             help=f"where the pictures are: {packs} (the model card has an example)",
         )
-        command.add_argument("--config", type=Path, metavar="TOML", help="schedule; else ours")
         command.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-        command.add_argument("--steps", type=int, help="instead of the schedule's")
-        command.add_argument("--seed", type=int, help="of all chance, instead of the schedule's")
         command.add_argument("--quiet", dest="is_quiet", action="store_true")
         command.add_argument("--verbose", dest="is_verbose", action="store_true")
+    for command, whose in ((matting, "stage 2: those of stage 1"), (detector, "a whole detector")):
+        command.add_argument(
+            "--start-from", type=Path, metavar="WEIGHTS", help=f"weights to go on from ({whose})"
+        )
+        command.add_argument("--config", type=Path, metavar="TOML", help="schedule; else ours")
+        command.add_argument("--steps", type=int, help="instead of the schedule's")
+        command.add_argument("--seed", type=int, help="of all chance, instead of the schedule's")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train and return the exit status; a run found in `--out` is resumed."""
+    """Train, or cut people out, and return the exit status; a run found in `--out` is resumed."""
     require_training()
     from ..console import make_console, set_up_logging
     from .loop import is_first_process
@@ -78,6 +95,8 @@ def run(args: argparse.Namespace) -> int:
                 highlight=False,
             )
 
+    if args.network == "cutouts":
+        return _cut_out(args, console)
     if args.network == "matting":
         from .matting import train_matting
 
@@ -111,6 +130,21 @@ def run(args: argparse.Namespace) -> int:
     if is_first_process():
         figures = "  ".join(f"{name} {value:.2f}" for name, value in best.items())
         console.print(f"best: {figures}", highlight=False)
+    return 0
+
+
+def _cut_out(args: argparse.Namespace, console: Console) -> int:
+    from ..config import MattingConfig
+    from ..matting.matter import Matter
+    from .photo_cutouts import write_cutouts
+
+    def show(done: int, photos: int, people: int) -> None:
+        if not args.is_quiet and (done % PHOTOS_A_LINE == 0 or done == photos):
+            console.print(f"photo {done}/{photos}  {people} people", highlight=False)
+
+    matter = Matter.from_config(MattingConfig(model=args.model))
+    count = write_cutouts(args.data, matter, args.out, show)
+    console.print(f"{count} people cut out to {args.out}", highlight=False)
     return 0
 
 

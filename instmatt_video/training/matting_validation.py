@@ -67,9 +67,10 @@ def hold_out(cutouts: Sequence[str], backgrounds: Sequence[str]) -> tuple[list[s
         cutouts: Names of all people.
         backgrounds: Names of all places.
     """
-    ours = set(read_split("matting_val_cutouts")), set(read_split("matting_val_backgrounds"))
-    people = [name for name in cutouts if name in ours[0]]
-    places = [name for name in backgrounds if name in ours[1]]
+    ours = {*read_split("matting_val_cutouts"), *read_split("matting_val_photo_people")}
+    people = [name for name in cutouts if name in ours]
+    elsewhere = set(read_split("matting_val_backgrounds"))
+    places = [name for name in backgrounds if name in elsewhere]
     if people or places:
         return people, places
     is_enough = len(cutouts) >= OWN_SHARE * MIN_HELD_OUT_PEOPLE and len(backgrounds) > 1

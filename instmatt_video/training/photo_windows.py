@@ -91,7 +91,7 @@ def open_window(
             known &= ~mask
             continue
         alphas.append(mask)
-        known &= ~_edge(mask, person, scale)
+        known &= ~edge_band(mask, person, scale)
     for box in photo.crowd_boxes:
         crowd = np.zeros(shape, np.uint8)
         x0, y0, x1, y1 = box.round().astype(int)
@@ -103,6 +103,24 @@ def open_window(
     image = np.asarray(seen(photo.image) / np.float32(255), np.float32)
     apart = np.stack(alphas) & ~taken
     return PhotoWindow(image, _as_float(apart), _as_float(known))
+
+
+def edge_band(
+    mask: npt.NDArray[np.bool_], person: Person, scale: float = 1.0
+) -> npt.NDArray[np.bool_]:
+    """Return where a person's hard mask may be wrong, `(H, W)`.
+
+    Args:
+        mask: The mask as it is seen, `(H, W)`.
+        person: Whose it is.
+        scale: Pixels of the mask to one of the photo.
+    """
+    width, height = person.box[2:] - person.box[:2]
+    size = scale * float(np.sqrt(width * height))
+    band = round(max(MIN_BAND_PX * max(1.0, scale), BAND * size))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * band + 1, 2 * band + 1))
+    gradient = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, kernel)
+    return np.asarray(gradient > 0, np.bool_)
 
 
 def view_matted(
@@ -182,16 +200,6 @@ def _place(
     left = int(np.clip(x - crop / 2, 0, shape[1] - crop))
     top = int(np.clip(y - crop / 2, 0, shape[0] - crop))
     return left, top, crop
-
-
-def _edge(mask: npt.NDArray[np.bool_], person: Person, scale: float) -> npt.NDArray[np.bool_]:
-    """Return where a person's mask may be wrong, `(H, W)`."""
-    width, height = person.box[2:] - person.box[:2]
-    size = scale * float(np.sqrt(width * height))
-    band = round(max(MIN_BAND_PX * max(1.0, scale), BAND * size))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * band + 1, 2 * band + 1))
-    gradient = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, kernel)
-    return np.asarray(gradient > 0, np.bool_)
 
 
 def _as_float(mask: npt.NDArray[np.bool_]) -> FloatArray:

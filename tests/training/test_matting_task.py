@@ -28,7 +28,7 @@ from instmatt_video.training.matting_task import (
     branch_loss,
     to_8bit,
 )
-from instmatt_video.training.matting_validation import make_validation, read_split
+from instmatt_video.training.matting_validation import hold_out, make_validation, read_split
 from instmatt_video.training.packs import ImagePack
 from tests.tiny_network import TINY
 
@@ -317,8 +317,10 @@ class TestValidation:
         assert plain.validate(plain.network)["score"] < 60
 
     def test_held_out_lists(self) -> None:
-        cutouts, places = read_split("matting_val_cutouts"), read_split("matting_val_backgrounds")
+        cutouts = read_split("matting_val_cutouts") + read_split("matting_val_photo_people")
+        places = read_split("matting_val_backgrounds")
         assert len(set(cutouts)) == len(cutouts) >= 5 and len(set(places)) == len(places) >= 1
+        assert hold_out([*cutouts, "a.png"], [*places, "b.png"]) == (cutouts, places)
 
     def test_8_bit_rounds(self) -> None:
         alphas = torch.tensor([0.0, 0.4 / 255, 0.6 / 255, 1.0])

@@ -1,0 +1,158 @@
+"""People cut out of photos along their hard masks, to be composed elsewhere.
+
+Their edge is the matting network's; a composite's truth is exact whatever edge is pasted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import OptionError, disk_errors
+from ..matting.foreground import estimate_foreground
+from ..matting.matter import Matter
+from ..whole_file import whole_file
+from .config import MattingData, read_config, resolve
+from .marked_photos import Person, Photo, read_coco_photos, read_masked_photos
+from .photo_windows import edge_band
+
+UInt8Array = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float32]
+Progress = Callable[[int, int, int], None]
+"""Told of photos done, of photos in all, and of people cut out of them."""
+
+MIN_HEIGHT_PX = 190
+"""Smaller people are marked too coarsely, and would have to be enlarged."""
+UPRIGHT = 1.6
+"""Height over width from which somebody who does not go on below the photo is likely whole: others
+sit behind tables, and composing would teach such cuts as outlines."""
+MAX_DISAGREEMENT = 0.01
+"""Of a person's area, away from the edge: where matte and mask differ more one of them is wrong."""
+EDGE_PX = 2
+"""Who comes so near the photo's edge goes on beyond it."""
+WEBP_QUALITY = 95
+"""Of the colours; WebP keeps alpha as it is."""
+
+
+def write_cutouts(
+    data_path: Path, matter: Matter, out: Path, progress: Progress | None = None
+) -> int:
+    """Cut people out of all photos of a data file and return how many there are.
+
+    They are `rgba/<pack>_<photo>_<person>.webp` with straight colour, a pack of cut-outs as
+    trainings read it. Others may lie beside them; one of the same name is replaced.
+
+    Args:
+        data_path: `MattingData` as TOML: its `photos` and `instances`.
+        matter: Finds their edges.
+        out: Folder; made where it is missing.
+        progress: Told of photos as they pass.
+
+    Raises:
+        OptionError: The data names no photos, or they cannot be read.
+        AlphaWriteError: A cut-out cannot be written.
+    """
+    packs = _read_packs(data_path)
+    if not packs:
+        raise OptionError(f"{data_path}: name photos or instances to cut people out of")
+    folder = out / "rgba"
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    todo = [(pack, photo) for pack, photos in packs for photo in photos]
+    count = 0
+    for done, (pack, photo) in enumerate(todo, 1):
+        stem = f"{pack}_{Path(photo.name).stem}"
+        for index, rgba in cut_out_people(photo, matter):
+            _write(folder / f"{stem}_{index}.webp", rgba)
+            count += 1
+        if progress is not None:
+            progress(done, len(todo), count)
+    return count
+
+
+def cut_out_people(photo: Photo, matter: Matter) -> Iterator[tuple[int, UInt8Array]]:
+    """Yield index and straight RGBA of everybody who can stand elsewhere.
+
+    Pictures are `(H, W, 4)` of the photo's size, so that whom it cuts off ends with it, as
+    `cutouts.cut_out` expects. Left out is who is small, cut off above, touches somebody, or sits
+    (`UPRIGHT`).
+    """
+    image = photo.image
+    shape = image.shape[:2]
+    masks = [person.full_mask(shape).astype(bool) for person in photo.people]
+    bands = [edge_band(mask, who) for mask, who in zip(masks, photo.people, strict=True)]
+    free = [
+        index
+        for index, person in enumerate(photo.people)
+        if _is_whole(person, shape) and _is_alone(index, masks, bands, photo.crowd_boxes)
+    ]
+    if not free:
+        return
+    alphas = matter.matte_masks(image, np.stack(masks))
+    for index in free:
+        alpha = _inside_mask(alphas[index], masks[index], bands[index])
+        if alpha is not None:
+            color = estimate_foreground(image, alpha)
+            rgba = np.dstack([color, np.round(alpha * 255)])
+            yield index, rgba.astype(np.uint8)
+
+
+def _read_packs(data_path: Path) -> list[tuple[str, Sequence[Photo]]]:
+    data = read_config(data_path, MattingData)
+    packs: list[tuple[str, Sequence[Photo]]] = []
+    for pack in data.photos:
+        path = resolve(pack.path, data_path)
+        packs.append((path.stem, read_masked_photos(path, pack.images, pack.masks)))
+    if data.instances is not None:
+        path = resolve(data.instances, data_path)
+        packs.append((path.stem, read_coco_photos(path, "train")))
+    return packs
+
+
+def _is_whole(person: Person, shape: tuple[int, ...]) -> bool:
+    left, top, right, bottom = person.box
+    goes_on_below = bottom >= shape[0] - EDGE_PX
+    return bool(
+        person.height_px >= MIN_HEIGHT_PX
+        and top > EDGE_PX
+        and (goes_on_below or bottom - top >= UPRIGHT * (right - left))
+    )
+
+
+def _is_alone(
+    index: int,
+    masks: Sequence[npt.NDArray[np.bool_]],
+    bands: Sequence[npt.NDArray[np.bool_]],
+    crowd_boxes: FloatArray,
+) -> bool:
+    """Say whether nobody else is marked where the person may be."""
+    reach = masks[index] | bands[index]
+    for x0, y0, x1, y1 in crowd_boxes.round().astype(int):
+        if reach[max(0, y0) : y1, max(0, x0) : x1].any():
+            return False
+    others = (i for i in range(len(masks)) if i != index)
+    return not any((reach & (masks[i] | bands[i])).any() for i in others)
+
+
+def _inside_mask(
+    alpha: FloatArray, mask: npt.NDArray[np.bool_], band: npt.NDArray[np.bool_]
+) -> FloatArray | None:
+    """Return the matte in the band and the mask elsewhere; `None` where they contradict."""
+    wrong = np.abs(alpha - mask)[~band].sum()
+    if wrong > MAX_DISAGREEMENT * mask.sum():
+        return None
+    kept = np.where(band, alpha, mask).astype(np.float32)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((kept > 0).astype(np.uint8))
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    return np.asarray(np.where(labels == largest, kept, 0), np.float32)
+
+
+def _write(path: Path, rgba: UInt8Array) -> None:
+    bgra = cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA)
+    _, data = cv2.imencode(".webp", bgra, [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])
+    with disk_errors(path), whole_file(path) as temporary:
+        temporary.write_bytes(data.tobytes())
