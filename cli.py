@@ -136,7 +136,7 @@ def _add_matte_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "clip",
         metavar="CLIP",
-        help="video file, folder of frames, pattern (%%04d or *), or - for standard input",
+        help="video file, folder of frames, pattern (%%04d, #### or *), or - for standard input",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     add_job_options(parser)

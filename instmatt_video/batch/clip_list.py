@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,8 @@ def read_clip_list(path: Path, columns: Mapping[str, ListColumn]) -> list[ListRo
     """Return the clips of a list; an empty cell or `null` is an option that is not given.
 
     Args:
-        path: A `.csv` with a header or a `.jsonl`; both need `clip`.
+        path: A `.csv` with a header, commas or semicolons between cells, or a `.jsonl`; both need
+            `clip`.
         columns: What may be set, by column.
 
     Raises:
@@ -97,7 +99,9 @@ def read_clip_list(path: Path, columns: Mapping[str, ListColumn]) -> list[ListRo
 def _read_csv(
     path: Path, text: str, columns: Mapping[str, ListColumn]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.reader(io.StringIO(text))
+    head = text.partition("\n")[0]
+    delimiter = ";" if ";" in head and "," not in head else ","  # as spreadsheets of many countries
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
     header = [name.strip() for name in next(reader, [])]
     if CLIP_COLUMN not in header:
         raise OptionError(f"{path}:1: the first line must name the columns, one of them `clip`")
@@ -177,7 +181,16 @@ def _parser_of_flag(action: argparse.Action) -> Callable[[str], Any]:
         # What a flag turns on for all clips a list turns off for one.
         off = not action.const if isinstance(action.const, bool) else None
         return lambda text: action.const if _truth(text) else off
+    if action.type in (int, float):
+        return partial(_number, action.type)
     return action.type if callable(action.type) else str
+
+
+def _number(kind: Callable[[str], Any], text: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no {'whole ' if kind is int else ''}number") from None
 
 
 def _truth(text: str) -> bool:

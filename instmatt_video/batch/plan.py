@@ -86,9 +86,11 @@ def plan_jobs(
         # Some file systems take Walk and walk for one name.
         other = taken.setdefault(str(folder).casefold(), request.clip)
         if other != request.clip:
+            is_beside = Path(other).parent == Path(request.clip).parent
+            advice = "" if is_by_folder or is_beside else "--by-folder, or "
             raise OptionError(
-                f"{other} and {request.clip} would both be written to {folder}: use --by-folder, "
-                "or a list with a column `out-dir`"
+                f"{other} and {request.clip} would both be written to {folder}: use {advice}a list "
+                "with a column `out-dir`"
             )
         jobs.append(ClipJob(request.clip, folder, _config(request, options, flags, config_file)))
     return jobs

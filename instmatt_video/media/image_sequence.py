@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import cv2
@@ -33,6 +33,8 @@ from .video_file import MAX_BAD_FRAMES_IN_A_ROW
 
 IMAGE_SUFFIXES = PLATE_SUFFIXES | {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 
+_COLORS = frozenset("RGBYXUV")
+"""Channels that FFmpeg takes for a picture's; depth alone (Z) is none."""
 _LAST_NUMBER = re.compile(r"(\d+)(?!.*\d)")
 
 
@@ -193,8 +195,8 @@ def list_numbered_frames(folder: Path) -> list[Path]:
     """Return a folder's pictures in natural order.
 
     Raises:
-        VideoOpenError: There are none, they are of several kinds, or a number is missing between
-            them.
+        VideoOpenError: There are none, they are of several kinds or sequences, or a number is
+            missing between them.
     """
     paths = [
         path
@@ -209,19 +211,20 @@ def list_numbered_frames(folder: Path) -> list[Path]:
             f"{folder}: frames of several kinds ({', '.join(suffixes)}); "
             f"name one of them with a pattern, as {folder / ('*' + suffixes[0])}"
         )
-    return _without_gaps(sorted(paths, key=natural_key))
+    paths.sort(key=natural_key)
+    _refuse_several(folder, paths)
+    return _without_gaps(paths)
 
 
 def list_printf_frames(pattern: Path) -> list[Path]:
-    """Return the files that a printf pattern such as `shot_%04d.png` names, by number.
+    """Return the files that `shot_%04d.png`, or `shot_####.png`, names, by number.
 
     Raises:
         VideoOpenError: There are none, or a number is missing between them.
     """
-    before, field, after = re.split(r"(%0?\d*d)", pattern.name, maxsplit=1)
-    digits = re.sub(r"\D", "", field)
-    number = rf"\d{{{int(digits)},}}" if digits else r"\d+"
-    name = re.compile(re.escape(before) + f"({number})" + re.escape(after))
+    before, field, after = re.split(r"(%0?\d*d|#+)", pattern.name, maxsplit=1)
+    digits = field.count("#") or int(re.sub(r"\D", "", field) or 1)
+    name = re.compile(re.escape(before) + rf"(\d{{{digits},}})" + re.escape(after))
     folder = pattern.parent
     matches = (
         [path for path in folder.iterdir() if name.fullmatch(path.name)] if folder.is_dir() else []
@@ -307,11 +310,29 @@ def _check_exr(path: Path, header: ExrHeader) -> None:
             f"{path}: its display window begins at {left}, {top}: write the pictures with one "
             "that begins at 0, 0"
         )
-    if header.channels and all("." in name for name in header.channels):
+    if header.channels and not _COLORS & {name.upper() for name in header.channels}:
         raise VideoOpenError(
             f"{path}: has no channels R, G and B, only {', '.join(header.channels)}: write the "
             "pictures without a layer's name"
         )
+
+
+def _refuse_several(folder: Path, paths: Sequence[Path]) -> None:
+    """Raise where two sequences lie in a folder, as of two eyes, or of a plate and its proxy."""
+    sequences: dict[str, set[int]] = {}
+    for path in paths:
+        match = _LAST_NUMBER.search(path.stem)
+        if match is not None:
+            before, after = path.stem[: match.start()], path.stem[match.end() :]
+            pattern = f"{before}{'#' * len(match[1])}{after}{path.suffix}"
+            sequences.setdefault(pattern, set()).add(int(match[1]))
+    rows = [(pattern, numbers) for pattern, numbers in sequences.items() if len(numbers) > 1]
+    for (one, numbers), (other, others) in combinations(rows, 2):
+        if numbers & others:
+            raise VideoOpenError(
+                f"{folder}: several sequences, as {one} and {other}: name one of them with a "
+                f"pattern, as {folder / one}"
+            )
 
 
 def _without_gaps(paths: list[Path]) -> list[Path]:

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 HELD = "a neighbouring picture stands in"
 """What becomes of a frame that cannot be decoded."""
 _NETWORK = re.compile(r"^(rtsps?|rtmps?|srt|udp|rtp|tcp|https?|mms)://", re.IGNORECASE)
-_PRINTF = re.compile(r"%0?\d*d")
+_NUMBER_FIELD = re.compile(r"%0?\d*d|#+")
 
 
 class FrameSource(ABC):
@@ -106,10 +106,10 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
     """Return the frames that `spec` names.
 
     Args:
-        spec: A video file; a folder of frames; a printf (`shot_%04d.png`) or glob (`shot_*.png`)
-            pattern; `-` for a video on standard input; a network address (`rtsp://…`); a camera
-            (`/dev/video0`, or its number). An existing file or folder wins over every other reading
-            of the name.
+        spec: A video file; a folder of frames; a pattern, with numbers as `shot_%04d.png` or
+            `shot_####.png`, or a glob (`shot_*.png`); `-` for a video on standard input; a network
+            address (`rtsp://…`); a camera (`/dev/video0`, or its number). An existing file or
+            folder wins over every other reading of the name.
         frame_rate: Frames per second. Needed by folders and patterns, 24 unless given; on a video
             it replaces the clip's own times.
 
@@ -151,7 +151,7 @@ def list_frames(spec: str | Path) -> list[Path] | None:
         return list_numbered_frames(path)
     if path.exists():
         return [path] if path.suffix.lower() in PLATE_SUFFIXES else None
-    if _PRINTF.search(path.name):
+    if _NUMBER_FIELD.search(path.name):
         return list_printf_frames(path)
     if glob.has_magic(text):
         return list_globbed_frames(text)
@@ -181,8 +181,8 @@ def is_stream(spec: str) -> bool:
 
 
 def is_pattern(spec: str) -> bool:
-    """Return whether a name that is no file stands for several: printf or glob."""
-    return bool(_PRINTF.search(Path(spec).name)) or glob.has_magic(spec)
+    """Return whether a name that is no file stands for several: numbered ones, or a glob."""
+    return bool(_NUMBER_FIELD.search(Path(spec).name)) or glob.has_magic(spec)
 
 
 def clip_name(spec: str | Path) -> str:
@@ -195,5 +195,5 @@ def clip_name(spec: str | Path) -> str:
         return path.resolve().name if path.name in ("", "..") else path.name
     if path.exists():
         return path.stem
-    stem = re.sub(r"%0?\d*d|[*?]|\[[^]]*\]", "", path.stem).strip("._- ")
+    stem = re.sub(r"[*?]|\[[^]]*\]", "", _NUMBER_FIELD.sub("", path.stem)).strip("._- ")
     return stem or path.resolve().parent.name

@@ -66,6 +66,8 @@ def check_output(config: OutputConfig, info: ClipInfo) -> None:
     spec = check_format(config.format, info, quality=config.quality)
     file = render_filename(config.filename, clip=info.name, track=1, name=REST, ext=spec.extension)
     _refuse_taken_names([file], config)
+    if not config.only:  # how many there are is not known; one name is surely too few for two
+        check_names(("first", "second"), info, config)
     check_extension(Path(file), spec)
     if config.foreground == "pymatting" and spec.has_color:
         require_pymatting()

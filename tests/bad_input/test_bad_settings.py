@@ -158,6 +158,7 @@ class TestOptions:
             pytest.param(["--format", "matte-ffv1", "--quality", "3"], "no quality", id="lossless"),
             pytest.param(["--format", "matte-mp4", "--quality", "30"], "0..12", id="crf"),
             pytest.param(["--filename", "{clip}.{ext}.{oops}"], "oops", id="file name"),
+            pytest.param(["--filename", "{clip}.{ext}"], "the same name", id="one name for all"),
             pytest.param(["--detector", "guess"], "maskrcnn", id="detector"),
             pytest.param(["--detect-every", "0"], "detect_every", id="interval"),
             pytest.param(["--steady-frames", "9"], "0..8", id="reach"),

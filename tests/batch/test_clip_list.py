@@ -66,6 +66,13 @@ def test_jsonl_takes_json_values(tmp_path: Path, columns: dict[str, ListColumn])
     ]
 
 
+def test_cells_between_semicolons(tmp_path: Path, columns: dict[str, ListColumn]) -> None:
+    path = tmp_path / "shots.csv"
+    path.write_text("\ufeffclip;only;fps\na.mp4;1,3;25\n", encoding="utf-8")
+    (row,) = read_clip_list(path, columns)
+    assert (row.clip, row.options["output.only"]) == ("a.mp4", (1, 3))
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -87,6 +94,9 @@ def test_jsonl_takes_json_values(tmp_path: Path, columns: dict[str, ListColumn])
         ),
         pytest.param("l.csv", "clip,fps\na,fast\n", r":2: fps: 'fast' is no frame rate", id="rate"),
         pytest.param("l.csv", "clip,only\na,one\n", r":2: only: 'one' is no list", id="numbers"),
+        pytest.param(
+            "l.csv", "clip,matte-size\na,big\n", r"matte-size: 'big' is no whole", id="number"
+        ),
         pytest.param(
             "l.csv",
             "clip,format,output.format\na,png,exr\n",

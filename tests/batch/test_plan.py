@@ -47,9 +47,12 @@ def test_a_bad_row_is_named_before_work_starts(options: dict, message: str) -> N
 
 
 def test_one_output_for_two_clips_is_refused() -> None:
-    for pair in (("/in/a/walk.mp4", "/in/b/walk.mp4"), ("/in/walk.mp4", "/in/Walk.mov")):
-        with pytest.raises(OptionError, match=r"would both be written to .*--by-folder"):
-            plan_jobs(clips(*pair), OUT, {})
+    with pytest.raises(OptionError, match=r"would both be written to .*: use --by-folder, or a li"):
+        plan_jobs(clips("/in/a/walk.mp4", "/in/b/walk.mp4"), OUT, {})
+    for is_by_folder in (False, True):  # would not help
+        with pytest.raises(OptionError, match=r"would both be written to .*: use a list with"):
+            pair = clips("/in/walk.mp4", "/in/Walk.mov")
+            plan_jobs(pair, OUT, {}, is_by_folder=is_by_folder)
     jobs = plan_jobs(clips("/in/a/walk.mp4", "/in/b/walk.mp4"), OUT, {}, is_by_folder=True)
     assert [job.folder for job in jobs] == [OUT / "a/walk", OUT / "b/walk"]
     row = RequestedClip("/in/b/walk.mp4", {"out_dir": Path("day2")})

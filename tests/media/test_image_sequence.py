@@ -68,6 +68,33 @@ def test_grey_and_alpha_become_rgb(tmp_path: Path, kind: str) -> None:
     assert np.array_equal(frame.image, np.full((4, 6, 3), 77))
 
 
+@pytest.mark.parametrize("other", ["b.{:04d}.png", "a_v2.{:04d}.png", "a.-{:04d}.png"])
+def test_two_sequences_in_one_folder_are_refused(make_folder: Maker, other: str) -> None:
+    folder = make_folder(template="a.{:04d}.png", numbers=range(1, 5))
+    for number in (1, 2):
+        cv2.imwrite(str(folder / other.format(number)), disc_picture(number))
+    with pytest.raises(VideoOpenError, match=r"several sequences, as .*a\.####\.png"):
+        open_source(folder)
+    source = open_source(folder / "a.####.png")
+    assert [np.array_equal(f.image, disc_picture(f.index)) for f in source] == [True] * 4
+    assert source.info.name == "a"
+
+
+def test_shots_that_go_on_counting_are_one_sequence(make_folder: Maker) -> None:
+    folder = make_folder(template="day1_{:04d}.png", numbers=range(1, 5))
+    for number in (5, 6):
+        cv2.imwrite(str(folder / f"day2_{number:04d}.png"), disc_picture(number))
+    assert len(list(open_source(folder))) == 6
+
+
+def test_hashes_stand_for_digits(make_folder: Maker) -> None:
+    folder = make_folder(template="frame_{:03d}.png", numbers=[8, 9, 10])
+    for pattern in ("frame_###.png", "frame_#.png", "frame_%03d.png", "frame_%d.png"):
+        assert len(list(open_source(folder / pattern))) == 3
+    with pytest.raises(VideoOpenError, match="no file matches the pattern"):
+        open_source(folder / "frame_####.png")
+
+
 def test_a_gap_names_the_missing_frame(make_folder: Maker) -> None:
     folder = make_folder(numbers=[1, 2, 4, 5])
     with pytest.raises(VideoOpenError, match=r"frame 3 is missing after frame_2\.png"):

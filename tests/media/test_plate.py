@@ -205,6 +205,10 @@ class TestExr:
         openexr.File(header, channels).write(str(tmp_path / "a.1.exr"))
         with pytest.raises(VideoOpenError, match=r"only beauty\.B, beauty\.G, beauty\.R: write"):
             open_source(tmp_path)
+        channels["Z"] = noise(np.float32, (4, 6))
+        openexr.File(header, channels).write(str(tmp_path / "a.1.exr"))
+        with pytest.raises(VideoOpenError, match=r"no channels R, G and B, only Z, beauty\.B"):
+            open_source(tmp_path)
 
     @pytest.mark.parametrize(
         "data", [b"", b"\x76\x2f\x31\x01", b"\x76\x2f\x31\x01\2\0\0\0abc", b"PNG"]
