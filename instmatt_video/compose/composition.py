@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 _PRORES_QUALITY_UNIT = 118  # FFmpeg's FF_QP2LAMBDA
 _TRANSFER_OPTIONS = {"bt470m": "gamma22", "bt470bg": "gamma28"}
 """FFmpeg's option has names of its own."""
+_HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
 _COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 """Sound that both containers hold as it is; other sound is encoded."""
 
@@ -71,7 +72,7 @@ def compose_streams(
     program = require_ffmpeg()
     material = gather(Path(folder), options)
     clip = material.clip
-    _warn(material, options)
+    _warn(material, options, out.suffix)
     with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         with (
@@ -111,7 +112,7 @@ def _quality(out: Path, options: ComposeOptions) -> int:
     return quality
 
 
-def _warn(material: Material, options: ComposeOptions) -> None:
+def _warn(material: Material, options: ComposeOptions, suffix: str) -> None:
     if options.is_sheet and not material.people:
         raise OptionError("a sheet needs at least one person")
     is_changed = options.without or any(not p.is_in_place for p in options.places.values())
@@ -119,6 +120,18 @@ def _warn(material: Material, options: ComposeOptions) -> None:
         _log.warning(
             "the background is the source itself: who is taken out or moved still stands in it"
         )
+    transfer, color = material.clip.color.transfer, material.background_color
+    is_foreign = material.background.kind == "color" or (
+        material.background.kind == "file" and (color is None or color.transfer != transfer)
+    )
+    if transfer in _HDR_TRANSFERS and is_foreign:
+        _log.warning(
+            "the clip is HDR (%s), and the background's levels are taken for its own: white is as "
+            "bright as the clip can be",
+            transfer,
+        )
+    if transfer in _HDR_TRANSFERS and suffix == ".mp4":
+        _log.warning("an .mp4 holds 8 bits, few for HDR: .mov holds 10")
 
 
 def _refuse_taken(out: Path, material: Material, options: ComposeOptions) -> None:
