@@ -25,6 +25,8 @@ MAX_ENLARGEMENT = 3.0
 edge is found in fractions of their pixels, and the network has not learned people so small."""
 MAX_ENLARGED_PX = 5_000_000
 """Pixels of a canvas that enlarges, counted for each person on it: a crowd is enlarged less."""
+MAX_CANVAS_PX = 60_000_000
+"""Pixels of any canvas, counted so: at some 97 bytes each they are all that memory should hold."""
 CLOSER = 1.5
 """Who is so many times smaller than the largest of their canvas is looked at on another, closer."""
 
@@ -162,8 +164,9 @@ def _plan_cluster(
     areas = [surroundings[i] for i in members]
     whole = reduce(Rectangle.united, areas)
     longest = max(max(a.width, a.height) for a in areas)
-    affordable = math.sqrt(MAX_ENLARGED_PX / (len(areas) * whole.width * whole.height))
-    scale = min(matte_size / longest, max(1.0, min(MAX_ENLARGEMENT, affordable)))
+    pixels = len(areas) * whole.width * whole.height
+    enlarged = min(MAX_ENLARGEMENT, math.sqrt(MAX_ENLARGED_PX / pixels))
+    scale = min(matte_size / longest, max(1.0, enlarged), math.sqrt(MAX_CANVAS_PX / pixels))
     left, right, width = _fit(whole.left, whole.right, scale, frame_width)
     top, bottom, height = _fit(whole.top, whole.bottom, scale, frame_height)
     x, y = width / (right - left), height / (bottom - top)

@@ -12,6 +12,7 @@ import pytest
 from instmatt_video.matting.crops import (
     CLOSER,
     GRID_PX,
+    MAX_CANVAS_PX,
     MAX_ENLARGED_PX,
     MAX_ENLARGEMENT,
     MIN_MARGIN_PX,
@@ -105,6 +106,17 @@ def test_closer_canvases_by_steps() -> None:
     closeups = {c.members: c for c in cluster.closeups}
     assert set(closeups) == {(1, 2), (3,)}  # the fourth meets the largest alone
     assert [c.members for c in closeups[1, 2].closeups] == [(2,)]
+
+
+def test_a_crowd_in_a_large_frame_is_shrunk_to_what_memory_holds() -> None:
+    rows = [(90 * i, 700 * j + 20, 90 * i + 95, 700 * j + 740) for j in range(3) for i in range(42)]
+    boxes = np.array(rows, np.float32)
+    (crowd,) = plan_clusters(boxes, 3840, 2160, 576, 0.15)
+    assert crowd.scale[0] < 0.5
+    assert len(boxes) * crowd.width * crowd.height == pytest.approx(MAX_CANVAS_PX, rel=0.1)
+    (fewer,) = plan_clusters(boxes[:2], 3840, 2160, 576, 0.15)
+    # 720 px and 108 below them; above, the frame ends after 20.
+    assert fewer.scale[1] == pytest.approx(576 / 848, rel=0.05)
 
 
 @pytest.mark.parametrize("count", [6, 8], ids=["row is close enough", "row is too many"])
