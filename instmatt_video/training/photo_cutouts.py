@@ -143,9 +143,9 @@ def _inside_mask(
 ) -> FloatArray | None:
     """Return the matte in the band and the mask elsewhere; `None` where they contradict."""
     wrong = np.abs(alpha - mask)[~band].sum()
-    if wrong > MAX_DISAGREEMENT * mask.sum():
-        return None
     kept = np.where(band, alpha, mask).astype(np.float32)
+    if wrong > MAX_DISAGREEMENT * mask.sum() or not kept.any():
+        return None
     _, labels, stats, _ = cv2.connectedComponentsWithStats((kept > 0).astype(np.uint8))
     largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     return np.asarray(np.where(labels == largest, kept, 0), np.float32)

@@ -96,6 +96,10 @@ def test_whom_the_matter_does_not_see_as_the_mask_does_stays() -> None:
     assert cut(photo_of(STANDING), (120, 150, 180, 200)) == {}
 
 
+def test_somebody_who_is_all_edge_and_not_seen_stays() -> None:
+    assert cut(photo_of((150, 60, 154, 340)), (140, 50, 164, 350)) == {}
+
+
 def test_what_is_apart_from_the_person_is_none_of_theirs() -> None:
     bag = (220, 300, 240, 340)
     photo = photo_of(STANDING)
