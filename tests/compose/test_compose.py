@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +18,6 @@ from instmatt_video.compose.options import ComposeOptions, Placement, parse_back
 from instmatt_video.errors import (
     FrameDecodeError,
 )
-from instmatt_video.manifest import load_manifest
 from instmatt_video.media import ColorTags, open_source
 from instmatt_video.media.color import plane_view
 from tests.compose.conftest import FRAMES, soft_neighbours
@@ -385,28 +383,3 @@ def test_a_clip_that_breaks_off_is_shown_up_to_there(tmp_path: Path) -> None:
         matte_video(clip, tmp_path, detector=ColorDetector(), matter=BoxMatter())
     made = compose_streams(tmp_path / "clip", tmp_path / "out.mp4", ComposeOptions())
     assert made.frame_count == len(pictures(tmp_path / "out.mp4")) == 14
-
-
-@pytest.mark.parametrize(
-    ("transfer", "background", "warned"),
-    [("smpte2084", "white", True), ("smpte2084", "source", False), ("bt709", "white", False)],
-)
-def test_levels_that_mean_other_light_than_hdrs_are_told_of(
-    transfer: str,
-    background: str,
-    warned: bool,
-    clip: Path,
-    tmp_path: Path,
-    make_folder: Callable[..., Path],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    folder = Path(shutil.copytree(make_folder(), tmp_path / "walk"))
-    manifest = load_manifest(folder)
-    source = manifest.source.model_copy(update={"color_transfer": transfer})
-    manifest.model_copy(update={"source": source}).save(folder)
-    options = ComposeOptions(background=parse_background(background), source=clip)
-    for suffix in (".mov", ".mp4"):
-        compose_streams(folder, tmp_path / f"out{suffix}", options)
-    told = [message for message in caplog.messages if "the clip is HDR (smpte2084)" in message]
-    assert len(told) == 2 * warned
-    assert sum("few for HDR" in m for m in caplog.messages) == (transfer == "smpte2084")
