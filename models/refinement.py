@@ -118,7 +118,9 @@ class MultiInstanceRefinement(nn.Module):
             takes_part = _cut_for_each(coverage, people, places, 3)
             (pixels,) = _cut_for_each(image[None], alone, places, 3)
             is_inside = _cut_for_each(everywhere, alone, places, 3)[0].permute(0, 3, 1, 2)
-            for some in torch.arange(len(places)).split(max(1, patches // len(people))):
+            at_once = max(1, patches // len(people))
+            for first in range(0, len(places), at_once):
+                some = slice(first, first + at_once)
                 feature = features.windows(people, places[some], REFINEMENT_REACH_PX)
                 separated = self._separate_patches(feature, attention[:, some])
                 exchanged = self._exchange(separated, takes_part[:, some], strategy)

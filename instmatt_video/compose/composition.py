@@ -121,8 +121,8 @@ def _warn(material: Material, options: ComposeOptions, suffix: str) -> None:
             "the background is the source itself: who is taken out or moved still stands in it"
         )
     transfer, color = material.clip.color.transfer, material.background_color
-    is_foreign = material.background.kind == "color" or (
-        material.background.kind == "file" and (color is None or color.transfer != transfer)
+    is_foreign = material.background.kind in ("color", "file") and (
+        color is None or color.transfer != transfer
     )
     if transfer in _HDR_TRANSFERS and is_foreign:
         _log.warning(

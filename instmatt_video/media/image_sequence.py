@@ -26,7 +26,7 @@ from .frame import ClipInfo, ColorTags, Frame
 from .image_size import read_image_size
 from .picture_file import decode_pixels
 from .plate import PLATE_SUFFIXES, Plate, read_plate, read_plate_header
-from .source import HELD, FrameSource
+from .source import HELD, NUMBER_FIELD, FrameSource
 from .timecode import fits_bits, shift_timecode
 from .timetable import DEFAULT_FRAME_RATE
 from .video_file import MAX_BAD_FRAMES_IN_A_ROW
@@ -222,7 +222,7 @@ def list_printf_frames(pattern: Path) -> list[Path]:
     Raises:
         VideoOpenError: There are none, or a number is missing between them.
     """
-    before, field, after = re.split(r"(%0?\d*d|#+)", pattern.name, maxsplit=1)
+    before, field, after = re.split(f"({NUMBER_FIELD.pattern})", pattern.name, maxsplit=1)
     digits = field.count("#") or int(re.sub(r"\D", "", field) or 1)
     name = re.compile(re.escape(before) + rf"(\d{{{digits},}})" + re.escape(after))
     folder = pattern.parent

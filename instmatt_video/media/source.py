@@ -28,7 +28,8 @@ _log = logging.getLogger(__name__)
 HELD = "a neighbouring picture stands in"
 """What becomes of a frame that cannot be decoded."""
 _NETWORK = re.compile(r"^(rtsps?|rtmps?|srt|udp|rtp|tcp|https?|mms)://", re.IGNORECASE)
-_NUMBER_FIELD = re.compile(r"%0?\d*d|#+")
+NUMBER_FIELD = re.compile(r"%0?\d*d|#+")
+"""What stands for a picture's number in a pattern."""
 
 
 class FrameSource(ABC):
@@ -151,7 +152,7 @@ def list_frames(spec: str | Path) -> list[Path] | None:
         return list_numbered_frames(path)
     if path.exists():
         return [path] if path.suffix.lower() in PLATE_SUFFIXES else None
-    if _NUMBER_FIELD.search(path.name):
+    if NUMBER_FIELD.search(path.name):
         return list_printf_frames(path)
     if glob.has_magic(text):
         return list_globbed_frames(text)
@@ -182,7 +183,7 @@ def is_stream(spec: str) -> bool:
 
 def is_pattern(spec: str) -> bool:
     """Return whether a name that is no file stands for several: numbered ones, or a glob."""
-    return bool(_NUMBER_FIELD.search(Path(spec).name)) or glob.has_magic(spec)
+    return bool(NUMBER_FIELD.search(Path(spec).name)) or glob.has_magic(spec)
 
 
 def clip_name(spec: str | Path) -> str:
@@ -195,5 +196,5 @@ def clip_name(spec: str | Path) -> str:
         return path.resolve().name if path.name in ("", "..") else path.name
     if path.exists():
         return path.stem
-    stem = re.sub(r"[*?]|\[[^]]*\]", "", _NUMBER_FIELD.sub("", path.stem)).strip("._- ")
+    stem = re.sub(r"[*?]|\[[^]]*\]", "", NUMBER_FIELD.sub("", path.stem)).strip("._- ")
     return stem or path.resolve().parent.name

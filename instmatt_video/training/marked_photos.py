@@ -94,6 +94,12 @@ class Photo:
         """
         return self.picture if isinstance(self.picture, np.ndarray) else self.picture[self.name]
 
+    @property
+    def crowd_parts(self) -> list[tuple[slice, slice]]:
+        """Return rows and columns of the crowd boxes."""
+        boxes = self.crowd_boxes.round().astype(int).clip(min=0)
+        return [np.s_[y0:y1, x0:x1] for x0, y0, x1, y1 in boxes]
+
 
 @dataclass(frozen=True)
 class PersonPatch:

@@ -21,9 +21,8 @@ from .composite_pool import CompositePool
 from .config import MattingData, MattingTraining, read_config, resolve
 from .cutouts import CutoutLibrary, read_long_hair_names
 from .loop import Progress, train
-from .marked_photos import Photo, read_coco_photos, read_masked_photos
-from .matted_pictures import MattedFiles, find_matted, list_matted
 from .matting_batch import MattingBatchMaker
+from .matting_photos import read_photos
 from .matting_task import MattingTask
 from .matting_validation import MIN_HELD_OUT_PEOPLE, ValidationPicture, hold_out, make_validation
 from .packs import ImagePack
@@ -93,7 +92,7 @@ def train_matting(
     else:
         raise OptionError("stage 2 refines a trained branch: name its weights with --start-from")
     people, validation = _read_people(data, data_path, config)
-    photos = _read_photos(data, data_path)
+    photos = read_photos(data, data_path)
     detector = CompactDetector() if batch.detected_chance else None
     batches = MattingBatchMaker(people, photos, batch, loop.seed, detector)
     if people is None and not batches.photos:
@@ -159,24 +158,6 @@ def _read_people(
         config.validation_pictures,
         config.validation_side_px,
     )
-
-
-def _read_photos(data: MattingData, data_path: Path) -> list[Photo | MattedFiles]:
-    photos: list[Photo | MattedFiles] = []
-    for pack in data.photos:
-        photos += read_masked_photos(resolve(pack.path, data_path), pack.images, pack.masks)
-    if data.instances is not None:
-        photos += read_coco_photos(resolve(data.instances, data_path), "train")
-    for matted in data.matted:
-        images, alphas = (resolve(path, data_path) for path in (matted.images, matted.alphas))
-        colors = matted.foregrounds and resolve(matted.foregrounds, data_path)
-        if not images.is_dir():
-            photos += list_matted(images, alphas, colors)
-        elif colors is None:
-            photos += find_matted(images, alphas)
-        else:
-            raise OptionError(f"{colors}: foregrounds go with lists, and {images} is a folder")
-    return photos
 
 
 def _looking_twice(network: InstanceMattingNetwork, is_wanted: bool) -> InstanceMattingNetwork:

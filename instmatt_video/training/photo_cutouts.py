@@ -16,8 +16,9 @@ from ..errors import OptionError, disk_errors
 from ..matting.foreground import estimate_foreground
 from ..matting.matter import Matter
 from ..whole_file import whole_file
-from .config import MattingData, read_config, resolve
-from .marked_photos import Person, Photo, read_coco_photos, read_masked_photos
+from .config import MattingData, read_config
+from .marked_photos import Person, Photo
+from .matting_photos import read_marked_packs
 from .photo_windows import edge_band
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -56,7 +57,7 @@ def write_cutouts(
         OptionError: The data names no photos, or they cannot be read.
         AlphaWriteError: A cut-out cannot be written.
     """
-    packs = _read_packs(data_path)
+    packs = read_marked_packs(read_config(data_path, MattingData), data_path)
     if not packs:
         raise OptionError(f"{data_path}: name photos or instances to cut people out of")
     folder = out / "rgba"
@@ -88,7 +89,7 @@ def cut_out_people(photo: Photo, matter: Matter) -> Iterator[tuple[int, UInt8Arr
     free = [
         index
         for index, person in enumerate(photo.people)
-        if _is_whole(person, shape) and _is_alone(index, masks, bands, photo.crowd_boxes)
+        if _is_whole(person, shape) and _is_alone(index, masks, bands, photo)
     ]
     if not free:
         return
@@ -99,18 +100,6 @@ def cut_out_people(photo: Photo, matter: Matter) -> Iterator[tuple[int, UInt8Arr
             color = estimate_foreground(image, alpha)
             rgba = np.dstack([color, np.round(alpha * 255)])
             yield index, rgba.astype(np.uint8)
-
-
-def _read_packs(data_path: Path) -> list[tuple[str, Sequence[Photo]]]:
-    data = read_config(data_path, MattingData)
-    packs: list[tuple[str, Sequence[Photo]]] = []
-    for pack in data.photos:
-        path = resolve(pack.path, data_path)
-        packs.append((path.stem, read_masked_photos(path, pack.images, pack.masks)))
-    if data.instances is not None:
-        path = resolve(data.instances, data_path)
-        packs.append((path.stem, read_coco_photos(path, "train")))
-    return packs
 
 
 def _is_whole(person: Person, shape: tuple[int, ...]) -> bool:
@@ -127,13 +116,12 @@ def _is_alone(
     index: int,
     masks: Sequence[npt.NDArray[np.bool_]],
     bands: Sequence[npt.NDArray[np.bool_]],
-    crowd_boxes: FloatArray,
+    photo: Photo,
 ) -> bool:
     """Say whether nobody else is marked where the person may be."""
     reach = masks[index] | bands[index]
-    for x0, y0, x1, y1 in crowd_boxes.round().astype(int):
-        if reach[max(0, y0) : y1, max(0, x0) : x1].any():
-            return False
+    if any(reach[part].any() for part in photo.crowd_parts):
+        return False
     others = (i for i in range(len(masks)) if i != index)
     return not any((reach & (masks[i] | bands[i])).any() for i in others)
 

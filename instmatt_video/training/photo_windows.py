@@ -92,10 +92,9 @@ def open_window(
             continue
         alphas.append(mask)
         known &= ~edge_band(mask, person, scale)
-    for box in photo.crowd_boxes:
+    for crowd_part in photo.crowd_parts:
         crowd = np.zeros(shape, np.uint8)
-        x0, y0, x1, y1 = box.round().astype(int)
-        crowd[max(0, y0) : y1, max(0, x0) : x1] = 255
+        crowd[crowd_part] = 255
         known &= seen(crowd) < 128
     if not alphas:
         return None
