@@ -319,19 +319,16 @@ def _check_exr(path: Path, header: ExrHeader) -> None:
 
 def _refuse_several(folder: Path, paths: Sequence[Path]) -> None:
     """Raise where two sequences lie in a folder, as of two eyes, or of a plate and its proxy."""
-    sequences: dict[str, set[int]] = {}
-    for path in paths:
-        match = _LAST_NUMBER.search(path.stem)
-        if match is not None:
-            before, after = path.stem[: match.start()], path.stem[match.end() :]
-            pattern = f"{before}{'#' * len(match[1])}{after}{path.suffix}"
-            sequences.setdefault(pattern, set()).add(int(match[1]))
-    rows = [(pattern, numbers) for pattern, numbers in sequences.items() if len(numbers) > 1]
-    for (one, numbers), (other, others) in combinations(rows, 2):
-        if numbers & others:
+    rows = [row for row in _numbered_rows(paths).values() if len(row) > 1]
+    for one, other in combinations(rows, 2):
+        if {int(match[1]) for match in one} & {int(match[1]) for match in other}:
+            first, second = (
+                f"{m.string[: m.start()]}{'#' * len(m[1])}{m.string[m.end() :]}{paths[0].suffix}"
+                for m in (one[0], other[0])
+            )
             raise VideoOpenError(
-                f"{folder}: several sequences, as {one} and {other}: name one of them with a "
-                f"pattern, as {folder / one}"
+                f"{folder}: several sequences, as {first} and {second}: name one of them with a "
+                f"pattern, as {folder / first}"
             )
 
 
@@ -349,18 +346,25 @@ def _without_gaps(paths: list[Path]) -> list[Path]:
     )
 
 
+def _numbered_rows(paths: Sequence[Path]) -> dict[tuple[str, str], list[re.Match[str]]]:
+    """Return the last numbers in the pictures' names, by what stands before and behind them."""
+    rows: dict[tuple[str, str], list[re.Match[str]]] = {}
+    for match in (_LAST_NUMBER.search(path.stem) for path in paths):
+        if match is not None:
+            around = match.string[: match.start()], match.string[match.end() :]
+            rows.setdefault(around, []).append(match)
+    return rows
+
+
 def _first_step(paths: Sequence[Path]) -> tuple[Path, int, int] | None:
     """Return the first picture that the next number does not follow, its number and what follows.
 
     `None` where none is, or where the pictures are no one numbered row.
     """
-    matches = [_LAST_NUMBER.search(path.stem) for path in paths]
-    around = {
-        (match.string[: match.start()], match.string[match.end() :]) for match in matches if match
-    }
-    if len(around) != 1 or not all(matches):
+    rows = [*_numbered_rows(paths).values()]
+    if len(rows) != 1 or len(rows[0]) != len(paths):
         return None
-    numbers = [int(match[1]) for match in matches if match]
+    numbers = [int(match[1]) for match in rows[0]]
     for before, (number, following) in zip(paths, pairwise(numbers), strict=False):
         if following != number + 1:
             return before, number, following
