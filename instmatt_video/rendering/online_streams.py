@@ -12,7 +12,7 @@ import sys
 import threading
 from array import array
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -61,7 +61,7 @@ class OnlineStreams:
         names: What people are called of whom that is known beforehand, by tracklet.
 
     Raises:
-        OptionError: Names that would collide, or a format that cannot be.
+        OptionError: A format that cannot be; `check_output` says what else no streams can have.
         AlphaWriteError: The folder cannot be written.
     """
 
@@ -94,7 +94,6 @@ class OnlineStreams:
         """Times of the frames that writers were sent, by index, in the clip's time base."""
         self._cuts: list[int] = []
         self._held: list[int] = []
-        _refuse_colliding_names(info, config)
         self._rows = None if tracks_file is None else TracksFile(tracks_file)
         self._preview: PreviewWriter | None = None
         self._rest: StreamWriter | None = None
@@ -208,9 +207,8 @@ class OnlineStreams:
     def _open_common_files(self) -> None:
         """Open what does not wait for a person: the preview, and the rest's stream."""
         if self.config.has_rest:
-            cast = _provisional_cast(self.config)
-            plan = plan_streams(cast, self.info, sys.maxsize, self.config)[-1]
-            plan = replace(plan, tracklet_ids=frozenset())
+            nobody = Cast((), {}, ())  # who will be the rest is not known
+            plan = plan_streams(nobody, self.info, sys.maxsize, self.config)[-1]
             self._rest = self._open(plan, is_trimmed=False)
         if self.config.has_preview:
             path = self.folder / PREVIEW_FILE
@@ -382,15 +380,3 @@ class _Person:
             self.score_sum / max(1, self.detections),
             self.best_frame,
         )
-
-
-def _provisional_cast(config: OutputConfig) -> Cast:
-    """Return people such as may come, for questions that are asked before anybody has come."""
-    numbers: Sequence[int] = config.only or (1, 2)
-    people = (_Person(n, default_name(n), n, array("q", [0])) for n in numbers)
-    return Cast(tuple(person.identity() for person in people), {}, ())
-
-
-def _refuse_colliding_names(info: ClipInfo, config: OutputConfig) -> None:
-    """Raise now what would else be raised when the second person comes."""
-    plan_streams(_provisional_cast(config), info, 1, config)

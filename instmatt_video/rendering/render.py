@@ -21,12 +21,12 @@ from ..frame_record import FrameRecord
 from ..manifest import FILE_NAME as MANIFEST_FILE
 from ..matting.foreground import require_pymatting
 from ..media.alpha_stream import AlphaStream
-from ..media.file_name import render_filename, render_filenames
+from ..media.file_name import render_filenames
 from ..media.formats import FORMATS, check_extension, check_format, open_alpha_stream
 from ..media.frame import ClipInfo, Frame
 from ..media.source import FrameSource
 from ..media.timecode import shift_timecode
-from ..people.identities import Cast, Identity
+from ..people.identities import Cast, Identity, default_name
 from ..progress import Progress, Report
 from ..stages import Cancelled, Stage, StageClock, run_stages
 from .alpha_steadying import AlphaSteadier
@@ -64,11 +64,10 @@ def check_output(config: OutputConfig, info: ClipInfo) -> None:
         OptionError: Format, quality, file name template or method of colour cannot be.
     """
     spec = check_format(config.format, info, quality=config.quality)
-    file = render_filename(config.filename, clip=info.name, track=1, name=REST, ext=spec.extension)
-    _refuse_taken_names([file], config)
-    if not config.only:  # how many there are is not known; one name is surely too few for two
-        check_names(("first", "second"), info, config)
-    check_extension(Path(file), spec)
+    # How many people there are is not known; what will not do for two is refused.
+    numbers = config.only or (1, 2)
+    files = _name_files([(n, default_name(n)) for n in numbers], info.name, config)
+    check_extension(Path(files[numbers[0]]), spec)
     if config.foreground == "pymatting" and spec.has_color:
         require_pymatting()
 

@@ -17,7 +17,7 @@ from instmatt_video import MatteConfig, matte_video
 from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
 from instmatt_video.detection.detections import Detections
-from instmatt_video.errors import AlphaWriteError, OptionError
+from instmatt_video.errors import AlphaWriteError
 from instmatt_video.frame_record import FrameRecord, pack_alpha
 from instmatt_video.manifest import load_manifest
 from instmatt_video.media.alpha_reader import AlphaReader, read_alpha
@@ -165,12 +165,6 @@ def test_a_trimmed_stream_spans_frames_without_a_single_pixel(
     assert (result.plans[0].first, result.plans[0].last) == (3, 7)
     stream = [alpha.any() for alpha in read_alpha(tmp_path / "person_01.mkv")]
     assert stream == [k not in empty for k in range(3, 8)]
-
-
-def test_names_that_would_collide_are_refused_before_the_first_frame(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"use \{track\} in it"):
-        write(tmp_path, [], replace(MATTE, filename="person.{ext}"))
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_fault_leaves_nothing(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from instmatt_video.media.frame import ClipInfo, Frame
 from instmatt_video.media.source import FrameSource
 from instmatt_video.people.identities import Cast, cast_of
 from instmatt_video.progress import Progress, ignore
-from instmatt_video.rendering.render import RenderResult, plan_streams, render
+from instmatt_video.rendering.render import RenderResult, check_output, plan_streams, render
 from instmatt_video.stages import StageClock
 from instmatt_video.trackers import StitchConfig
 from tests.made_records import alpha, frame_record, tracked
@@ -164,6 +164,25 @@ class TestPlans:
     def test_names_that_collide(self, cast: Cast, config: dict[str, object], named: str) -> None:
         with pytest.raises(OptionError, match=named):
             plan_streams(cast, INFO, FRAMES, replace(CONFIG, **config))  # type: ignore[arg-type]
+
+
+class TestRefusedBeforeAnybodyIsFound:
+    @pytest.mark.parametrize("only", [(), (1, 3)])
+    def test_one_name_for_two(self, only: tuple[int, ...]) -> None:
+        with pytest.raises(OptionError, match=r"use \{track\} in it"):
+            check_output(replace(CONFIG, filename="person.{ext}", only=only), INFO)
+
+    def test_one_name_is_enough_for_one(self) -> None:
+        check_output(replace(CONFIG, filename="person.{ext}", only=(3,)), INFO)
+
+    def test_the_name_of_the_rest(self) -> None:
+        taken = replace(CONFIG, filename="rest.{ext}", only=(1,), has_rest=True)
+        with pytest.raises(OptionError, match="another output of the clip"):
+            check_output(taken, INFO)
+
+    def test_an_extension_of_another_format(self) -> None:
+        with pytest.raises(OptionError):
+            check_output(replace(CONFIG, filename="{track}.webm"), INFO)
 
 
 def test_streams_hold_the_stored_alphas(store: AlphaStore, cast: Cast) -> None:
