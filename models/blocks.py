@@ -29,6 +29,11 @@ class BlockGrid:
         inner = self._index[:, 1:-1, 1:-1]
         inner[is_active] = torch.arange(len(self.places), device=is_active.device)
 
+    @property
+    def num_maps(self) -> int:
+        """Return `N`."""
+        return len(self._index)
+
     def __len__(self) -> int:
         """Return the number of active blocks."""
         return len(self.places)

@@ -62,7 +62,7 @@ def load_matting_weights(path: Path) -> InstanceMattingNetwork:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}
+            tensors = {key: _copy(file.get_tensor(key)) for key in file.keys()}
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} cannot be read as weights: {error}") from error
     if metadata.get("format") != FORMAT:
@@ -71,7 +71,17 @@ def load_matting_weights(path: Path) -> InstanceMattingNetwork:
     with torch.device("meta"):  # no memory and no time for values that the file replaces
         network = InstanceMattingNetwork(config, int(metadata["mask_channels"]))
     load_tensors(network, tensors, f"{path} does not fit its own config", assign=True)
-    return network.float().eval()
+    return network.eval()
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    """Return a tensor of a file in memory of its own, floats in single precision.
+
+    One that shares the file's pages keeps all of them in memory, and ends the process where
+    another one shortens the file.
+    """
+    dtype = torch.float32 if tensor.is_floating_point() else tensor.dtype
+    return tensor.to(dtype, copy=True)
 
 
 def load_tensors(

@@ -168,6 +168,8 @@ class BlockFeatures(NamedTuple):
 
     def of(self, samples: Tensor) -> BlockFeatures:
         """Return those of some samples, renumbered in the order that is given."""
+        if torch.equal(samples, torch.arange(self.grid.num_maps, device=samples.device)):
+            return self  # everybody: a copy would be as large as all that the picture keeps
         grid = self.grid.of(samples)
         places = grid.places.clone()
         places[:, 0] = samples[places[:, 0]]
@@ -331,8 +333,9 @@ class MattingNetwork(nn.Module):
         is_half = find_blocks(needed, REFINEMENT_REACH_PX + 3 + 2 * (2 * blocks - 1))
         is_decided = find_blocks(region, 1)
         os1 = coarse.tri_mattes.clone()
-        values = []
-        # One sample at a time: no more memory for many people than for one.
+        all_grid = BlockGrid(is_fine)
+        values, filled = None, 0
+        # One sample at a time: many people take no more memory than one, but for what is kept.
         for n in range(len(region)):
             one = slice(n, n + 1)
             grid = BlockGrid(is_fine[one])
@@ -342,9 +345,14 @@ class MattingNetwork(nn.Module):
                 grid.patches(feature, head_grid.places), head_grid
             )
             paste_blocks(os1[one], head_grid.places, activate(logits, self.config))
-            values.append(feature)
+            if values is None:  # for all at once: joined in the end they would be kept twice
+                shape = (len(all_grid), *feature.shape[1:])
+                values = feature.new_empty(shape).to(memory_format=torch.channels_last)
+            values[filled : filled + len(grid)] = feature
+            filled += len(grid)
+        assert values is not None
         fused = torch.where(region, os1, coarse.tri_mattes)
-        return fused, BlockFeatures(BlockGrid(is_fine), torch.cat(values))
+        return fused, BlockFeatures(all_grid, values)
 
     def _fine_feature(
         self, coarse: CoarseMattes, one: slice, half_grid: BlockGrid, grid: BlockGrid

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from instmatt_video.models.checkpoint import CheckpointError, load_matting_weights
 from instmatt_video.models.folding import fold_norms
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
-from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 
 from ..errors import WeightsError
 from .cache import find_weights
 from .registry import ENTRIES
+
+if TYPE_CHECKING:
+    from instmatt_video.models.person_detector import PersonDetector
 
 
 def load_matting_network(
@@ -48,6 +51,9 @@ def load_detector_networks(name_or_path: str | Path = "compact") -> PersonDetect
     Raises:
         WeightsError: The weights are missing, not whole, or hold no person detector.
     """
+    # Its blocks are torchvision's: a second and 170 MB, for which mattes have no use.
+    from instmatt_video.models.person_detector import load_person_detector
+
     try:
         return load_person_detector(resolve_weights(name_or_path))
     except CheckpointError as error:

@@ -113,6 +113,16 @@ def test_a_row_of_people_is_refined_in_blocks_as_everywhere(strategy: Strategy) 
     torch.testing.assert_close(found, torch.where(coverage, everywhere, mattes))
 
 
+def test_block_features_of_some_and_of_everybody() -> None:
+    grid = BlockGrid(torch.tensor([[[True, False]], [[True, True]]]))
+    blocks = BlockFeatures(grid, torch.tensor([1.0, 2, 3]).view(3, 1, 1, 1))
+    turned = blocks.of(torch.tensor([1, 0]))
+    assert turned.values.flatten().tolist() == [2, 3, 1]
+    assert turned.grid.places.tolist() == [[0, 0, 0], [0, 0, 1], [1, 0, 0]]
+    assert blocks.of(torch.tensor([1])).values.flatten().tolist() == [2, 3]
+    assert blocks.of(torch.tensor([0, 1])) is blocks
+
+
 @pytest.mark.parametrize("strategy", ["parallel", "cycle"])
 def test_gradients_reach_every_weight(strategy: str) -> None:
     refinement = MultiInstanceRefinement(PRESETS["lite"])
