@@ -14,7 +14,7 @@ import pytest
 
 from instmatt_video import MatteConfig, __version__
 from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
-from instmatt_video.errors import OptionError
+from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.manifest import load_manifest
 from tests.made_run import FRAMES, LIGHT, alphas, run
 from tests.synthetic_clip import SIZE, ColorDetector, picture, write_clip
@@ -229,6 +229,24 @@ def test_painted_pictures_are_set_aside_where_the_stream_is_written_again(
         aside = folder / f"person_01_changed_{number}"
         assert (aside / "000004.png").read_bytes() == b"painted by hand %d" % number
     assert len(list(folder.glob("person_*"))) == 5, "only what was changed"
+
+
+def test_what_no_run_has_made_is_not_replaced_by_streams_of_other_names(
+    clip: Path, tmp_path: Path
+) -> None:
+    run(clip, tmp_path, LIGHT)
+    folder = tmp_path / "walk"
+    (folder / "comp_1.mkv").write_bytes(b"a compositor's own")
+    before = files_in(folder)
+    output = replace(LIGHT.output, filename="comp_{track}.{ext}")
+    resumed = MatteConfig(output=output, run=RunConfig(is_resumed=True))
+    with pytest.raises(AlphaWriteError, match=r"comp_1\.mkv is in the way"):
+        run(clip, tmp_path, resumed)
+    assert (folder / "comp_1.mkv").read_bytes() == b"a compositor's own"
+    assert files_in(folder) == before
+    (folder / "comp_1.mkv").unlink()
+    run(clip, tmp_path, resumed)
+    assert "comp_2.mkv" in files_in(folder)
 
 
 def test_pictures_of_another_format_take_the_place_of_earlier_ones(

@@ -19,6 +19,7 @@ from ..config import OutputConfig
 from ..errors import AlphaWriteError, OptionError
 from ..frame_record import FrameRecord
 from ..manifest import FILE_NAME as MANIFEST_FILE
+from ..manifest import load_manifest
 from ..matting.foreground import require_pymatting
 from ..media.alpha_stream import AlphaStream
 from ..media.file_name import render_filenames
@@ -153,10 +154,12 @@ def render(
 
     Raises:
         VideoOpenError: The clip changes meanwhile; nothing gets a name.
-        AlphaWriteError: A stream cannot be written or fails its verification; others are kept.
+        AlphaWriteError: A stream cannot be written or fails its verification; others are kept. Or
+            something that no run has made lies under a stream's name; nothing is written.
     """
     ledger = stream_ledger(store)
     keys = stream_keys(plans, cast, config, store)
+    _refuse_strangers(keys, ledger, folder)
     taken = [(ledger.take_over(file, key, keys), file) for file, key in keys.items()]
     renamed = tuple((old, file) for old, file in taken if old is not None)
     due_files = [file for file, key in keys.items() if not ledger.has(file, key)]
@@ -266,6 +269,18 @@ def _refuse_taken_names(files: Sequence[str], config: OutputConfig) -> None:
                 "which another output of the clip is called"
             )
         taken.add(name)
+
+
+def _refuse_strangers(files: Iterable[str], ledger: StreamLedger, folder: Path) -> None:
+    """Raise rather than replace what no run of ours has made."""
+    ours = {PREVIEW_FILE}
+    if (folder / MANIFEST_FILE).is_file():  # of a run without a ledger, perhaps
+        ours |= load_manifest(folder).streams.keys()
+    for file in files:
+        if file not in ours and not ledger.knows(file) and (folder / file).exists():
+            raise AlphaWriteError(
+                f"{folder / file} is in the way, and is no stream of this clip: move it elsewhere"
+            )
 
 
 def _key_of(plan: StreamPlan, cast: Cast, config: OutputConfig, content: str) -> str:

@@ -7,7 +7,7 @@ through this and nothing else.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,21 +15,19 @@ from typing import Any
 
 from ..alpha_store import AlphaStore
 from ..clip_folder import remove_torn
-from ..errors import AlphaWriteError, OptionError
+from ..errors import OptionError
 from ..folder_lock import changing_alone, rendering_alone
 from ..manifest import Manifest, TrackRecord, load_manifest
 from ..people.identities import Cast
 from ..progress import Report, ignore
 from ..rendering.publication import people_records, publish, write_people
 from ..rendering.render import (
-    PREVIEW_FILE,
     RenderResult,
     plan_streams,
     stream_files,
     stream_keys,
     stream_ledger,
 )
-from ..rendering.stream_ledger import StreamLedger
 from ..settings import config_of, plain_settings
 from ..stages import StageClock
 from .analysed import Analysed
@@ -214,7 +212,6 @@ class Review:
             is_as_before = self.is_rendered and plain_settings(config) == manifest.settings
             if is_as_before and all(ledger.has(file, key) for file, key in keys.items()):
                 return Rendered(manifest, (), ledger.prune(keys))
-            self._refuse_strangers(keys, ledger)
             remove_torn(self.folder)
             sound = path if clip.info.has_audio and output.has_audio else None
             plans, rendered = write_people(
@@ -256,16 +253,6 @@ class Review:
                 raise OptionError("somebody else has corrected this clip meanwhile: look again")
             manifest.model_copy(update={"corrections": change(manifest)}).save(self.folder)
         return manifest.corrections
-
-    def _refuse_strangers(self, files: Iterable[str], ledger: StreamLedger) -> None:
-        """Raise rather than replace a file that no run of ours has made."""
-        ours = {PREVIEW_FILE, *(track.file for track in self.manifest.tracks)}
-        for file in files:
-            if file not in ours and not ledger.knows(file) and (self.folder / file).exists():
-                raise AlphaWriteError(
-                    f"{self.folder / file} is in the way, and is no stream of this clip: "
-                    "move it elsewhere"
-                )
 
 
 def _revision(manifest: Manifest) -> str:
