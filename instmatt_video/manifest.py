@@ -68,6 +68,8 @@ class SourceRecord(_Model):
     """First and last frame of each stretch in whose place a neighbouring frame stands."""
     breaks_off: str | None = None
     """Why nothing could be read after the last frame, where that is not the clip's own end."""
+    is_captured: bool = False
+    """Recorded live: no file has just these frames, whatever they were captured from."""
 
     @property
     def frames(self) -> range:

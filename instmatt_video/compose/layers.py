@@ -64,7 +64,8 @@ class LayerMaker:
     def source(self, copies: int) -> list[Node]:
         """Return the clip itself, several times; to be called once, before the canvas is made."""
         clip = self._clip
-        is_clock = clip.is_variable_rate and not clip.gaps  # no other input has such times
+        # Of all inputs it alone has such times; without it they are written out (`_ticks`).
+        is_clock = clip.is_variable_rate and not clip.gaps and clip.source is not None
         if not copies and not is_clock:
             return []
         frames = self._source()
@@ -205,9 +206,10 @@ class LayerMaker:
         from ..media.timetable import read_timetable
         from ..media.video_file import first_video_stream, open_container
 
-        assert self._clip.source is not None
-        with open_container(self._clip.source) as container:
-            stream = first_video_stream(container, self._clip.source)
+        path = self._clip.clock_from
+        assert path is not None  # `gather` has seen to it
+        with open_container(path) as container:
+            stream = first_video_stream(container, path)
             return read_timetable(container, stream)
 
     def _pictures(self, paths: Sequence[Path]) -> Node:

@@ -15,7 +15,7 @@ from ..errors import OptionError, VideoOpenError
 from ..manifest import Manifest, load_manifest
 from ..media.color import MATRICES
 from ..media.formats import FORMATS
-from ..media.frame import ColorTags
+from ..media.frame import ClipInfo, ColorTags
 from ..media.image_sequence import IMAGE_SUFFIXES
 from ..media.source import FrameSource, open_source
 from ..media.video_file import first_video_stream, open_container
@@ -63,6 +63,8 @@ class Clip:
     """Its file, folder of frames, or pattern; `None` where it is not to be found."""
     lead_s: Fraction
     """Seconds from the beginning of the source's file to its first picture."""
+    clock_from: Path | None
+    """A file with the clip's times: its own, or a stream of the whole of it."""
     audio_from: Path | None
     """A file with the clip's sound."""
     gaps: tuple[tuple[int, int], ...] = ()
@@ -134,6 +136,8 @@ def _picture(path: Path) -> FrameSource:
 def _open_clip(manifest: Manifest, options: ComposeOptions) -> tuple[FrameSource, Path] | None:
     """Return the clip where it is to be found, unchanged, and where that is."""
     record = manifest.source
+    if record.is_captured and options.source is not None:
+        raise OptionError(f"source: {record.name} was recorded live: its frames are in no file")
     try:
         named = find_source(record, options.source)
     except VideoOpenError as error:
@@ -216,10 +220,11 @@ def _clip(
     rate = Fraction(record.frame_rate)
     info, path = (source[0].info, source[1]) if source else (None, None)
     lead_s, audio_from = Fraction(0), None
+    whole = _whole_stream(manifest, people)
     if path is not None and path.is_file():
         lead_s = _lead_of(path)
     if record.has_audio and options.has_audio:
-        audio_from = path or _stream_with_sound(manifest, people)
+        audio_from = path or (whole if FORMATS[manifest.format].has_audio else None)
         if audio_from is None:
             _log.warning("no sound: the source is not to be found, and no stream bears a copy")
     return Clip(
@@ -227,7 +232,7 @@ def _clip(
         width=record.width,
         height=record.height,
         frame_rate=rate,
-        time_base=info.time_base if info else 1 / rate,
+        time_base=_time_base(manifest, info, whole),
         frame_count=record.frame_count,
         color=color,
         is_variable_rate=record.is_variable_rate,
@@ -236,6 +241,7 @@ def _clip(
         timecode=record.timecode,
         source=path,
         lead_s=lead_s,
+        clock_from=path or whole,
         audio_from=audio_from,
         gaps=tuple(
             (first - record.first_frame_number, last - record.first_frame_number)
@@ -256,11 +262,20 @@ def _lead_of(path: Path) -> Fraction:
         return lead_s if lead_s > stream.time_base else Fraction(0)
 
 
-def _stream_with_sound(manifest: Manifest, people: tuple[PersonStream, ...]) -> Path | None:
-    if not FORMATS[manifest.format].has_audio or not people:
+def _whole_stream(manifest: Manifest, people: tuple[PersonStream, ...]) -> Path | None:
+    """Return a film of somebody from the clip's first frame to its last, if there is one."""
+    if FORMATS[manifest.format].is_folder:
         return None
     whole = [p for p in people if (p.first, p.last) == (0, manifest.source.frame_count - 1)]
     return whole[0].path if whole else None
+
+
+def _time_base(manifest: Manifest, info: ClipInfo | None, whole: Path | None) -> Fraction:
+    """Return the seconds of a tick of the clip's times."""
+    if info is None and whole is not None and manifest.source.is_variable_rate:
+        with open_source(str(whole)) as stream:
+            info = stream.info
+    return info.time_base if info else 1 / Fraction(manifest.source.frame_rate)
 
 
 def _refuse_impossible(manifest: Manifest, clip: Clip, options: ComposeOptions) -> None:
@@ -270,10 +285,12 @@ def _refuse_impossible(manifest: Manifest, clip: Clip, options: ComposeOptions) 
     needs = {
         f"background {kind}": kind in ("source", "blur"),
         f"streams of format {spec.name}, which hold no colour": not spec.has_color,
-        "a clip of variable frame rate": clip.is_variable_rate,
+        "a clip of variable frame rate": clip.is_variable_rate and clip.clock_from is None,
     }
     if clip.source is None:
         for what, is_needed in needs.items():
+            if is_needed and manifest.source.is_captured:
+                raise OptionError(f"{what}: what was recorded live has no source")
             if is_needed:
                 raise OptionError(
                     f"{what}: the source ({manifest.source.path}) is needed and is not to be "

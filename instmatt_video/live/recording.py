@@ -130,6 +130,8 @@ class Recording:
             self._clock,
             time.monotonic() - self._began_s,
         )
+        source = manifest.source.model_copy(update={"is_captured": True, "absolute_path": None})
+        manifest = manifest.model_copy(update={"source": source})
         return publish(
             self.folder, manifest, result.cast, result.plans, result.rendered, self._config.output
         )

@@ -22,8 +22,10 @@ def find_source(record: SourceRecord, moved_to: Path | None = None) -> Path:
         moved_to: Where it lies, if not where it was.
 
     Raises:
-        VideoOpenError: It is gone, or was a stream that cannot be read again.
+        VideoOpenError: It is gone, or was captured or a stream, which cannot be read again.
     """
+    if record.is_captured:
+        raise VideoOpenError(f"{record.name} was recorded live: its frames are in no file")
     if moved_to is None and record.absolute_path is None and record.path in (None, "-"):
         raise VideoOpenError(
             f"{record.name} came as a stream, which cannot be read again: name a file with --source"

@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 
 from instmatt_video import MatteConfig
+from instmatt_video.compose.composition import compose_streams
+from instmatt_video.compose.options import ComposeOptions, parse_background
 from instmatt_video.config import OutputConfig, RunConfig
 from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.live.recording import Recording
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.media.frame import ClipInfo
+from instmatt_video.media.source import open_source
 from instmatt_video.people.finder import FoundPeople
 from instmatt_video.rendering import online_streams
 from tests.live.made_live import made_networks
@@ -127,3 +130,28 @@ def test_nobody_else_records_into_its_folder(recording: Recording, tmp_path: Pat
     assert manifest is not None and manifest.source.frame_count == 2
     assert sum(1 for _ in read_alpha(recording.folder / "person_01.mkv")) == 2
     assert record_into(tmp_path, REPLACING).close(frozenset()) is None
+
+
+@pytest.mark.parametrize("format", ["prores4444", "matte-ffv1"])
+def test_what_was_recorded_is_composed_at_its_own_times(format: str, tmp_path: Path) -> None:
+    """Not at those of a file that it was captured from, of which it shows some frames."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("there is no ffmpeg program")
+    output = replace(CONFIG.output, format=format)
+    recording = record_into(tmp_path, replace(CONFIG, output=output))
+    captured = [Fraction(ms, 1000) for ms in (0, 1280, 1770, 2920, 2960)]
+    for index, time in enumerate(captured):
+        recording.write(at(seen(index, (1, True), confirmed={1}), time))
+    recording.close(frozenset({1}))
+    folder, green = tmp_path / "camera", ComposeOptions(parse_background("green"))
+    if format == "matte-ffv1":  # of which the source would be the colour
+        with pytest.raises(OptionError, match="what was recorded live has no source"):
+            compose_streams(folder, tmp_path / "out.mp4", green)
+        return
+    made = compose_streams(folder, tmp_path / "out.mp4", green)
+    frames = list(open_source(made.path))
+    assert [frame.time for frame in frames] == captured
+    with pytest.raises(OptionError, match="what was recorded live has no source"):
+        compose_streams(folder, tmp_path / "s.mp4", ComposeOptions(parse_background("source")))
+    with pytest.raises(OptionError, match="its frames are in no file"):
+        compose_streams(folder, tmp_path / "s.mp4", replace(green, source=Path(made.path)))
