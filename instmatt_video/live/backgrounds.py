@@ -5,6 +5,7 @@ Knows pictures; knows no windows.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..color_names import COLORS, parse_color
-from ..errors import OptionError, VideoOpenError
+from ..errors import FrameDecodeError, OptionError, VideoOpenError
 from ..media.frame import as_eight_bit
 from ..media.image_sequence import IMAGE_SUFFIXES
 from ..media.source import open_source
@@ -24,6 +25,10 @@ from .views import total_alpha
 
 Picture = npt.NDArray[np.uint8]
 
+logger = logging.getLogger(__name__)
+
+_FIRST_PICTURE_S = 1.0
+"""How long a video's first picture is waited for: until then there is none to show."""
 _BLUR_SCALE = 8
 _BLUR_SIGMA_PX = 2.5  # of the shrunk picture
 
@@ -122,7 +127,9 @@ def _blurred(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 class VideoBackground:
-    """A video that plays at its own pace, again and again.
+    """A video that plays at its own pace, again and again, from when it is first shown.
+
+    One that breaks keeps its last picture: what is shown behind people does not end a session.
 
     Raises:
         VideoOpenError: It cannot be read.
@@ -132,11 +139,21 @@ class VideoBackground:
         self._size = (width, height)
         self._capture = Capture(path, is_looped=True, max_side_px=max(width, height))
         self._picture: Picture = np.zeros((height, width, 3), np.uint8)
-        self._capture.start()
+        self._is_started = self._is_broken = False
 
     def picture(self, live: LiveFrame) -> Picture:
         """Return the video's newest frame."""
-        newest = self._capture.newest.take(timeout_s=0)
+        patience_s = 0.0
+        if not self._is_started:
+            self._capture.start()
+            self._is_started, patience_s = True, _FIRST_PICTURE_S
+        try:
+            newest = self._capture.newest.take(patience_s)
+        except (FrameDecodeError, VideoOpenError) as error:
+            newest = None
+            if not self._is_broken:
+                logger.warning("background: %s; its last picture stays", error)
+            self._is_broken = True
         if newest is not None:
             self._picture = cover(as_eight_bit(newest.frame.image), *self._size)
         return self._picture
@@ -147,7 +164,7 @@ class VideoBackground:
 
 
 class Backgrounds:
-    """The backgrounds of a session, opened when they are first shown.
+    """The backgrounds of a session, all opened before it begins: a mistake is told at once.
 
     Args:
         specs: What may be chosen beside `blur` and colours.

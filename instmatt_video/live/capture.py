@@ -146,7 +146,7 @@ class Capture:
     def _read(self) -> None:
         """Hand on every frame until the source ends."""
         is_paced = not self._is_kept_alive
-        began_s, first_time = self._clock(), None
+        began_s, first_time, ends = self._clock(), None, Fraction(0)
         for frame in self._source.frames():
             if first_time is None:
                 first_time = frame.time
@@ -160,6 +160,9 @@ class Capture:
                 return
             self.trouble = ""
             self._hand_on(frame)
+            ends = frame.time - first_time + 1 / self.info.frame_rate
+        if self._is_looped and is_paced:  # the last frame lasts as long as others
+            self._wait_for(self._stop, max(0.0, began_s + float(ends) - self._clock()))
 
     def _hand_on(self, frame: Frame) -> None:
         now_s = self._clock()

@@ -6,6 +6,7 @@ const RETRY_MS = 2000;
 const ANSWER_MS = 5000;
 const at = (id) => document.getElementById(id);
 let state = null;
+let isLost = false;
 
 // An answer that is lost on its way must not end the asking.
 const ask = (options) =>
@@ -77,13 +78,28 @@ function show(next) {
   at("everybody").disabled = !state.people.some((p) => p.is_hidden || p.is_solo);
 }
 
+function complain(text) {
+  isLost = true;
+  at("trouble").hidden = false;
+  at("trouble").textContent = text;
+}
+
+const restartPicture = () => { at("picture").src = `stream.mjpg?${Date.now()}`; };
+
 async function poll() {
   try {
     const answer = await ask();
-    if (answer.ok) show(await answer.json());
+    if (answer.status === 403) {
+      complain("The program was started anew: open the address that it printed.");
+    } else if (answer.ok) {
+      const next = await answer.json();
+      // A stream that ended with the program stands still without an error of its own.
+      if (isLost) restartPicture();
+      isLost = false;
+      show(next);
+    }
   } catch {
-    at("trouble").hidden = false;
-    at("trouble").textContent = "The program does not answer: it may have ended.";
+    complain("The program does not answer: it may have ended.");
   }
   setTimeout(poll, POLL_MS);
 }
@@ -91,6 +107,5 @@ async function poll() {
 at("everybody").addEventListener("click", () => send({ solo: null, hidden: [] }));
 at("color").addEventListener("input", (event) =>
   send({ view: "cutout", background: event.target.value }));
-at("picture").addEventListener("error", () =>
-  setTimeout(() => { at("picture").src = `stream.mjpg?${Date.now()}`; }, RETRY_MS));
+at("picture").addEventListener("error", () => setTimeout(restartPicture, RETRY_MS));
 poll();

@@ -297,6 +297,33 @@ def test_a_lost_answer_does_not_stop_the_page(browser_page: Any, live_url: str) 
 
 
 @pytest.mark.browser
+def test_the_picture_is_asked_for_again_when_the_program_is_back(
+    browser_page: Any, live_url: str
+) -> None:
+    page = browser_page.context.browser.new_page()
+    answers, pictures = iter(["ok", "lost", "refused"]), []
+
+    def answer(route: Any) -> None:
+        match next(answers, "ok"):
+            case "lost":
+                route.abort()
+            case "refused":
+                route.fulfill(status=403, json={"error": "another token"})
+            case _:
+                route.continue_()
+
+    page.route("**/state", answer)
+    page.on("request", lambda r: pictures.append(r.url) if "stream.mjpg" in r.url else None)
+    page.goto(live_url, wait_until="domcontentloaded")
+    trouble = "document.getElementById('trouble')"
+    until_true(page, f"{trouble}.textContent.includes('was started anew')")
+    until_true(page, f"{trouble}.hidden")
+    page.wait_for_timeout(100)
+    page.close()
+    assert len(pictures) == 2
+
+
+@pytest.mark.browser
 def test_solo_leaves_one_person_in_the_picture(browser_page: Any) -> None:
     browser_page.click("#views [data-key=mattes]")
     until_seen(browser_page, lambda m: share(m, *FIRST) > 240 and share(m, *SECOND) > 240)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -10,16 +13,19 @@ import pytest
 
 from instmatt_video.color_names import parse_color
 from instmatt_video.errors import OptionError
+from instmatt_video.live import backgrounds
 from instmatt_video.live.backgrounds import (
     Backgrounds,
     BlurredBackground,
+    VideoBackground,
     cover,
     open_background,
 )
+from instmatt_video.live.capture import Capture
 from instmatt_video.live.view_choice import VIEWS, ViewChoice
 from instmatt_video.live.views import draw_lines, draw_view
 from instmatt_video.rendering.preview import color_of_track
-from tests.live.made_live import live_frame, person, write_standing_clip
+from tests.live.made_live import MadeSource, live_frame, person, write_standing_clip
 from tests.synthetic_clip import SIZE
 
 HALF = np.full((8, 8), 0.5)
@@ -127,20 +133,44 @@ def test_backgrounds_from_files(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "sun.png"), image[..., ::-1])
     clip = write_standing_clip(tmp_path / "film.mp4", frames=4)
     frame = live_frame(np.zeros((48, 64, 3), np.uint8), [])
-    backgrounds = Backgrounds([str(tmp_path / "sun.png"), str(clip), "#010203"], 64, 48)
+    chosen = Backgrounds([str(tmp_path / "sun.png"), str(clip), "#010203"], 64, 48)
     try:
-        assert (backgrounds.picture(str(tmp_path / "sun.png"), frame) == (255, 128, 0)).all()
-        assert (backgrounds.picture("#010203", frame) == (1, 2, 3)).all()
-        assert (backgrounds.picture("#040506", frame) == (4, 5, 6)).all()
-        assert backgrounds.picture(str(clip), frame).shape == (48, 64, 3)
-        assert backgrounds.names[0] == str(tmp_path / "sun.png")
+        assert (chosen.picture(str(tmp_path / "sun.png"), frame) == (255, 128, 0)).all()
+        assert (chosen.picture("#010203", frame) == (1, 2, 3)).all()
+        assert (chosen.picture("#040506", frame) == (4, 5, 6)).all()
+        assert chosen.picture(str(clip), frame).shape == (48, 64, 3)
+        assert chosen.names[0] == str(tmp_path / "sun.png")
         # A page may ask for colours and for what was given at the start, not for other files.
-        assert backgrounds.knows("#ffffff") and backgrounds.knows(str(clip))
-        assert not backgrounds.knows("/etc/hostname")
+        assert chosen.knows("#ffffff") and chosen.knows(str(clip))
+        assert not chosen.knows("/etc/hostname")
         with pytest.raises(ValueError, match="background must be"):
-            backgrounds.picture("/etc/hostname", frame)
+            chosen.picture("/etc/hostname", frame)
     finally:
-        backgrounds.close()
+        chosen.close()
+
+
+def test_a_background_video_that_breaks_keeps_its_last_picture(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = partial(Capture, open_spec=lambda spec: MadeSource([9], is_lost=True, size=48))
+    monkeypatch.setattr(backgrounds, "Capture", broken)
+    frame = live_frame(np.zeros((48, 48, 3), np.uint8), [])
+    video, before = VideoBackground("film.mp4", 48, 48), threading.active_count()
+    assert (video.picture(frame) == 9).all()
+    while threading.active_count() > before:  # until it has broken
+        time.sleep(0.01)
+    assert (video.picture(frame) == 9).all() and (video.picture(frame) == 9).all()
+    assert caplog.text.count("the cable is out; its last picture stays") == 1
+    video.close()
+
+
+def test_a_background_video_plays_once_it_is_shown(tmp_path: Path) -> None:
+    clip, before = write_standing_clip(tmp_path / "film.mp4", frames=4), threading.active_count()
+    video = VideoBackground(str(clip), 64, 48)
+    assert threading.active_count() == before
+    assert video.picture(live_frame(np.zeros((48, 64, 3), np.uint8), [])).any()
+    assert threading.active_count() == before + 1
+    video.close()
 
 
 def test_backgrounds_that_cannot_be(tmp_path: Path) -> None:
