@@ -102,10 +102,10 @@ def _complain(error: Exception, args: argparse.Namespace) -> None:
 
 def _build(words: Sequence[str]) -> tuple[argparse.ArgumentParser, Callable[..., int]]:
     commands = _commands()
-    word = next((w for w in words if not w.startswith("-")), None)
-    if word is not None and word == words[0] and word not in commands:
+    word = words[0] if words and not words[0].startswith("-") else None
+    if word is not None and word not in commands:
         _refuse_misspelt(word, commands)
-    if word in commands and words and words[0] == word:
+    if word in commands:
         command = commands[word]
         parser = argparse.ArgumentParser(
             prog=f"instmatt-video {word}", description=command.purpose, allow_abbrev=False

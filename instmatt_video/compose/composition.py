@@ -68,11 +68,12 @@ def compose_streams(
         AlphaWriteError: The video could not be written, or failed its verification.
     """
     options, report, out = options or ComposeOptions(), progress or ignore, Path(out)
+    container = out.suffix.lower()
     quality = _quality(out, options)
     program = require_ffmpeg()
     material = gather(Path(folder), options)
     clip = material.clip
-    _warn(material, options, out.suffix)
+    _warn(material, options, container)
     with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         with (
@@ -87,15 +88,15 @@ def compose_streams(
                 layer, size = build_sheet(material, Path(scratch))
             else:
                 layer, size = build_composition(material, options, Path(scratch))
-            video = finished(layer, size, clip, out.suffix)
-            output = _output(video, partial, clip, out.suffix, quality)
+            video = finished(layer, size, clip, container)
+            output = _output(video, partial, clip, container, quality)
             run_ffmpeg(
                 ffmpeg.compile(output, cmd=program, overwrite_output=True),
                 lambda done: report(
                     Progress("compose", done, clip.frame_count, len(material.people))
                 ),
             )
-            size = _with_even_sides(size) if out.suffix == ".mp4" else size
+            size = _with_even_sides(size) if container == ".mp4" else size
             _verify(partial, out, clip, size)
     return Composition(
         out, *size, clip.frame_count, tuple(person.track_id for person in material.people)
@@ -103,12 +104,13 @@ def compose_streams(
 
 
 def _quality(out: Path, options: ComposeOptions) -> int:
-    if out.suffix not in CONTAINERS:
+    container = out.suffix.lower()
+    if container not in CONTAINERS:
         raise OptionError(f"{out}: a composition is written to {' or '.join(CONTAINERS)}")
-    low, high, default = CONTAINERS[out.suffix]
+    low, high, default = CONTAINERS[container]
     quality = default if options.quality is None else options.quality
     if not low <= quality <= high:
-        raise OptionError(f"quality of {out.suffix} must be {low}..{high}, not {quality}")
+        raise OptionError(f"quality of {container} must be {low}..{high}, not {quality}")
     return quality
 
 

@@ -169,5 +169,5 @@ def _merged(color: Node, alpha: Node) -> Node:
 
 
 def _label(person: PersonStream, cell: tuple[int, int], folder: Path) -> Node:
-    path = write_label(folder / f"label_{person.track_id}.png", person, cell[1])
+    path = write_label(folder / f"label_{person.track_id}.png", person, cell)
     return ffmpeg.input(str(path)).video

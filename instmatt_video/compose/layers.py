@@ -100,7 +100,10 @@ class LayerMaker:
         if material.is_moving:
             layer = ffmpeg.input(_url(path), stream_loop=-1).video.filter("setpts", "PTS-STARTPTS")
         else:
-            layer = ffmpeg.input(_url(path), **_words_of_picture(path)).video
+            words = _words_of_picture(path)
+            if _is_like_pattern(path):
+                words |= {"f": "image2", "pattern_type": "none"}
+            layer = ffmpeg.input(_url(path), **words).video
         covering = {"force_original_aspect_ratio": "increase"}
         layer = self._converted(
             layer, material.background_color, f"{clip.width}:{clip.height}", **covering
@@ -219,7 +222,10 @@ class LayerMaker:
         lines = ["ffconcat version 1.0"]
         for path in paths:
             quoted = str(path.resolve()).replace("'", r"'\''")
-            lines += [f"file 'file:{quoted}'", f"duration {1 / 25}"]
+            lines.append(f"file 'file:{quoted}'")
+            if _is_like_pattern(path.resolve()):
+                lines.append("option pattern_type none")
+            lines.append(f"duration {1 / 25}")
         listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
         words = _words_of_picture(paths[0])
         return self._in_turn(ffmpeg.input(str(listing), f="concat", safe=0, **words).video)
@@ -263,6 +269,11 @@ class LayerMaker:
 def _words_of_picture(path: Path) -> dict[str, str]:
     """Return what lets FFmpeg read a picture as `read_plate` does: EXR's linear light as sRGB."""
     return {"apply_trc": "iec61966_2_1"} if path.suffix.lower() == ".exr" else {}
+
+
+def _is_like_pattern(path: Path) -> bool:
+    """Say whether FFmpeg would take a picture's name for one of many, such as `%d.png`."""
+    return "%" in str(path)
 
 
 def _without_gaps(paths: Sequence[Path], gaps: Sequence[tuple[int, int]]) -> list[Path]:

@@ -12,12 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
-from instmatt_video import matte_video
+from instmatt_video import MatteConfig, matte_video
 from instmatt_video.compose.composition import compose_streams
 from instmatt_video.compose.options import ComposeOptions, Placement, parse_background
-from instmatt_video.errors import (
-    FrameDecodeError,
-)
+from instmatt_video.config import OutputConfig
+from instmatt_video.errors import FrameDecodeError
 from instmatt_video.media import ColorTags, open_source
 from instmatt_video.media.color import plane_view
 from tests.compose.conftest import FRAMES, soft_neighbours
@@ -239,10 +238,6 @@ def test_sheet_shows_everybody_alone(
 
 
 def test_odd_sides_are_made_even_for_chroma(tmp_path: Path) -> None:
-    from instmatt_video import MatteConfig, matte_video
-    from instmatt_video.config import OutputConfig
-    from tests.synthetic_clip import BoxMatter, ColorDetector
-
     clip = tmp_path / "odd.mp4"
     write_video(clip, count=3, width=65, height=49, pixel_format="yuv444p", rotation_deg=90)
     output = OutputConfig(has_preview=False, has_report=False)
@@ -260,10 +255,6 @@ def test_odd_sides_are_made_even_for_chroma(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format", ["prores4444", "matte-ffv1"])
 def test_variable_frame_rate_keeps_each_frames_time(format: str, tmp_path: Path) -> None:
-    from instmatt_video import MatteConfig, matte_video
-    from instmatt_video.config import OutputConfig
-    from tests.synthetic_clip import BoxMatter, ColorDetector
-
     clip, ticks = tmp_path / "phone.mp4", (0, 3001, 6003, 12100, 12990, 21000)
     write_video(clip, count=6, rate=Fraction(30), time_base=Fraction(1, 90000), ticks=ticks)
     output = OutputConfig(format=format, has_preview=False, has_report=False)
@@ -383,3 +374,19 @@ def test_a_clip_that_breaks_off_is_shown_up_to_there(tmp_path: Path) -> None:
         matte_video(clip, tmp_path, detector=ColorDetector(), matter=BoxMatter())
     made = compose_streams(tmp_path / "clip", tmp_path / "out.mp4", ComposeOptions())
     assert made.frame_count == len(pictures(tmp_path / "out.mp4")) == 14
+
+
+def test_names_that_look_like_patterns_stay_names(tmp_path: Path, clip: Path) -> None:
+    output = OutputConfig(
+        format="png", filename="take %03d/{track}", has_preview=False, has_report=False
+    )
+    matte_video(
+        clip, tmp_path, MatteConfig(output=output), detector=ColorDetector(), matter=BoxMatter()
+    )
+    cv2.imwrite(str(tmp_path / "wall %d.png"), np.full((30, 40, 3), BLUE[::-1], np.uint8))
+    options = ComposeOptions(parse_background(str(tmp_path / "wall %d.png")), quality=1)
+    made = compose_streams(tmp_path / "walk", tmp_path / "OUT.MOV", options)
+    composed, true = pictures(made.path)[9], pictures(clip)[9]
+    outside, inside = ~is_person(9) & away_from_edges(9, 4), is_person(9) & away_from_edges(9, 4)
+    assert np.abs(composed - BLUE)[outside].max() < 4
+    assert np.abs(composed - true)[inside].max() < 6
