@@ -46,4 +46,4 @@ def write_label(path: Path, person: PersonStream, cell: tuple[int, int]) -> Path
 
 def _width(text: str, scale: float, stroke: int) -> int:
     (width, _), _ = cv2.getTextSize(text, _FONT, scale, stroke)
-    return width
+    return int(width)
