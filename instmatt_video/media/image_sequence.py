@@ -35,7 +35,7 @@ IMAGE_SUFFIXES = PLATE_SUFFIXES | {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".w
 
 _COLORS = frozenset("RGBYXUV")
 """Channels that FFmpeg takes for a picture's; depth alone (Z) is none."""
-_LAST_NUMBER = re.compile(r"(\d+)(?!.*\d)")
+_NUMBER = re.compile(r"\d+")
 
 
 class ImageSequenceSource(FrameSource):
@@ -67,7 +67,7 @@ class ImageSequenceSource(FrameSource):
                 "a gap, so the frames and pictures that come out have other numbers from there on"
             )
         width, height = self._common_size()
-        number = _LAST_NUMBER.search(self._paths[0].stem)
+        number = _counters(self._paths)[0]
         self._stamps = _stamps_of(self._paths)
         self.checksum = _checksum_of_stamps(self._stamps)
         self.info = ClipInfo(
@@ -84,7 +84,7 @@ class ImageSequenceSource(FrameSource):
             color=ColorTags(self._primaries(exr), transfer="iec61966-2-1"),
             pixel_aspect=Fraction(1) if header is None else header.pixel_aspect,
             timecode=None if header is None else self._timecode(header.timecode, index, frame_rate),
-            first_frame_number=int(number[1]) if number else 1,
+            first_frame_number=int(number[0]) if number else 1,
             first_time=Fraction(0),
             color_noise=noise_of_picture(self._paths[0].suffix),
         )
@@ -321,9 +321,9 @@ def _refuse_several(folder: Path, paths: Sequence[Path]) -> None:
     """Raise where two sequences lie in a folder, as of two eyes, or of a plate and its proxy."""
     rows = [row for row in _numbered_rows(paths).values() if len(row) > 1]
     for one, other in combinations(rows, 2):
-        if {int(match[1]) for match in one} & {int(match[1]) for match in other}:
+        if {int(match[0]) for match in one} & {int(match[0]) for match in other}:
             first, second = (
-                f"{m.string[: m.start()]}{'#' * len(m[1])}{m.string[m.end() :]}{paths[0].suffix}"
+                f"{m.string[: m.start()]}{'#' * len(m[0])}{m.string[m.end() :]}{paths[0].suffix}"
                 for m in (one[0], other[0])
             )
             raise VideoOpenError(
@@ -347,13 +347,37 @@ def _without_gaps(paths: list[Path]) -> list[Path]:
 
 
 def _numbered_rows(paths: Sequence[Path]) -> dict[tuple[str, str], list[re.Match[str]]]:
-    """Return the last numbers in the pictures' names, by what stands before and behind them."""
+    """Return the numbers that count the pictures, by what stands before and behind them."""
     rows: dict[tuple[str, str], list[re.Match[str]]] = {}
-    for match in (_LAST_NUMBER.search(path.stem) for path in paths):
+    for match in _counters(paths):
         if match is not None:
             around = match.string[: match.start()], match.string[match.end() :]
             rows.setdefault(around, []).append(match)
     return rows
+
+
+def _counters(paths: Sequence[Path]) -> list[re.Match[str] | None]:
+    """Return the number in each picture's name that counts it, `None` where there is none.
+
+    Of several it is the one of which there are most, as of `shot_0101_v2` and `shot_0102_v2`; of as
+    many of each, the last.
+    """
+    numbers = [[*_NUMBER.finditer(path.stem)] for path in paths]
+    shapes = [_NUMBER.sub("#", path.stem) for path in paths]
+    values: dict[str, list[set[str]]] = {}
+    for shape, matches in zip(shapes, numbers, strict=True):
+        fields = values.setdefault(shape, [set() for _ in matches])
+        for seen, match in zip(fields, matches, strict=True):
+            seen.add(match[0])
+    places = {
+        shape: max(range(len(fields)), key=lambda k: (len(fields[k]), k))
+        for shape, fields in values.items()
+        if fields
+    }
+    return [
+        matches[places[shape]] if matches else None
+        for shape, matches in zip(shapes, numbers, strict=True)
+    ]
 
 
 def _first_step(paths: Sequence[Path]) -> tuple[Path, int, int] | None:
@@ -364,7 +388,7 @@ def _first_step(paths: Sequence[Path]) -> tuple[Path, int, int] | None:
     rows = [*_numbered_rows(paths).values()]
     if len(rows) != 1 or len(rows[0]) != len(paths):
         return None
-    numbers = [int(match[1]) for match in rows[0]]
+    numbers = [int(match[0]) for match in rows[0]]
     for before, (number, following) in zip(paths, pairwise(numbers), strict=False):
         if following != number + 1:
             return before, number, following

@@ -103,6 +103,16 @@ def test_a_gap_names_the_missing_frame(make_folder: Maker) -> None:
         open_source(folder / "frame_%d.png")
 
 
+@pytest.mark.parametrize("pattern", ["", "shot_%04d_v2.png", "shot_####_v2.png"])
+def test_a_version_behind_it_is_not_the_frames_number(make_folder: Maker, pattern: str) -> None:
+    template = "shot_{:04d}_v2.png"
+    source = open_source(make_folder(template=template, numbers=[101, 102, 103]) / pattern)
+    assert source.info.first_frame_number == 101
+    (source.info.path / template.format(102)).unlink()  # type: ignore[operator]
+    with pytest.raises(VideoOpenError, match=r"frame 102 is missing after shot_0101_v2\.png"):
+        open_source(source.info.path / pattern)  # type: ignore[operator]
+
+
 def test_a_glob_takes_what_there_is_and_tells_how_it_is_counted(make_folder: Maker) -> None:
     folder = make_folder(numbers=[1, 2, 4, 5])
     source = open_source(folder / "frame_*.png")
