@@ -316,12 +316,22 @@ function followVideo() {
 
 video.addEventListener("click", play);
 video.addEventListener("play", () => { by("play").textContent = "❚❚"; });
-video.addEventListener("pause", () => { by("play").textContent = "▶"; });
+video.addEventListener("pause", () => {
+  by("play").textContent = "▶";
+  // The playhead was told a frame or two ago: what is cut must be what is seen.
+  const now = frameAt(video.currentTime);
+  if (!video.ended) seek(now);
+  else { frame = now; showPlayhead(); } // unmoved, so that playing begins anew
+});
 by("ruler").addEventListener("pointerdown", (event) => scrub(event, by("ruler")));
 by("play").addEventListener("click", play);
 by("back").addEventListener("click", () => seek(frame - 1));
 by("on").addEventListener("click", () => seek(frame + 1));
-by("frame").addEventListener("change", () => seek(by("frame").value - state.first_frame));
+by("frame").addEventListener("change", () => {
+  const number = by("frame").valueAsNumber; // NaN where none is typed
+  if (!Number.isNaN(number)) seek(Math.floor(number) - state.first_frame);
+  by("frame").value = state.first_frame + frame;
+});
 
 const keys = {
   " ": play,
@@ -337,8 +347,8 @@ const keys = {
 
 document.addEventListener("keydown", (event) => {
   if (!state || event.ctrlKey || event.metaKey || event.altKey) return;
-  const isTyping = event.target.matches("input");
-  const isPressing = event.key === " " && event.target.matches("button");
+  const isTyping = event.target.matches("input:not([type=checkbox])");
+  const isPressing = event.key === " " && event.target.matches("button, [type=checkbox]");
   const action = keys[event.key];
   if (!action || isTyping || isPressing) return;
   event.preventDefault();

@@ -126,6 +126,52 @@ def test_a_split_at_the_playhead_a_name_and_the_rendering(page: Any, folder: Pat
     assert load_manifest(folder).tracks[0].last_frame == 11
 
 
+def test_after_a_pause_the_playhead_is_at_the_frame_that_is_shown(page: Any, folder: Path) -> None:
+    wait_until(page, "document.getElementById('video').readyState >= 2")
+    # The video runs on between the last frame that was told and the pause: 0.42 s is in frame 11.
+    page.evaluate("video.currentTime = 0.42")
+    page.evaluate("void video.dispatchEvent(new Event('pause'))")
+    assert page.input_value("#frame") == "11"
+    choose(page, 1)
+    page.click("text=Split 1 at 11")
+    page.wait_for_selector('.person[data-track="4"]')
+    assert load_manifest(folder).corrections == (Split(track=1, frame=11),)
+
+
+def test_whoever_plays_to_the_end_plays_anew(page: Any) -> None:
+    wait_until(page, "document.getElementById('video').readyState >= 2")
+    page.fill("#frame", "38")
+    page.press("#frame", "Enter")
+    page.click("#play")
+    wait_until(page, "video.ended")
+    wait_until(page, "video.paused && document.getElementById('play').textContent === '▶'")
+    assert page.evaluate("video.ended")
+    assert page.evaluate("frame") == 39
+
+
+def test_a_frame_is_typed_as_a_number_of_the_clip(page: Any, folder: Path) -> None:
+    typed = {"12": "12", "12.5": "12", "": "12", "99": "40", "-3": "1"}
+    for text, number in typed.items():
+        page.fill("#frame", text)
+        page.press("#frame", "Enter")
+        assert page.input_value("#frame") == number, text
+    page.fill("#frame", "12.5")
+    page.press("#frame", "Enter")
+    choose(page, 1)
+    page.keyboard.press("s")
+    page.wait_for_selector('.person[data-track="4"]')
+    assert load_manifest(folder).corrections == (Split(track=1, frame=12),)
+
+
+def test_keys_work_after_a_checkbox_was_ticked(page: Any) -> None:
+    page.click("#rest")
+    assert page.is_checked("#rest")
+    page.keyboard.press("End")
+    assert page.input_value("#frame") == "40"
+    page.keyboard.press(" ")
+    assert not page.is_checked("#rest"), "the space bar is the box's own"
+
+
 def test_what_cannot_be_is_shown(page: Any) -> None:
     choose(page, 2)
     page.click("text=Split 2 at 1")
