@@ -46,7 +46,7 @@ from .rendering.report import FILE_NAME as REPORT_FILE
 from .rendering.run_result import RunResult
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from .review.correction import Correction
-from .review.corrections import corrected_cast, output_after
+from .review.corrections import corrected_cast, corrections_of, output_after
 from .settings import refuse_undecodable_settings
 from .stages import StageClock
 
@@ -132,7 +132,7 @@ def matte_video(
                 for record in store.records():
                     finder.replay(record)
             found = _find_identities(clip, finder, store, networks.matter)
-            corrections = _earlier_corrections(folder) if is_going_on else ()
+            corrections = _earlier_corrections(folder, found) if is_going_on else ()
             first = clip.info.first_frame_number
             cast = corrected_cast(found, corrections, range(first, first + store.frame_count))
             output = output_after(config.output, found, corrections)
@@ -157,7 +157,8 @@ def matte_video(
         manifest = describe_run(clip, source, checksum, config, networks, result, clock, wall_s)
         with changing_alone(store.folder) if is_going_on else nullcontext():
             if is_going_on:  # corrections that came in the meantime stay, to be rendered next
-                manifest = manifest.model_copy(update={"corrections": _earlier_corrections(folder)})
+                corrections = _earlier_corrections(folder, found)
+                manifest = manifest.model_copy(update={"corrections": corrections})
             manifest = publish(
                 folder, manifest, result.cast, result.plans, result.rendered, config.output
             )
@@ -200,9 +201,13 @@ def _warned(result: RunResult, detector: Detector) -> RunResult:
     return result
 
 
-def _earlier_corrections(folder: Path) -> tuple[Correction, ...]:
-    """Return what people have corrected since an earlier run, which goes on."""
-    return load_manifest(folder).corrections if (folder / MANIFEST_FILE).is_file() else ()
+def _earlier_corrections(folder: Path, found: Cast) -> tuple[Correction, ...]:
+    """Return what people have corrected since an earlier run, which goes on, by today's numbers."""
+    if not (folder / MANIFEST_FILE).is_file():
+        return ()
+    earlier = load_manifest(folder)
+    people = () if earlier.stitching is None else earlier.stitching.people
+    return corrections_of(found, earlier.corrections, people)
 
 
 def fingerprint_of(

@@ -5,7 +5,8 @@ Knows numbers, names and frames, as the manifest counts them; knows no clip.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -26,6 +27,11 @@ Name = Annotated[
 
 class _Correction(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def renumbered(self, number_of: Callable[[int], int]) -> Self:
+        """Return the same correction of people who have other numbers."""
+        people = self.model_dump(include={"track", "other"})
+        return self.model_copy(update={who: number_of(number) for who, number in people.items()})
 
 
 class Merge(_Correction):

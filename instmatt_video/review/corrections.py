@@ -99,6 +99,38 @@ def output_after(
     return replace(config, only=tuple(sorted(chosen)))
 
 
+def corrections_of(
+    found: Cast, corrections: Iterable[Correction], people: Sequence[Iterable[int]]
+) -> tuple[Correction, ...]:
+    """Return corrections by the numbers that the same people have in a cast found anew.
+
+    A clip that was read on may have more people: who was split off is numbered after them.
+
+    Args:
+        found: The uncorrected cast now.
+        corrections: In order, by the numbers of the cast that they were made of.
+        people: The tracklets of each person of that cast, from number 1 on.
+
+    Raises:
+        OptionError: Somebody who was corrected is not found as one person any more.
+    """
+    known = [frozenset(tracklets) for tracklets in people]
+    everybody = frozenset[int]().union(*known)
+    now = {person.tracklet_ids & everybody: person.track_id for person in found.identities}
+
+    def number_of(number: int) -> int:
+        if number > len(known):
+            return number - len(known) - 1 + _first_new_number(found)
+        if known[number - 1] not in now:
+            raise OptionError(
+                f"person {number} was corrected and is found as other people now: take the "
+                "corrections back (instmatt-video tracks FOLDER undo), then --resume"
+            )
+        return now[known[number - 1]]
+
+    return tuple(correction.renumbered(number_of) for correction in corrections)
+
+
 def _first_new_number(cast: Cast) -> int:
     return 1 + max((identity.track_id for identity in cast.identities), default=0)
 

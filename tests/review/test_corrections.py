@@ -12,7 +12,7 @@ from instmatt_video.config import OutputConfig
 from instmatt_video.errors import OptionError
 from instmatt_video.people.identities import Cast
 from instmatt_video.review.correction import Correction, Drop, Merge, Rename, Split, Swap
-from instmatt_video.review.corrections import corrected_cast, output_after
+from instmatt_video.review.corrections import corrected_cast, corrections_of, output_after
 from tests.review.made_casts import holdings, made_cast
 
 FRAMES = range(1, 41)
@@ -160,6 +160,56 @@ class TestErrors:
     def test_data_that_is_no_correction(self, data: dict[str, object]) -> None:
         with pytest.raises(ValidationError):
             TypeAdapter(Correction).validate_python(data)
+
+
+class TestFoundAnew:
+    """Somebody is found between persons 1 and 2 of before, whose tracklets are 3, 5 and 4."""
+
+    PEOPLE = ((3, 5), (4,))
+    FOUND = made_cast(
+        {
+            1: {3: range(0, 10), 5: range(20, 30)},
+            2: {9: range(3, 8)},
+            3: {4: range(5, 25), 6: range(30, 33)},
+            4: {8: range(30, 40)},
+        }
+    )
+
+    def test_everybody_is_corrected_who_was(self) -> None:
+        before = (
+            Split(track=1, frame=15),  # 3, the first new number of before, is 5 now
+            Rename(track=3, name="Anna"),
+            Split(track=3, frame=28),
+            Merge(track=4, other=2),
+            Swap(track=1, other=4, frame=9),
+        )
+        assert corrections_of(self.FOUND, before, self.PEOPLE) == (
+            Split(track=1, frame=15),
+            Rename(track=5, name="Anna"),
+            Split(track=5, frame=28),
+            Merge(track=6, other=3),
+            Swap(track=1, other=6, frame=9),
+        )
+
+    def test_the_same_people_have_the_same_corrections(self, cast: Cast) -> None:
+        before = (Split(track=3, frame=35), Drop(track=4), Drop(track=2))
+        people = [person.tracklet_ids for person in cast.identities]
+        assert corrections_of(cast, before, people) == before
+        assert corrections_of(made_cast({}), (), ()) == ()
+
+    @pytest.mark.parametrize(
+        "people",
+        [
+            pytest.param(((3,), (5,), (4,)), id="two are one now"),
+            pytest.param(((3, 5, 9), (4,)), id="one is two now"),
+            pytest.param(((3, 5, 7), (4,)), id="a part is nobody's now"),
+        ],
+    )
+    def test_nobody_else_is_corrected(self, people: tuple[tuple[int, ...], ...]) -> None:
+        with pytest.raises(OptionError, match="person 1 was corrected and is found as other"):
+            corrections_of(self.FOUND, [Drop(track=1)], people)
+        others = [Drop(track=len(people))]
+        assert corrections_of(self.FOUND, others, people) == (Drop(track=3),)
 
 
 class TestOnly:

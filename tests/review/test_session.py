@@ -18,15 +18,22 @@ import pytest
 
 from instmatt_video import matte_video
 from instmatt_video.config import MatteConfig, OutputConfig, RunConfig
-from instmatt_video.errors import AlphaStoreError, AlphaWriteError, OptionError, VideoOpenError
+from instmatt_video.errors import (
+    AlphaStoreError,
+    AlphaWriteError,
+    FrameDecodeError,
+    OptionError,
+    VideoOpenError,
+)
 from instmatt_video.folder_lock import rendering_alone
 from instmatt_video.manifest import load_manifest
+from instmatt_video.media import image_sequence
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.progress import Progress
 from instmatt_video.review.correction import Drop, Merge, Rename, Split, Swap
 from instmatt_video.review.session import Review
 from tests.review.conftest import FRAMES, LIGHT
-from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, boxes_at, picture
+from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, boxes_at, picture, write_frames
 
 ONE, TWO, THREE = "person_01_01.mkv", "person_02_02.mkv", "person_03_03.mkv"
 
@@ -281,6 +288,37 @@ def test_a_run_that_goes_on_keeps_the_corrections(folder: Path, matted: Path) ->
     )
     assert [track.id for track in manifest.tracks] == [1, 3]
     assert Review(folder).is_rendered
+
+
+def test_whoever_was_split_off_a_clip_that_broke_off_stays_who_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_frames(tmp_path / "shot", FRAMES, first=1)
+    config = replace(LIGHT, frame_rate=Fraction(25))
+
+    def run(config: MatteConfig) -> None:
+        matte_video(clip, tmp_path / "out", config, detector=ColorDetector(), matter=BoxMatter())
+
+    with monkeypatch.context() as away:
+        read = image_sequence.read_picture
+        away.setattr(
+            image_sequence, "read_picture", lambda path: read(path) if int(path.stem) < 23 else None
+        )
+        with pytest.raises(FrameDecodeError, match="22 frames before are finished"):
+            run(config)
+    review = Review(tmp_path / "out" / "shot")
+    review.correct(Split(track=1, frame=12))
+    review.correct(Rename(track=3, name="Bob"))
+    run(replace(config, run=RunConfig(is_resumed=True)))
+    # A third person enters in frame 25; whom Bob was split off is seen to the end.
+    assert [(track.id, track.name, track.spans) for track in review.manifest.tracks] == [
+        (1, "person_01", ((1, 11),)),
+        (2, "person_02", ((7, 20),)),
+        (3, "person_03", ((25, 40),)),
+        (4, "Bob", ((12, 40),)),
+    ]
+    assert review.is_rendered
+    assert review.manifest.corrections == (Split(track=1, frame=12), Rename(track=4, name="Bob"))
 
 
 def test_a_correction_during_a_run_is_not_lost(folder: Path, matted: Path) -> None:
