@@ -5,14 +5,16 @@ Two protocols. `official` is what the release of VIM (video instance matting) co
 
 |                               | strict                           | official                 |
 |-------------------------------|----------------------------------|--------------------------|
-| a frame where both are absent | does not count                   | its IoU is 0             |
+| a frame where both are absent | does not count                   | its IoU is 0, its E too  |
+| dtssd of the first frame      | does not count                   | 0                        |
 | an instance that never shows  | is no instance                   | counts                   |
 | a frame with several optima   | goes to the clip's pairs         | goes to one of them      |
 | VMQ of a set                  | mean of the clips' products      | product of the set means |
 | nothing at all in a clip      | not a number, left out of means  | 0                        |
 
-In both, a pair is matched once for the clip (least total |p - g|), is a true positive when its mean
-IoU at alpha > 0.5 is above the threshold, and errors are means over the full frame.
+In both, who is absent has no alpha > 0.5, a pair is matched once for the clip (least total
+|p - g|), is a true positive when its mean IoU at alpha > 0.5 is above the threshold, and errors are
+means over the full frame.
 """
 
 from __future__ import annotations
@@ -95,15 +97,19 @@ def _match_single_frames(
     return agrees
 
 
-def _similarities(
-    clip: ClipPairs, pair: MatchedClipPair, error: VideoError, weight: float
+def _similarity(
+    clip: ClipPairs,
+    pair: MatchedClipPair,
+    counts: npt.NDArray[np.bool_],
+    error: VideoError,
+    weight: float,
 ) -> float:
-    """Return the pair's 1 - min(1, w E), a mean over the frames."""
+    """Return the pair's 1 - min(1, w E), a mean over the frames that count; 1 where none does."""
     sums = {"mse": clip.squared, "mad": clip.absolute, "dtssd": clip.change}[error]
-    errors = sums[:, pair.target, pair.prediction] / clip.frame_area
+    errors = sums[counts, pair.target, pair.prediction] / clip.frame_area
     if error == "dtssd":
         errors = np.sqrt(errors)
-    return float(np.mean(1 - np.minimum(1, weight * errors)))
+    return float(np.mean(1 - np.minimum(1, weight * errors))) if len(errors) else 1.0
 
 
 def _keep_visible(clip: ClipPairs) -> tuple[ClipPairs, list[npt.NDArray[np.intp]]]:
@@ -153,7 +159,13 @@ def measure_clip(
             row[seen].mean() for row, seen in zip(agrees, shown, strict=True) if seen.any()
         ]
         tq = float(np.mean(per_frame))
-        mq = float(np.mean([_similarities(clip, pair, error, weight) for pair in hits]))
+        if protocol == "strict" and error == "dtssd":
+            shown[0] = False  # nothing was before it
+        similarities = [
+            _similarity(clip, pair, counts, error, weight)
+            for pair, counts in zip(hits, shown.T, strict=True)
+        ]
+        mq = float(np.mean(similarities))
     elif protocol == "strict" and not num_targets and not num_predictions:
         rq = tq = mq = math.nan
     named = tuple(

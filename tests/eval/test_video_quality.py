@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from instmatt_video.eval.alpha import Protocol
 from instmatt_video.eval.alpha_tracking import measure_identity
 from instmatt_video.eval.clip_pairs import ClipPairAccumulator, ClipPairs
 from instmatt_video.eval.temporal import TemporalAccumulator, TemporalErrors
-from instmatt_video.eval.video_quality import measure_clip, summarise_clips
+from instmatt_video.eval.video_quality import VideoError, measure_clip, summarise_clips
 
 Clip = npt.NDArray[np.float32]
 NUM_FRAMES, HEIGHT, WIDTH = 6, 30, 64
@@ -106,6 +108,36 @@ def test_a_person_who_leaves_is_no_failure_when_strict(clip: Clip) -> None:
     sums = add_up(targets, targets)
     assert measure_clip(sums).vmq == 1
     assert measure_clip(sums, "official").rq == pytest.approx(0.5 * 1.0)  # IoU 0.5 is not above
+
+
+@pytest.mark.parametrize(
+    ("error", "per_frame"),
+    [
+        # Of 32 pixels, 8 are 0.5 wrong in every frame; dtssd: in every other, so all change.
+        pytest.param("mse", 1 - 2 * 8 * 0.5**2 / 32, id="mse"),
+        pytest.param("mad", 1 - 2 * 8 * 0.5 / 32, id="mad"),
+        pytest.param("dtssd", 1 - 2 * (8 * 0.5**2 / 32) ** 0.5, id="dtssd"),
+    ],
+)
+@pytest.mark.parametrize("absent", [0, 4])
+def test_frames_of_nobody_mat_nobody_well(error: VideoError, per_frame: float, absent: int) -> None:
+    targets = np.zeros((1, 4 + absent, 4, 8), np.float32)
+    targets[0, :4, :, :4] = 1
+    predictions = targets.copy()
+    predictions[0, slice(0, 4, 2 if error == "dtssd" else 1), :2, :4] = 0.5
+    sums = add_up(predictions, targets)
+    strict, official = (
+        measure_clip(sums, protocol, error, weight=2, iou_threshold=0.1).mq
+        for protocol in get_args(Protocol)
+    )
+    assert strict == pytest.approx(per_frame)
+    # As the release has it, nothing is wrong where nobody is, and nothing changes at first.
+    num_wrong = 3 if error == "dtssd" else 4
+    assert official == pytest.approx(1 - num_wrong * (1 - per_frame) / (4 + absent))
+
+
+def test_one_frame_has_no_flicker(clip: Clip) -> None:
+    assert measure_clip(add_up(0.8 * clip[:, :1], clip[:, :1]), error="dtssd").mq == 1
 
 
 def test_a_person_who_never_shows_is_none_when_strict(clip: Clip) -> None:
