@@ -46,7 +46,7 @@ class EvaluatedPerson:
     prediction_name: str
     errors: TemporalErrors
     mad: float
-    """Sum of |p - g| over all frames, for each pixel that is solid in either."""
+    """Sum of |p - g| over that of max(p, g), of all frames: 0..1, 1 where nothing is shared."""
     worst_frames: tuple[int, ...]
     """Frames of the largest sum |p - g|, worst first."""
 
@@ -150,13 +150,13 @@ def _describe_person(
     pair: MatchedClipPair, errors: TemporalErrors, sums: ClipPairs, names: tuple[str, str]
 ) -> EvaluatedPerson:
     absolute = sums.absolute[:, pair.target, pair.prediction]
-    solid = sums.union[:, pair.target, pair.prediction].sum()
+    shown = (absolute + sums.overlap[:, pair.target, pair.prediction]).sum()
     return EvaluatedPerson(
         pair=pair,
         target_name=names[0],
         prediction_name=names[1],
         errors=errors,
-        mad=float(absolute.sum() / max(solid, 1)),
+        mad=float(absolute.sum() / shown) if shown else 0.0,
         worst_frames=tuple(int(t) for t in np.argsort(-absolute, kind="stable")[:MAX_WORST]),
     )
 

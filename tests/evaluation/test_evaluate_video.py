@@ -127,6 +127,27 @@ def test_failures_are_named(tmp_path: Path, clip: Clip) -> None:
     assert (found.missed, found.invented) == (("01",), ("01",))
 
 
+@pytest.mark.parametrize(
+    ("predicted", "mad"),
+    [
+        # In each frame the truth is 0.4 in 100 pixels and the matte in half of them, or elsewhere.
+        pytest.param(np.s_[5:15, 10:15], 0.5, id="half of them"),
+        pytest.param(np.s_[5:15, 30:40], 1.0, id="elsewhere"),
+    ],
+)
+def test_a_person_who_is_nowhere_solid_is_0_to_1_wrong(
+    tmp_path: Path, predicted: tuple[slice, slice], mad: float
+) -> None:
+    truth = np.zeros((1, 3, 36, 64), np.uint8)
+    truth[..., 5:15, 10:20] = 102
+    matte = np.zeros_like(truth)
+    matte[..., *predicted] = 102
+    write_vim(tmp_path / "pred", matte)
+    write_vim(tmp_path / "gt", truth)
+    (person,) = evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1).clips[0].people
+    assert person.mad == pytest.approx(mad)
+
+
 def test_nobody_predicted(tmp_path: Path, clip: Clip) -> None:
     write_vim(tmp_path / "gt", clip)
     (tmp_path / "pred" / "a" / "pha").mkdir(parents=True)
