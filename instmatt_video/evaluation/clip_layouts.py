@@ -32,6 +32,8 @@ LAYOUTS: tuple[str, ...] = get_args(Layout)
 _STREAM_SUFFIXES = frozenset({".mov", ".mkv", ".mp4", ".webm"})
 _NO_STREAMS = frozenset({"preview", "rest"})
 """Stems of videos in our output that are nobody's alpha."""
+_FRAME_DIGITS = 4
+"""People are numbered with fewer."""
 
 
 @dataclass(frozen=True)
@@ -187,23 +189,33 @@ def _guess_layout(folder: Path, inner: Path) -> Layout:
         if _holds_files(folder):
             raise EvaluationError(f"{folder}: no alphas, neither images in folders nor streams")
         return "maggie"  # frames, if any, without people
-    outer_width, inner_width = _number_width(part.name for part in folders), _number_width(files)
-    if outer_width != inner_width:
-        return "vim" if outer_width < inner_width else "maggie"
+    on_folders, on_files = _last_numbers(part.name for part in folders), _last_numbers(files)
+    if _are_of_people(on_folders, on_files):
+        return "vim"
+    if _are_of_people(on_files, on_folders):
+        return "maggie"
     raise EvaluationError(
         f"{folder}: the names do not tell people from frames, as {folders[0].name}/{files[0]}: say "
         "which are which (--layout, --gt-layout: vim is <person>/<frame>, maggie <frame>/<person>)"
     )
 
 
-def _number_width(names: Iterable[str]) -> int:
-    """Return how many digits the numbers in names have at least; 0 where one has none.
+def _last_numbers(names: Iterable[str]) -> list[str]:
+    """Return the last number in each name as it stands there; an empty text where none is."""
+    return [(re.findall(r"\d+", name) or [""])[-1] for name in names]
 
-    Frames are numbered with more of them than people, who may have names. The least is taken, as
-    without leading zeros the most would tell how many there are.
+
+def _are_of_people(numbers: list[str], others: list[str]) -> bool:
+    """Return whether numbers are of people, and the others of frames.
+
+    Frames are numbered with more digits than people, who may have names. The least is taken, as
+    without leading zeros the most would tell how many there are. Numbers that bear none may as well
+    be those of frames beside people such as person_01, unless the others are too long for people's.
     """
-    numbers = (re.findall(r"\d+", name) for name in names)
-    return min(len(found[-1]) if found else 0 for found in numbers)
+    width, other_width = min(map(len, numbers)), min(map(len, others))
+    bears_zeros = any(re.match(r"0\d", number) for number in numbers)
+    is_told = not width or bears_zeros or other_width >= _FRAME_DIGITS
+    return width < other_width and is_told
 
 
 def _holds_files(folder: Path) -> bool:

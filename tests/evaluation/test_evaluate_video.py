@@ -104,6 +104,38 @@ def test_names_that_do_not_tell_people_from_frames(
     assert len(open_clip(tmp_path, "maggie").instances) == shape[1]
 
 
+@pytest.mark.parametrize("last", ["9", "12"])
+def test_frames_without_zeros_may_have_fewer_digits_than_people(
+    tmp_path: Path, clip: Clip, last: str
+) -> None:
+    for person in ("person_01", "person_02", "person_10"):
+        for frame in ("8", last):
+            write_matte(tmp_path / person / f"{frame}.png", clip[0, 0])
+    with pytest.raises(EvaluationError, match=r"as person_01/8: say which are which"):
+        open_clip(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("people", "frames"),
+    [
+        pytest.param(("1", "2"), ("0000", "0001"), id="people without zeros"),
+        pytest.param(("2", "12"), ("0098", "0099"), id="people of two widths"),
+        pytest.param(("01", "02"), ("1001", "1002"), id="frames that begin at 1001"),
+        pytest.param(("01", "02"), ("999", "1000"), id="frames of two widths"),
+        pytest.param(("anna", "ben"), ("8", "12"), id="names"),
+    ],
+)
+def test_digits_tell_people_from_frames(
+    tmp_path: Path, clip: Clip, people: tuple[str, ...], frames: tuple[str, ...]
+) -> None:
+    for person in people:
+        for frame in frames:
+            write_matte(tmp_path / "vim" / person / f"{frame}.png", clip[0, 0])
+            write_matte(tmp_path / "maggie" / frame / f"{person}.png", clip[0, 0])
+    assert open_clip(tmp_path / "vim").instances == people
+    assert open_clip(tmp_path / "maggie").instances == people
+
+
 def test_a_single_clip_needs_no_folder_around_it(tmp_path: Path, clip: Clip) -> None:
     write_streams(tmp_path / "pred", clip)
     write_vim(tmp_path / "gt", clip)
