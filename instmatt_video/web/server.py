@@ -5,6 +5,7 @@ Knows sockets and uvicorn; knows nothing of what is served.
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 import webbrowser
@@ -52,8 +53,10 @@ def bind(host: str, port: int, option: str = "--port") -> socket.socket:
             bound.close()
             raise
     except OSError as error:
+        is_of_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        advice = f"{option} takes another" if is_of_port else "is that this machine's address?"
         raise OptionError(
-            f"cannot listen on {host}, port {port}: {error.strerror}; {option} takes another"
+            f"cannot listen on {host}, port {port}: {error.strerror}; {advice}"
         ) from error
     return bound
 
