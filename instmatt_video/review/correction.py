@@ -5,23 +5,30 @@ Knows numbers, names and frames, as the manifest counts them; knows no clip.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 MAX_NAME_LENGTH = 80
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Controls, ends of lines, turns of the direction of writing: they could forge a line of a list or
+of a log. Joiners and wide spaces, with which names are written, could not."""
+
+
+def _all_seen(name: str) -> str:
+    """Return a name as it stands."""
+    if _UNSEEN.search(name):
+        raise ValueError(f"{name!r} has a character that nobody could see in a name")
+    return name
+
 
 TrackNumber = Annotated[int, Field(ge=1)]
 Name = Annotated[
     str,
-    # Printable: what is not could forge a line of a list or of a log.
-    StringConstraints(
-        strip_whitespace=True,
-        min_length=1,
-        max_length=MAX_NAME_LENGTH,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
-    ),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_LENGTH),
+    AfterValidator(_all_seen),
 ]
 
 

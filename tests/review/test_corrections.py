@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from instmatt_video.config import OutputConfig
-from instmatt_video.errors import OptionError
+from instmatt_video.errors import OptionError, first_complaint
 from instmatt_video.people.identities import Cast
 from instmatt_video.review.correction import Correction, Drop, Merge, Rename, Split, Swap
 from instmatt_video.review.corrections import corrected_cast, corrections_of, output_after
@@ -146,6 +146,35 @@ class TestErrors:
     def test_names_that_cannot_be(self, name: str) -> None:
         with pytest.raises(ValidationError):
             Rename(track=1, name=name)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            pytest.param("a\x1b[2Jb", id="escape"),
+            pytest.param("a\x9b2Jb", id="escape in one"),
+            pytest.param("a\x85b", id="next line"),
+            pytest.param("a\u2028b", id="end of a line"),
+            pytest.param("a\u202eb", id="right to left"),
+            pytest.param("a\u2067b", id="right to left for a while"),
+        ],
+    )
+    def test_names_that_could_forge_a_line(self, name: str) -> None:
+        with pytest.raises(ValidationError) as refused:
+            Rename(track=1, name=name)
+        words = first_complaint(refused.value)
+        assert words == f"name: {name!r} has a character that nobody could see in a name"
+        assert words.isprintable()
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            pytest.param("\u5c71\u7530\u3000\u592a\u90ce", id="wide space"),
+            pytest.param("\u0645\u06cc\u200c\u0646\u0627", id="joiner"),
+            pytest.param("\u05d3\u05d5\u05d3", id="right to left by itself"),
+        ],
+    )
+    def test_names_are_spelled_as_people_spell_them(self, name: str) -> None:
+        assert Rename(track=1, name=name).name == name
 
     @pytest.mark.parametrize(
         "data",
