@@ -91,6 +91,7 @@ class StreamLedger:
             if entry[0] == key and other not in wanted and self.has(other, key):
                 (self._folder / file).parent.mkdir(parents=True, exist_ok=True)
                 (self._folder / other).rename(self._folder / file)
+                self._remove_emptied(other)
                 self._entries[file] = self._entries.pop(other)
                 self._save()
                 return other
@@ -130,11 +131,15 @@ class StreamLedger:
             else:
                 continue
             removed.append(file)
-            with contextlib.suppress(OSError):  # whatever else lies there keeps a folder
-                for parent in path.parents[: len(Path(file).parts) - 1]:
-                    parent.rmdir()
+            self._remove_emptied(file)
         self._save()
         return tuple(removed)
+
+    def _remove_emptied(self, file: str) -> None:
+        """Remove the folders that a stream has left empty."""
+        with contextlib.suppress(OSError):  # whatever else lies there keeps a folder
+            for parent in (self._folder / file).parents[: len(Path(file).parts) - 1]:
+                parent.rmdir()
 
     def _save(self) -> None:
         lines = (

@@ -188,6 +188,18 @@ class TestLedger:
             assert ledger.take_over("a.mkv", "key", wanted=["a.mkv"]) is None
         assert ledger.has("a.mkv", "key") and ledger.has("b.mkv", "key")
 
+    def test_a_stream_that_gets_another_name_leaves_no_empty_folder(self, folder: Path) -> None:
+        for name in ("one/deep", "two"):
+            (folder / name).mkdir(parents=True)
+            (folder / name / "a.mkv").write_bytes(name.encode())
+        (folder / "two" / "notes.txt").write_text("somebody's")
+        ledger = self.ledger(folder)
+        for old, new in (("one/deep/a.mkv", "anna/a.mkv"), ("two/a.mkv", "bert/a.mkv")):
+            ledger.add(old, new)
+            assert ledger.take_over(new, new, wanted=[new]) == old
+        names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+        assert names == ["anna", "bert", "frames", "two"]
+
     def test_what_was_noted_is_known_to_the_next_run(self, folder: Path) -> None:
         ledger = self.ledger(folder)
         assert not ledger.has("a.mkv", "key")
