@@ -31,7 +31,7 @@ from ..rendering.render import (
 from ..settings import config_of, plain_settings
 from ..stages import StageClock
 from .analysed import Analysed
-from .correction import Correction, Rename
+from .correction import Correction
 from .corrections import corrected_cast, output_after
 from .source import reopen_source
 
@@ -143,18 +143,17 @@ class Review:
                 in one go needs none.
 
         Raises:
-            OptionError: It cannot be, no stream can be called so, or the people are not those that
-                were seen.
+            OptionError: It cannot be, or not be rendered, or the people are not those that were
+                seen.
             AlphaStoreError: The alphas that it needs are gone.
         """
 
         def add(manifest: Manifest) -> Corrections:
             corrections = (*manifest.corrections, correction)
             cast = corrected_cast(self.found, corrections, manifest.source.frames)
-            if isinstance(correction, Rename):
-                output = config_of(manifest.settings).output
-                output = output_after(output, self.found, corrections)
-                stream_files(cast, manifest.source.name, output)
+            output = config_of(manifest.settings).output
+            output = output_after(output, self.found, corrections)
+            stream_files(cast, manifest.source.name, output)
             return corrections
 
         self._change(add, seen)

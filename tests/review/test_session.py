@@ -157,6 +157,21 @@ def test_two_people_share_a_name_only_where_their_files_differ(folder: Path) -> 
     assert load_manifest(folder).corrections == ()
 
 
+def test_what_could_not_be_rendered_is_no_correction(folder: Path) -> None:
+    manifest = load_manifest(folder)
+    output = {**manifest.settings["output"], "filename": "{name}.{ext}", "only": [1]}
+    settings = {**manifest.settings, "output": output}
+    manifest.model_copy(update={"settings": settings}).save(folder)
+    review = Review(folder)
+    rename = Rename(track=1, name="person_04")
+    review.correct(rename)
+    with pytest.raises(OptionError, match="gives tracks 1 and 4 the same name"):
+        review.correct(Split(track=1, frame=12))
+    with pytest.raises(OptionError, match="nobody is left of them"):
+        review.correct(Drop(track=1))
+    assert load_manifest(folder).corrections == (rename,)
+
+
 def test_a_renamed_stream_is_not_encoded_again(folder: Path) -> None:
     content = (folder / TWO).read_bytes()
     review = Review(folder)
