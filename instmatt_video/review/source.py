@@ -66,4 +66,11 @@ def reopen_source(
         raise VideoOpenError(
             f"{path} has changed since it was matted (size, numbering or length): run it again"
         )
+    # What was moved may have other times.
+    if moved_to is None and record.pictures_sha256 not in (None, clip.checksum):
+        clip.close()
+        raise VideoOpenError(
+            f"{path} has changed since it was matted (its pictures are others, or of other times): "
+            "run it again, or name it with --source if it shows the same"
+        )
     return clip, path

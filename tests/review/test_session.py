@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -378,6 +379,25 @@ def test_pictures_keep_their_numbers_and_their_rate(tmp_path: Path) -> None:
     review.correct(Drop(track=3))
     with pytest.raises(VideoOpenError, match="has changed since it was matted"):
         review.render()
+
+
+def test_pictures_that_were_painted_anew_are_not_mixed_with_those_of_before(tmp_path: Path) -> None:
+    frames = write_frames(tmp_path / "shot", 20)
+    config = MatteConfig(
+        output=OutputConfig(format="png", has_preview=False), frame_rate=Fraction(25)
+    )
+    matte_video(frames, tmp_path / "out", config, detector=ColorDetector(), matter=BoxMatter())
+    review = Review(tmp_path / "out" / "shot")
+    review.correct(Split(track=1, frame=9))
+    plate = frames / "0004.png"
+    before = plate.stat()
+    os.utime(plate, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    with pytest.raises(VideoOpenError, match=r"has changed since it was matted.*--source"):
+        review.render()
+    assert review.render(source=frames).written == ("person_01", "person_03")
+    os.utime(plate, ns=(before.st_atime_ns, before.st_mtime_ns))
+    review.undo()
+    assert review.render().removed == ("person_03",)
 
 
 class TestErrors:
