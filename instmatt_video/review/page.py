@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 
-from ..errors import InstMattVideoError, OptionError
+from ..errors import AlphaStoreError, InstMattVideoError, OptionError
 from ..progress import Progress
 from ..rendering.preview import color_of_track, text_color_on
 from ..rendering.render import PREVIEW_FILE
@@ -62,10 +63,12 @@ class ReviewPage:
 
     Args:
         review: The folder.
+        source: Where the clip lies, if not where it was.
     """
 
-    def __init__(self, review: Review) -> None:
+    def __init__(self, review: Review, source: Path | None = None) -> None:
         self.review = review
+        self._source = source
         self.render_state = RenderState()
         self._lock = threading.Lock()
 
@@ -78,20 +81,29 @@ class ReviewPage:
             for person in document["people"]:
                 person["color"] = _css(color_of_track(person["id"]))
                 person["ink"] = _css(text_color_on(color_of_track(person["id"])))
-            times = self.review.times if source.is_variable_rate else None
             preview = self.review.folder / PREVIEW_FILE
             return document | {
                 "frame_rate": source.frame_rate,
                 "has_rest": config_of(manifest.settings).output.has_rest,
                 "width": source.width,
                 "height": source.height,
-                "frame_times_s": times and [float(time) for time in times],
+                "frame_times_s": self._times() if source.is_variable_rate else None,
                 # A new preview has a new address: the browser must not show the old one.
                 "preview": f"/{PREVIEW_FILE}?v={preview.stat().st_mtime_ns}"
                 if preview.is_file()
                 else None,
                 "render": asdict(self.render_state),
             }
+
+    def _times(self) -> list[float] | None:
+        """Return when each frame is shown, in seconds; `None` where the alphas that know are gone.
+
+        People can still be looked at; that they cannot be corrected is said when somebody does.
+        """
+        try:
+            return [float(time) for time in self.review.times]
+        except AlphaStoreError:
+            return None
 
     def correct(self, correction: Correction, seen: str | None = None) -> dict[str, Any]:
         """Add a correction to the revision that was seen; return the new state."""
@@ -136,7 +148,7 @@ class ReviewPage:
             state.done, state.total = progress.done, progress.total or 0
 
         try:
-            rendered = self.review.render(report, has_rest=has_rest)
+            rendered = self.review.render(report, self._source, has_rest)
             state.written, state.removed = rendered.written, rendered.removed
         except InstMattVideoError as error:
             state.error = str(error)
@@ -147,9 +159,9 @@ class ReviewPage:
             state.is_running = False
 
 
-def create_app(review: Review) -> FastAPI:
-    """Return the application of one folder, not guarded yet."""
-    page = ReviewPage(review)
+def create_app(review: Review, source: Path | None = None) -> FastAPI:
+    """Return the application of one folder, not guarded yet; arguments are those of the page."""
+    page = ReviewPage(review, source)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(InstMattVideoError, _tell)
     refuse_in_words(app)

@@ -12,8 +12,9 @@ DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8765
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser of `review` its folder and its address."""
+    """Give the parser of `review` its folder, its clip and its address."""
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="what a run left of a clip")
+    parser.add_argument("--source", type=Path, metavar="CLIP", help="where the clip lies now")
     parser.add_argument(
         "--host",
         default=DEFAULT_HOST,
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from .page import create_app
     from .session import Review
 
-    app = create_app(Review(args.folder))
+    app = create_app(Review(args.folder), args.source)
     with bind(args.host, args.port) as bound:
         port = bound.getsockname()[1]
         token = guard(app, args.host, port)

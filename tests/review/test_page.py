@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from instmatt_video.manifest import load_manifest
 from instmatt_video.review import session
 from instmatt_video.review.correction import Merge
 from instmatt_video.review.session import Review
+from instmatt_video.web import server
 
 pytest.importorskip("fastapi", reason="the extra web is not installed")
 pytest.importorskip("httpx", reason="httpx is not installed")
@@ -56,6 +58,39 @@ def test_where_the_rate_varies_the_page_knows_every_time(page: Any, folder: Path
     manifest.model_copy(update={"source": source}).save(folder)
     times = page.get("/api/state").json()["frame_times_s"]
     assert times == [index / 25 for index in range(40)]
+
+
+def test_where_the_alphas_are_gone_people_are_shown_without_times(page: Any, folder: Path) -> None:
+    manifest = load_manifest(folder)
+    source = manifest.source.model_copy(update={"is_variable_rate": True})
+    manifest.model_copy(update={"source": source}).save(folder)
+    shutil.rmtree(folder / "alphas")
+    state = page.get("/api/state").json()
+    assert [person["id"] for person in state["people"]] == [1, 2, 3]
+    assert state["frame_times_s"] is None
+    drop = page.post("/api/corrections", json={"kind": "drop", "track": 1}, headers=ORIGIN)
+    assert drop.status_code == 409 and "--clean removes it" in drop.text
+
+
+def test_a_clip_that_was_moved_is_rendered_from_its_new_place(
+    folder: Path, matted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fastapi.testclient import TestClient
+
+    manifest = load_manifest(folder)
+    source = manifest.source.model_copy(update={"absolute_path": "/nowhere.mp4"})
+    manifest.model_copy(update={"source": source}).save(folder)
+
+    def render(app: Any, *_: object) -> None:
+        page = TestClient(app, base_url="http://127.0.0.1:8765")
+        page.post("/api/corrections", json={"kind": "drop", "track": 2}, headers=ORIGIN)
+        page.post("/api/render", json={}, headers=ORIGIN)
+        assert wait_until_rendered(page)["render"]["error"] is None
+
+    monkeypatch.setattr(server, "serve", render)
+    clip = str(matted / "walk.mp4")
+    assert main(["review", str(folder), "--source", clip, "--port", "0", "--no-browser"]) == 0
+    assert [track.id for track in load_manifest(folder).tracks] == [1, 3]
 
 
 def test_a_correction_and_its_undoing(page: Any, folder: Path) -> None:
