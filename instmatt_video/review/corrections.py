@@ -70,8 +70,8 @@ def output_after(
 ) -> OutputConfig:
     """Return the config of the same streams after corrections: `only` follows the people.
 
-    Whoever was split off from a chosen person is chosen too; who was merged into another is not
-    any more.
+    Whoever was split off from a chosen person is chosen too, and whoever a chosen person turned out
+    to be.
 
     Args:
         config: As it was asked for, by the numbers of the uncorrected cast.
@@ -88,6 +88,8 @@ def output_after(
                 chosen.add(next_number)
             next_number += 1
         elif isinstance(correction, Merge):
+            if correction.other in chosen:
+                chosen.add(correction.track)
             chosen.discard(correction.other)
         elif isinstance(correction, Drop):
             chosen.discard(correction.track)

@@ -249,8 +249,10 @@ class TestOnly:
         split = Split(track=1, frame=15), Split(track=2, frame=11)
         assert self.only(cast, (1, 3), *split, Drop(track=3)) == (1, 4)
 
-    def test_who_is_merged_away_is_not(self, cast: Cast) -> None:
-        assert self.only(cast, (2, 3), Merge(track=1, other=2)) == (3,)
+    def test_whom_a_chosen_person_is_merged_into_is_chosen(self, cast: Cast) -> None:
+        assert self.only(cast, (2, 3), Merge(track=1, other=2)) == (1, 3)
+        assert self.only(cast, (1, 3), Merge(track=1, other=2)) == (1, 3)
+        assert self.only(cast, (3,), Merge(track=1, other=2)) == (3,)
 
     def test_everybody_stays_everybody(self, cast: Cast) -> None:
         assert self.only(cast, (), Split(track=1, frame=15), Drop(track=2)) == ()
