@@ -17,6 +17,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from .source import describe_av_error
+from .timetable import starts_over
 
 
 class AudioCopy:
@@ -39,6 +40,12 @@ class AudioCopy:
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._targets: dict[int, AudioStream] = {}
         self._waiting: Packet[Stream] | None = None
+        self._moves: dict[int, int] = {}
+        """Ticks by which a stream is later in the copy."""
+        self._last_times: dict[int, int] = {}
+        """Of each stream's packet before, as the file has it."""
+        self._ends: dict[int, int] = {}
+        """Where that packet's sound ends in the copy, in ticks of the file."""
 
     def add_streams(self, container: OutputContainer) -> list[str]:
         """Add what `container` can hold to it; return a warning for each stream that it cannot."""
@@ -96,11 +103,25 @@ class AudioCopy:
         try:
             for packet in self._packets:
                 if packet.size and packet.pts is not None:
+                    self._go_on(packet)
                     return packet
         except av.FFmpegError:
             # Damaged sound ends early; the picture does not fail for it.
             self._packets = iter(())
         return None
+
+    def _go_on(self, packet: Packet[Stream]) -> None:
+        """Move a packet by as much as it takes to follow the one before, where times start over."""
+        index, time = packet.stream_index, packet.pts
+        assert time is not None
+        earliest = self._last_times.get(index, time - 1) + 1
+        if starts_over(earliest, time, packet.time_base):
+            self._moves[index] = self._ends[index] - time
+        self._last_times[index] = time
+        packet.pts = time + self._moves.get(index, 0)
+        if packet.dts is not None:
+            packet.dts += self._moves.get(index, 0)
+        self._ends[index] = packet.pts + max(1, packet.duration or 0)
 
 
 def _takes(format_name: str, stream: AudioStream) -> bool:

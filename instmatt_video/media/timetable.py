@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from math import gcd
 
 import av
@@ -26,6 +27,9 @@ DEFAULT_FRAME_RATE = Fraction(24)
 FORMATS_WITHOUT_TIMES = frozenset(
     {"avi", "h264", "hevc", "m4v", "mpegvideo", "mjpeg", "av1", "obu"}
 )
+
+_LONGEST_GAP_S = 12 * 3600
+"""What is longer is no gap: FFmpeg takes a step back for a turn of MPEG's clock, 26.5 h on."""
 
 _FINEST_CLOCK = 2**31 - 1
 """Ticks per second that a movie's header can name."""
@@ -50,6 +54,10 @@ class Timetable:
     """The same moment on the file's clock, seconds: sound is moved by as much."""
     hidden_count: int = 0
     """Pictures in the file that its edit list does not show."""
+    is_doubtful: bool = False
+    """Packets' times repeat or start over: only decoding tells which pictures there are."""
+    own_ticks: Sequence[int] = ()
+    """Times as the file has them, where they repeat or start over and `ticks` do not."""
 
     @property
     def duration_s(self) -> Fraction:
@@ -74,8 +82,18 @@ class Timetable:
             return (self.ticks[index] - self.origin) * self.time_base
         return (self.ticks[0] - self.origin) * self.time_base + index / self.frame_rate
 
-    def index_of(self, pts: int | None, position: int) -> int | None:
-        """Return the index of the picture shown at `pts`, or that came as number `position`."""
+    def index_of(self, pts: int | None, position: int, last: int = -1) -> int | None:
+        """Return the index of the picture shown at `pts`, or that came as number `position`.
+
+        Args:
+            pts: The picture's own time, in ticks.
+            position: How many came before it.
+            last: Index of the one before: of pictures with one time the next is meant.
+        """
+        if self.own_ticks:
+            with contextlib.suppress(ValueError):
+                return self.own_ticks.index(pts, last + 1)
+            return None
         if not self.is_exact:
             return position
         if pts is None:
@@ -96,6 +114,7 @@ def read_timetable(
             `k / frame_rate`.
     """
     times: list[int | None] = []
+    decoding_times: list[int] = []
     hidden_count = 0
     # At a read error what was seen so far stands: the reader meets the same fault and reports it.
     with contextlib.suppress(av.FFmpegError):
@@ -104,8 +123,26 @@ def read_timetable(
                 hidden_count += 1
             elif packet.size:
                 times.append(packet.pts)
-    timetable = make_timetable(times, container, stream, frame_rate)
-    return replace(timetable, hidden_count=hidden_count)
+                if packet.dts is not None:
+                    decoding_times.append(packet.dts)
+    ordered = in_order(times)
+    timetable = make_timetable(ordered, container, stream, frame_rate)
+    is_doubtful = container.format.name not in FORMATS_WITHOUT_TIMES and (
+        len(ordered) < len(times)
+        or any(starts_over(*pair, timetable.time_base) for pair in pairwise(decoding_times))
+    )
+    return replace(timetable, hidden_count=hidden_count, is_doubtful=is_doubtful)
+
+
+def in_order(times: Sequence[int | None]) -> Sequence[int | None]:
+    """Return the times ascending, each once; as they come where some are not known."""
+    known = {pts for pts in times if pts is not None}
+    return times if None in times else sorted(known)
+
+
+def starts_over(before: int, after: int, time_base: Fraction) -> bool:
+    """Tell whether times begin anew between two that follow each other, as in joined recordings."""
+    return after < before or (after - before) * time_base > _LONGEST_GAP_S
 
 
 def make_timetable(
@@ -114,7 +151,10 @@ def make_timetable(
     stream: VideoStream,
     frame_rate: Fraction | None = None,
 ) -> Timetable:
-    """Return the timetable of pictures with these presentation times, in any order."""
+    """Return the timetable of pictures with these presentation times, in order of presentation.
+
+    Where times repeat or start over, pictures go on from the one before.
+    """
     rates = [Fraction(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
     rates = rates or [DEFAULT_FRAME_RATE]
     known = [pts for pts in times if pts is not None]
@@ -128,18 +168,48 @@ def make_timetable(
             untimed = next(k for k, pts in enumerate(times) if pts is not None)
             began_s = min(known) * time_base - untimed / rate
         return Timetable(ticks, 1 / rate, rate, False, is_variable_rate=False, origin_s=began_s)
-    ticks = sorted(set(known))
-    origin = _origin(ticks, time_base, container.start_time)
-    origins = (origin, origin * time_base)
-    is_exact = container.format.name not in FORMATS_WITHOUT_TIMES and len(ticks) == len(times)
-    candidates = [rate for exact in rates for rate in (snap_to_broadcast_rate(exact), exact)]
-    for rate in candidates:
-        is_countable = _common_tick(time_base, 1 / rate).denominator <= _FINEST_CLOCK
-        if is_countable and not is_variable(ticks, time_base, rate):
-            return Timetable(ticks, time_base, rate, is_exact, False, *origins)
+    takes = _takes(known, time_base)
     # The mean rate of a clip with dropped frames is no rate that it was shot at: the guessed one.
     nominal = snap_to_broadcast_rate(rates[-1])
-    return Timetable(ticks, time_base, nominal, is_exact, True, *origins)
+    is_variable_rate = True
+    for rate in (rate for exact in rates for rate in (snap_to_broadcast_rate(exact), exact)):
+        is_countable = _common_tick(time_base, 1 / rate).denominator <= _FINEST_CLOCK
+        if is_countable and not any(is_variable(take, time_base, rate) for take in takes):
+            nominal, is_variable_rate = rate, False
+            break
+    ticks = _joined(takes, max(1, round(1 / (nominal * time_base))))
+    has_own = ticks != known
+    origin = _origin(ticks, time_base, container.start_time)
+    return Timetable(
+        ticks,
+        time_base,
+        nominal,
+        is_exact=container.format.name not in FORMATS_WITHOUT_TIMES and not has_own,
+        is_variable_rate=is_variable_rate,
+        origin=origin,
+        origin_s=origin * time_base,
+        own_ticks=known if has_own else (),
+    )
+
+
+def _takes(ticks: Sequence[int], time_base: Fraction) -> list[list[int]]:
+    """Return the times of each recording that a file is joined of."""
+    takes: list[list[int]] = []
+    for tick in ticks:
+        if not takes or starts_over(takes[-1][-1], tick, time_base):
+            takes.append([])
+        takes[-1].append(tick)
+    return takes
+
+
+def _joined(takes: Sequence[Sequence[int]], step: int) -> list[int]:
+    """Return ascending times: each recording begins `step` after the one before, none repeats."""
+    ticks: list[int] = []
+    for take in takes:
+        shift = ticks[-1] + step - take[0] if ticks else 0
+        for tick in take:
+            ticks.append(max(tick + shift, ticks[-1] + 1) if ticks else tick)
+    return ticks
 
 
 def _origin(ticks: Sequence[int], time_base: Fraction, start_us: int | None) -> int:

@@ -27,7 +27,7 @@ from .frame import ClipInfo, Frame
 from .frame_rate import snap_to_broadcast_rate
 from .source import HELD, FrameSource, describe_av_error
 from .timecode import counts_frames_at
-from .timetable import Timetable, make_timetable, read_timetable
+from .timetable import Timetable, in_order, make_timetable, read_timetable
 
 MAX_BAD_FRAMES_IN_A_ROW = 8
 """As PySceneDetect; a ninth ends the run, unless a recording began between two key frames."""
@@ -56,7 +56,8 @@ class VideoFileSource(FrameSource):
         with open_container(path) as container:
             stream = first_video_stream(container, path)
             first = self._first_decodable(container, stream)
-            if first.interlaced_frame and stream.codec_context.name in _FIELD_CODECS:
+            has_fields = first.interlaced_frame and stream.codec_context.name in _FIELD_CODECS
+            if has_fields or self._timetable.is_doubtful:
                 self._timetable = self._timetable_by_decoding(frame_rate)
             self.info = self._describe(container, stream, first, frame_rate)
         self._converter = RgbConverter(self.info.color)
@@ -82,8 +83,10 @@ class VideoFileSource(FrameSource):
         last = -1  # index of the picture before
         position = -1  # of the picture, where times cannot tell
         for position, picture in enumerate(self._pictures(container, stream)):
-            index = None if picture is None else self._timetable.index_of(picture.pts, position)
-            if picture is None or index is None or index >= len(self._timetable.ticks):
+            if picture is None:
+                continue
+            index = self._timetable.index_of(picture.pts, position, last)
+            if index is None or index >= len(self._timetable.ticks):
                 continue
             if before is None and is_sought:
                 if index > start:
@@ -148,12 +151,14 @@ class VideoFileSource(FrameSource):
         raise VideoOpenError(f"{self._path}: not one frame can be decoded")
 
     def _timetable_by_decoding(self, frame_rate: Fraction | None) -> Timetable:
-        """Return the timetable where a packet may hold a field, half a picture."""
+        """Return the timetable where a packet may hold half a picture, or another one's time."""
         with open_container(self._path) as container:
             stream = first_video_stream(container, self._path)
             pictures = decode_pictures(container, stream, lambda error: None)
             times = [picture.pts for picture in pictures if picture is not None]
-            return make_timetable(times, container, stream, frame_rate)
+            # A decoder that starts between two key frames gives some pictures out of order.
+            ordered = times if self._timetable.is_doubtful else in_order(times)
+            return make_timetable(ordered, container, stream, frame_rate)
 
     def _describe(
         self,
@@ -168,6 +173,11 @@ class VideoFileSource(FrameSource):
         if is_interlaced:
             self._warn(
                 "interlaced: fields are matted as they are; deinterlace first for clean edges"
+            )
+        if timetable.own_ticks:
+            self._warn(
+                "times repeat or start over in the file, as where recordings were joined: pictures "
+                "and sound go on from what came before"
             )
         if timetable.is_variable_rate:
             self._warn("variable frame rate: each frame keeps its own time")
@@ -224,6 +234,8 @@ class VideoFileSource(FrameSource):
         if stream.frames:
             found = len(self._timetable.ticks) + self._timetable.hidden_count
             return stream.frames > found + 1
+        if self._timetable.own_ticks:
+            return False  # FFmpeg counts from the first time to the last
         if container.duration and not container.streams.audio:
             promised_s = container.duration / av.time_base
             return self._timetable.duration_s < 0.98 * promised_s - 1

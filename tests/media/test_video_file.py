@@ -39,6 +39,61 @@ def test_broadcast_rates_are_exact(make_video: Maker, rate: Fraction, suffix: st
     assert [frame.time for frame in source] == [index / rate for index in range(30)]
 
 
+JOINED = (
+    "times repeat or start over in the file, as where recordings were joined: pictures and sound "
+    "go on from what came before"
+)
+
+
+@pytest.mark.parametrize("begins", [0, 12, 250, 2500], ids=["anew", "within", "10 s", "100 s back"])
+def test_joined_recordings_are_shown_one_after_the_other(make_video: Maker, begins: int) -> None:
+    """In MPEG files FFmpeg takes a step back by more than a minute for a turn of the clock."""
+    first = make_video("a.ts", count=8, ticks=range(begins, begins + 8))
+    second = make_video("b.ts", count=30, ticks=range(30))
+    joined = first.with_name("joined.ts")
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    source = open_source(joined)
+    assert source.info.frame_count == 38
+    assert source.info.duration_s == Fraction(38, 25)
+    frames = list(source)
+    assert [frame.index for frame in frames] == list(range(38))
+    assert [frame.time for frame in frames] == [Fraction(k, 25) for k in range(38)]
+    for frame in frames:
+        truth = disc_picture(frame.index if frame.index < 8 else frame.index - 8)
+        assert np.abs(frame.image.astype(int) - truth).mean() < 4
+    assert source.warnings == [JOINED]
+    for start in (5, 20):
+        part = list(source.frames(start))
+        assert [frame.index for frame in part] == list(range(start, 38))
+        assert np.array_equal(part[0].image, frames[start].image)
+
+
+@pytest.mark.parametrize("rate", [Fraction(2400), Fraction(1000, 40)], ids=["fast", "one repeats"])
+def test_pictures_of_one_time_are_all_shown(tmp_path: Path, rate: Fraction) -> None:
+    """On Matroska's clock of milliseconds; at 2,400 frames a second they are 5/12 ms apart."""
+    path = tmp_path / "clip.mkv"
+    ticks = [0, 40, 80, 80, 120, 170]
+    if rate == 2400:
+        ticks = [0, 0, 1, 1, 2, 2]
+    with av.open(path, "w") as container:
+        stream = container.add_stream("ffv1", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv444p"
+        for index, tick in enumerate(ticks):
+            for packet in stream.encode(av.VideoFrame.from_ndarray(disc_picture(index), "rgb24")):
+                packet.time_base = Fraction(1, 1000)
+                packet.pts = packet.dts = tick
+                container.mux(packet)
+    source = open_source(path)
+    frames = list(source)
+    times = [0, 40, 80, 81, 120, 170]
+    assert [1000 * frame.time for frame in frames] == (
+        [k * Fraction(1000, 2400) for k in range(6)] if rate == 2400 else times
+    )
+    for frame in frames:
+        assert np.abs(frame.image.astype(int) - disc_picture(frame.index)).mean() < 4
+    assert source.warnings[0] == JOINED
+
+
 @pytest.mark.parametrize(
     ("rotation_deg", "clockwise"),
     [(90, 270), (-90, 90), (180, 180)],

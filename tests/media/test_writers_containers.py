@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -192,6 +193,24 @@ def test_sound_moves_with_the_pictures(lead: int, tmp_path: Path, make_video: Ma
         assert abs(time - stream.info.first_time - wanted) < Fraction(
             1, 1000
         )  # Matroska counts milliseconds
+
+
+def test_sound_of_joined_recordings_goes_on_as_the_pictures_do(
+    tmp_path: Path, make_video: Maker
+) -> None:
+    part = make_video("part.ts", sounds=("aac",), count=25)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(2 * part.read_bytes())
+    path = tmp_path / "person_01.mov"
+    source = open_source(joined)
+    with open_alpha_stream("prores4444", path, source.info, audio_from=joined) as stream:
+        for frame in source:
+            stream.write(frame.time, None)
+    once, found = audio_packets(part), audio_packets(path)
+    assert len(found) in (2 * len(once) - 1, 2 * len(once)), "the pictures may end before the sound"
+    steps = {after - before for (before, _), (after, _) in pairwise(found)}
+    assert steps == {Fraction(1024, 48000)}
+    assert stream.warnings == []
 
 
 def test_sound_that_does_not_fit_is_left_out_with_a_warning(
