@@ -18,8 +18,10 @@ from .timecode import timecode_of_bits
 
 HEADER_SIZE = 2048
 """Bytes."""
+_GENERIC_SIZE = 1664
+"""Bytes; what follows, of film and video, a file may do without."""
 BYTE_ORDERS = {b"SDPX": ">", b"XPDS": "<"}
-_SIZE, _ASPECT, _FILM_RATE, _TIMECODE, _VIDEO_RATE = 772, 1628, 1724, 1920, 1940
+_PIXELS, _SIZE, _ASPECT, _FILM_RATE, _TIMECODE, _VIDEO_RATE = 4, 772, 1628, 1724, 1920, 1940
 """Where the fields lie, in bytes."""
 _UNKNOWN = (0, 0xFFFFFFFF)
 
@@ -44,8 +46,10 @@ def read_dpx_header(path: Path) -> DpxHeader | None:
     except OSError:
         return None
     order = BYTE_ORDERS.get(head[:4])
-    if order is None or len(head) < HEADER_SIZE:
+    if order is None or len(head) < _GENERIC_SIZE:
         return None
+    (pixels_begin,) = struct.unpack_from(order + "I", head, _PIXELS)
+    head = head[: max(pixels_begin, _GENERIC_SIZE)].ljust(HEADER_SIZE, b"\xff")
     width, height = struct.unpack_from(order + "2I", head, _SIZE)
     across, down = struct.unpack_from(order + "2I", head, _ASPECT)
     (bits,) = struct.unpack_from(order + "I", head, _TIMECODE)

@@ -336,15 +336,31 @@ class TestDpxHeader:
         (warning,) = source.warnings
         assert "pictures have no frame rate" in warning
 
+    @pytest.mark.parametrize("pixel_format", ["gbrp10be", "gbrp10le"])
+    def test_pixels_are_no_fields_where_the_header_is_short(
+        self, tmp_path: Path, pixel_format: str
+    ) -> None:
+        """FFmpeg's pixels begin at byte 1664; a small picture ends before byte 2048."""
+        dot = np.full((4, 4, 3), 30000, np.uint16)
+        for name, picture in (("scan", disc_picture(0, deep=True)), ("dot", dot)):
+            write_row(tmp_path / f"{name}.%d.dpx", "dpx", pixel_format, [picture])
+            source = open_source(tmp_path / f"{name}.%d.dpx")
+            assert (source.info.height, source.info.width) == picture.shape[:2]
+            assert (source.info.timecode, source.info.pixel_aspect) == (None, 1)
+            (warning,) = source.warnings
+            assert "pictures have no frame rate" in warning
+
 
 def write_dpx(path: Path, order: str, fields: dict[int, tuple[object, ...]]) -> None:
-    """Let FFmpeg write a picture, and fill in fields of its header by their place."""
+    """Let FFmpeg write a picture, and fill in fields of its header, made whole, by their place."""
     pixel_format = "gbrp10be" if order == ">" else "gbrp10le"
     made = path.with_name("made.%04d.dpx")
     write_row(made, "dpx", pixel_format, [disc_picture(0, deep=True)])
     data = bytearray((path.parent / "made.0001.dpx").read_bytes())
     (path.parent / "made.0001.dpx").unlink()
     assert data[:4] == (b"SDPX" if order == ">" else b"XPDS")
+    data[1664:1664] = bytes(2048 - 1664)  # FFmpeg leaves out what is of film and video
+    struct.pack_into(f"{order}I", data, 4, 2048)
     for place, (kind, *values) in fields.items():
         struct.pack_into(f"{order}{kind}", data, place, *values)
     path.write_bytes(data)
