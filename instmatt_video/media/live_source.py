@@ -22,13 +22,8 @@ from .color import RgbConverter, tags_of_stream
 from .frame import ClipInfo, Frame
 from .source import HELD, FrameSource, describe_av_error
 from .timetable import DEFAULT_FRAME_RATE, FORMATS_WITHOUT_TIMES
-from .video_file import (
-    MAX_BAD_FRAMES_IN_A_ROW,
-    decode_pictures,
-    first_video_stream,
-    turned_clockwise,
-    upright_rotation,
-)
+from .turn import turn_of, upright
+from .video_file import MAX_BAD_FRAMES_IN_A_ROW, decode_pictures, first_video_stream
 
 _TIMEOUT_S = 10.0
 
@@ -72,21 +67,20 @@ class LiveSource(FrameSource):
             and stream.time_base is not None
             and self._container.format.name not in FORMATS_WITHOUT_TIMES
         )
-        rotation_deg = upright_rotation(self._first)
-        is_turned = rotation_deg in (90, 270)
+        self._turn = turn_of(self._first)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         width, height = self._first.width, self._first.height
         self.info = ClipInfo(
             name=_clip_name(spec),
             path=None,
-            width=height if is_turned else width,
-            height=width if is_turned else height,
+            width=height if self._turn.is_sideways else width,
+            height=width if self._turn.is_sideways else height,
             frame_rate=rate,
             time_base=stream.time_base or 1 / rate if self._keeps_times else 1 / rate,
             bit_depth=max(component.bits for component in self._first.format.components),
             color=tags_of_stream(stream),
-            rotation_deg=rotation_deg,
-            pixel_aspect=1 / aspect if is_turned else aspect,
+            rotation_deg=self._turn.clockwise_deg,
+            pixel_aspect=1 / aspect if self._turn.is_sideways else aspect,
             is_variable_rate=self._keeps_times and spec != "-",
             is_interlaced=self._first.interlaced_frame,
         )
@@ -123,7 +117,7 @@ class LiveSource(FrameSource):
             time_s = due_s if pts is None else pts * tick_s
             if last is not None and time_s <= last.time:
                 time_s = due_s
-            image = turned_clockwise(self._converter(picture), self.info.rotation_deg)
+            image = upright(self._converter(picture), self._turn)
             last = Frame(index, time_s, self._fitted(image))
             ready = [*(frame for frame in missing if frame.time < time_s), last]
             yield from (frame for frame in ready if frame.index >= start)

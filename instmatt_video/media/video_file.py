@@ -11,11 +11,9 @@ import logging
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 import av.logging
-import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -28,6 +26,7 @@ from .frame_rate import snap_to_broadcast_rate
 from .source import HELD, FrameSource, describe_av_error
 from .timecode import counts_frames_at
 from .timetable import Timetable, in_order, make_timetable, read_timetable
+from .turn import turn_of, upright
 
 MAX_BAD_FRAMES_IN_A_ROW = 8
 """As PySceneDetect; a ninth ends the run, unless a recording began between two key frames."""
@@ -59,6 +58,7 @@ class VideoFileSource(FrameSource):
             has_fields = first.interlaced_frame and stream.codec_context.name in _FIELD_CODECS
             if has_fields or self._timetable.is_doubtful:
                 self._timetable = self._timetable_by_decoding(frame_rate)
+            self._turn = turn_of(first)
             self.info = self._describe(container, stream, first, frame_rate)
         self._converter = RgbConverter(self.info.color)
 
@@ -167,8 +167,7 @@ class VideoFileSource(FrameSource):
         first: VideoFrame,
         frame_rate: Fraction | None,
     ) -> ClipInfo:
-        timetable = self._timetable
-        rotation_deg = upright_rotation(first)
+        timetable, turn = self._timetable, self._turn
         is_interlaced = first.interlaced_frame
         if is_interlaced:
             self._warn(
@@ -183,21 +182,20 @@ class VideoFileSource(FrameSource):
             self._warn("variable frame rate: each frame keeps its own time")
         if self._ends_early(container, stream):
             self._warn(f"the file ends after {float(timetable.duration_s):.2f} s: truncated?")
-        is_turned = rotation_deg in (90, 270)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         return ClipInfo(
             name=self._path.stem,
             path=self._path,
-            width=first.height if is_turned else first.width,
-            height=first.width if is_turned else first.height,
+            width=first.height if turn.is_sideways else first.width,
+            height=first.width if turn.is_sideways else first.height,
             frame_rate=timetable.frame_rate,
             time_base=timetable.clock,
             frame_count=len(timetable.ticks),
             duration_s=timetable.duration_s,
             bit_depth=max(component.bits for component in first.format.components),
             color=tags_of_stream(stream),
-            rotation_deg=rotation_deg,
-            pixel_aspect=1 / aspect if is_turned else aspect,
+            rotation_deg=turn.clockwise_deg,
+            pixel_aspect=1 / aspect if turn.is_sideways else aspect,
             timecode=self._timecode(container, stream),
             has_audio=self._has_audio(container, stream, frame_rate),
             is_variable_rate=timetable.is_variable_rate,
@@ -242,7 +240,7 @@ class VideoFileSource(FrameSource):
         return False
 
     def _upright(self, picture: VideoFrame) -> Image:
-        return self._fitted(turned_clockwise(self._converter(picture), self.info.rotation_deg))
+        return self._fitted(upright(self._converter(picture), self._turn))
 
 
 def _stamp_of(path: Path) -> tuple[int, int] | None:
@@ -335,17 +333,3 @@ def decode_pictures(
             yield None
             continue
         yield from pictures
-
-
-def upright_rotation(picture: VideoFrame) -> int:
-    """Return the clockwise turn, in degrees, that shows a picture upright; 0 for odd angles."""
-    angle_deg = -picture.rotation % 360
-    return angle_deg if angle_deg % 90 == 0 else 0
-
-
-def turned_clockwise(image: Image, angle_deg: int) -> Image:
-    """Return the picture turned clockwise by a multiple of 90 degrees."""
-    if not angle_deg:
-        return image
-    turned = np.rot90(image, -(angle_deg // 90))  # rot90 turns counter-clockwise
-    return cast(Image, np.ascontiguousarray(turned))

@@ -41,13 +41,15 @@ def write_video(
     ticks: Sequence[int] | None = None,
     options: dict[str, str] | None = None,
     rotation_deg: int = 0,
+    display_matrix: tuple[int, int, int, int] | None = None,
     sounds: Sequence[str] = (),
     timecode: str | None = None,
     pixel_aspect: Fraction | None = None,
 ) -> None:
     """Encode `disc_picture`s.
 
-    `ticks` are presentation times in `time_base` (1 / rate); `sounds` are codecs, a track each.
+    `ticks` are presentation times in `time_base` (1 / rate); `sounds` are codecs, a track each;
+    `display_matrix` is (a, b, c, d) of x' = a·x + c·y, y' = b·x + d·y.
     """
     with av.open(path, "w") as container:
         if timecode:
@@ -61,6 +63,9 @@ def write_video(
             stream.codec_context.sample_aspect_ratio = pixel_aspect
         if rotation_deg:
             stream.set_display_rotation(rotation_deg)
+        if display_matrix:
+            a, b, c, d = (value << 16 for value in display_matrix)
+            stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
         tracks = [container.add_stream(name, rate=48000) for name in sounds]
         for index in range(count):
             picture = disc_picture(index, width, height)

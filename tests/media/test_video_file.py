@@ -108,6 +108,30 @@ def test_rotation_is_applied(make_video: Maker, rotation_deg: int, clockwise: in
     assert np.abs(image.astype(int) - turned).mean() < 4
 
 
+@pytest.mark.parametrize(
+    ("matrix", "seen"),
+    [
+        ((-1, 0, 0, 1), lambda picture: picture[:, ::-1]),
+        ((1, 0, 0, -1), lambda picture: picture[::-1]),
+        ((0, 1, 1, 0), lambda picture: picture.swapaxes(0, 1)),
+        ((0, -1, -1, 0), lambda picture: picture[::-1, ::-1].swapaxes(0, 1)),
+        ((0, 1, -1, 0), lambda picture: picture[::-1].swapaxes(0, 1)),
+    ],
+    ids=["left is right", "top is bottom", "transposed", "transposed upside down", "clockwise"],
+)
+def test_a_mirrored_picture_is_mirrored_back(
+    make_video: Maker,
+    matrix: tuple[int, int, int, int],
+    seen: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    """Where x goes to a·x + c·y, and y to b·x + d·y."""
+    source = open_source(make_video("front.mp4", display_matrix=matrix, count=2))
+    truth = seen(disc_picture(0))
+    assert (source.info.height, source.info.width) == truth.shape[:2]
+    image = next(iter(source)).image
+    assert np.abs(image.astype(int) - truth).mean() < 4
+
+
 def test_anamorphic_pixels_turn_with_the_picture(make_video: Maker) -> None:
     path = make_video("wide.mp4", rotation_deg=90, pixel_aspect=Fraction(4, 3), count=1)
     assert open_source(path).info.pixel_aspect == Fraction(3, 4)
