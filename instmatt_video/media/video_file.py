@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -232,15 +233,27 @@ class VideoFileSource(FrameSource):
         if stream.frames:
             found = len(self._timetable.ticks) + self._timetable.hidden_count
             return stream.frames > found + 1
-        if self._timetable.own_ticks:
-            return False  # FFmpeg counts from the first time to the last
+        timetable = self._timetable
+        if not timetable.is_exact:
+            return False  # its times are not the file's
+        # Matroska's promises count from 0 of the file's clock; others are shorter, if they do not.
+        end_s = timetable.origin_s + timetable.time_s(0) + timetable.duration_s
+        promised_s = _own_duration_s(stream)
+        if promised_s is not None:
+            return end_s < promised_s - 1
         if container.duration and not container.streams.audio:
-            promised_s = container.duration / av.time_base
-            return self._timetable.duration_s < 0.98 * promised_s - 1
+            return end_s < 0.98 * container.duration / av.time_base - 1
         return False
 
     def _upright(self, picture: VideoFrame) -> Image:
         return self._fitted(upright(self._converter(picture), self._turn))
+
+
+def _own_duration_s(stream: VideoStream) -> float | None:
+    """Return what Matroska tells of one stream; `None` where nothing is told."""
+    told = stream.metadata.get("DURATION", "")
+    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", told)
+    return 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3]) if match else None
 
 
 def _stamp_of(path: Path) -> tuple[int, int] | None:

@@ -324,6 +324,35 @@ def test_a_file_cut_off_gives_what_is_left(make_video: Maker) -> None:
     assert any("truncated" in warning for warning in source.warnings)
 
 
+@pytest.mark.parametrize("sounds", [(), ("libopus",)], ids=["silent", "with sound"])
+@pytest.mark.parametrize("begins", [0, 50], ids=["at zero", "at 2 s"])
+@pytest.mark.parametrize("suffix", ["mkv", "webm"])
+def test_matroska_that_is_cut_off_is_told_of(
+    make_video: Maker, suffix: str, begins: int, sounds: tuple[str, ...]
+) -> None:
+    """Its header counts from 0 of its clock, and tells how long each stream is."""
+    codec = {"mkv": "mjpeg", "webm": "libvpx"}[suffix]
+    pixel_format = {"mkv": "yuvj420p", "webm": "yuv420p"}[suffix]
+    path = make_video(
+        f"clip.{suffix}",
+        codec=codec,
+        pixel_format=pixel_format,
+        count=100,
+        ticks=range(begins, begins + 100),
+        sounds=sounds,
+        options={"g": "10"},
+    )
+    whole = open_source(path)
+    assert (whole.info.frame_count, whole.warnings) == (100, [])
+    assert not any("truncated" in words for words in open_source(path, frame_rate=50).warnings)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 6 // 10])
+    source = open_source(path)
+    assert source.info.frame_count is not None and 10 < source.info.frame_count < 75
+    named = f"the file ends after {float(source.info.duration_s):.2f} s: truncated?"
+    assert source.warnings == [named]
+
+
 @pytest.mark.parametrize("name", ["clip.ts", "clip.m2ts", "clip.flv"])
 def test_containers_without_an_index_are_sought_to_the_last_frame(
     make_video: Maker, name: str
