@@ -24,6 +24,7 @@ from .dpx_header import DpxHeader
 from .exr_header import ExrHeader
 from .frame import ClipInfo, ColorTags, Frame
 from .image_size import read_image_size
+from .jpeg_segments import is_whole_jpeg
 from .picture_file import decode_pixels
 from .plate import PLATE_SUFFIXES, Plate, read_plate, read_plate_header
 from .source import HELD, NUMBER_FIELD, FrameSource
@@ -35,6 +36,7 @@ IMAGE_SUFFIXES = PLATE_SUFFIXES | {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".w
 
 _COLORS = frozenset("RGBYXUV")
 """Channels that FFmpeg takes for a picture's; depth alone (Z) is none."""
+_PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 _NUMBER = re.compile(r"\d+")
 
 
@@ -258,27 +260,39 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
 
 
 def read_image(path: Path) -> Image | None:
-    """Return `(H, W, 3)` RGB, uint8 or uint16, or `None` where the file holds no whole picture."""
+    """Return `(H, W, 3)` RGB, uint8 or uint16, or `None` where the file holds no whole picture.
+
+    Raises:
+        VideoOpenError: As `read_picture`.
+    """
     picture = read_picture(path)
     return None if picture is None else picture.image
 
 
 def read_picture(path: Path) -> Plate | None:
-    """Return the same with the light that plates alone hold beside it."""
+    """Return the same with the light that plates alone hold beside it.
+
+    Raises:
+        VideoOpenError: Its values are floats, or have more than 16 bits.
+    """
     if path.suffix.lower() in PLATE_SUFFIXES:
         return read_plate(path)
     try:
         data = path.read_bytes()
     except OSError:
         return None
-    if path.suffix.lower() in (".jpg", ".jpeg") and b"\xff\xd9" not in data[-64:]:
+    if path.suffix.lower() in (".jpg", ".jpeg") and not is_whole_jpeg(data):
         return None  # cut off: the decoder would fill the rest with grey and say nothing
-    if path.suffix.lower() == ".png" and b"IEND" not in data[-16:]:
+    if path.suffix.lower() == ".png" and _PNG_END not in data:
         return None
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
     image = decode_pixels(data, flags)
-    if image is None or image.dtype not in (np.uint8, np.uint16):
+    if image is None:
         return None
+    if image.dtype not in (np.uint8, np.uint16):
+        raise VideoOpenError(
+            f"{path}: its values are {image.dtype}, which is not supported: write 16 bits, or EXR"
+        )
     return Plate(np.ascontiguousarray(image[..., ::-1]))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 
 from . import dpx_header, exr_header
+from .jpeg_segments import START, segments_of
 from .picture_file import read_pixels
 from .plate import read_plate_header
 
@@ -28,7 +29,7 @@ def read_image_size(path: Path) -> tuple[int, int] | None:
     if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) >= 24:
         width, height = struct.unpack(">II", head[16:24])
         return width, height
-    if head[:2] == b"\xff\xd8":
+    if head[:2] == START:
         return _read_jpeg_size(path)
     if head[:4] == exr_header.MAGIC or head[:4] in dpx_header.BYTE_ORDERS:
         header = read_plate_header(path)
@@ -39,23 +40,13 @@ def read_image_size(path: Path) -> tuple[int, int] | None:
 
 def _read_jpeg_size(path: Path) -> tuple[int, int] | None:
     """Return the size in the frame header (ITU T.81, B.2.2), turned if Exif says so."""
-    data = path.read_bytes()
-    position = 2
     is_turned = False
-    while position + 9 < len(data):
-        if data[position] != 0xFF:
-            return None
-        marker = data[position + 1]
-        if marker == 0xFF:  # fill byte
-            position += 1
-            continue
-        (length,) = struct.unpack_from(">H", data, position + 2)
-        if marker in _JPEG_FRAME_MARKERS:
-            height, width = struct.unpack_from(">HH", data, position + 5)
+    for marker, _, content in segments_of(path.read_bytes()):
+        if marker in _JPEG_FRAME_MARKERS and len(content) >= 5:
+            height, width = struct.unpack_from(">HH", content, 1)
             return (height, width) if is_turned else (width, height)
         if marker == 0xE1:
-            is_turned |= _exif_orientation(data[position + 4 : position + 2 + length]) >= 5
-        position += 2 + length
+            is_turned |= _exif_orientation(content) >= 5
     return None
 
 

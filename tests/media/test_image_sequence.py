@@ -163,6 +163,40 @@ def test_a_corrupt_frame_is_named_and_the_one_before_stands_in(
     assert str(path) in source.warnings[0]
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_what_follows_a_pictures_end_is_no_harm(make_folder: Maker, suffix: str) -> None:
+    """Some cameras fill their files up to whole blocks."""
+    folder = make_folder(template=f"frame_{{:d}}.{suffix}")
+    plain = list(open_source(folder, frame_rate=25))
+    for path in folder.iterdir():
+        path.write_bytes(path.read_bytes() + bytes(300))
+    source = open_source(folder, frame_rate=25)
+    for frame, before in zip(source, plain, strict=True):
+        assert not frame.is_held
+        assert np.array_equal(frame.image, before.image)
+    assert source.warnings == []
+
+
+def test_the_end_of_a_thumbnail_is_not_the_pictures(make_folder: Maker) -> None:
+    folder = make_folder(template="frame_{:d}.jpg")
+    path = folder / "frame_3.jpg"
+    data = path.read_bytes()
+    thumbnail = b"Exif\0\0" + data[:300] + b"\xff\xd9"
+    whole = data[:2] + b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail + data[2:]
+    path.write_bytes(whole)
+    assert not any(frame.is_held for frame in open_source(folder))
+    path.write_bytes(whole[:-200])
+    assert [frame.index for frame in open_source(folder) if frame.is_held] == [3]
+
+
+def test_pictures_of_floats_are_named_as_such(make_folder: Maker) -> None:
+    folder = make_folder(numbers=())
+    for number in range(2):
+        cv2.imwrite(str(folder / f"{number}.tif"), np.zeros((8, 8, 3), np.float32))
+    with pytest.raises(VideoOpenError, match=r"0\.tif: its values are float32, .* or EXR"):
+        open_source(folder)
+
+
 def test_nine_corrupt_frames_in_a_row_end_the_run(make_folder: Maker) -> None:
     folder = make_folder(numbers=range(20))
     for number in range(5, 14):
