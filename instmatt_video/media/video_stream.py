@@ -28,6 +28,9 @@ from .encodings import Encoding
 from .frame import ClipInfo, ColorTags
 from .layer import Layer
 
+_WITHOUT_PIXEL_ASPECT = ("matroska", "webm")
+"""FFmpeg's muxer takes it from the stream, where PyAV has no way to set it."""
+
 
 class VideoAlphaStream(AlphaStream):
     """An alpha stream that PyAV encodes."""
@@ -49,6 +52,11 @@ class VideoAlphaStream(AlphaStream):
         self._is_repeating = False
         """The last frame is one that the encoder has not seen."""
         self._duration = max(1, round(1 / (info.frame_rate * info.time_base)))
+        if encoding.container in _WITHOUT_PIXEL_ASPECT and info.pixel_aspect != 1:
+            self._warn(
+                f"pixels are {info.pixel_aspect} as wide as high, which this {encoding.container} "
+                "file does not say: set it where you use the file, or choose prores4444"
+            )
         with self._named_errors():
             self._container = self._open_container()
             self._stream = self._add_stream(color)

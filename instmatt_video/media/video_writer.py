@@ -38,6 +38,7 @@ class VideoWriter(WholeOutput):
         time_base: Seconds per tick of the times that will come; one frame unless given.
         quality: x264's crf, 0..51, lower is better.
         max_side_px: Of the video.
+        pixel_aspect: Width of a pixel over its height.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class VideoWriter(WholeOutput):
         *,
         quality: int = 20,
         max_side_px: int = 1920,
+        pixel_aspect: Fraction = Fraction(1),
     ) -> None:
         self.path = Path(path)
         scale = min(1.0, max_side_px / max(width, height))
@@ -73,6 +75,7 @@ class VideoWriter(WholeOutput):
         self._stream.width, self._stream.height = padded_width, padded_height
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = self._time_base
+        self._stream.codec_context.sample_aspect_ratio = pixel_aspect
         tag_codec(self._stream.codec_context, self._color)
 
     def write(self, time: Fraction, image: npt.NDArray[np.uint8]) -> None:

@@ -164,6 +164,7 @@ class PreviewWriter:
             info.frame_rate,
             info.time_base,
             max_side_px=1280,
+            pixel_aspect=info.pixel_aspect,
         )
 
     def write(self, frame: Frame, alphas: FrameAlphas) -> None:

@@ -41,6 +41,13 @@ def test_times_of_a_variable_rate_are_kept(tmp_path: Path) -> None:
     assert [frame.time for frame in open_source(path)] == [Fraction(t, 90) for t in ticks]
 
 
+def test_pixels_keep_their_shape(tmp_path: Path) -> None:
+    path = tmp_path / "preview.mp4"
+    with VideoWriter(path, 64, 48, Fraction(25), pixel_aspect=Fraction(4, 3)) as writer:
+        writer.write(Fraction(0), disc_picture(0))
+    assert open_source(path).info.pixel_aspect == Fraction(4, 3)
+
+
 def test_colours_are_tagged_and_right(tmp_path: Path) -> None:
     path = tmp_path / "preview.mp4"
     image = np.empty((720, 64, 3), np.uint8)

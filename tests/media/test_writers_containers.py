@@ -104,6 +104,19 @@ def test_a_movie_without_fields_says_so(name: str, is_interlaced: bool, tmp_path
     assert (one_field in data, b"fiel" in data) == (not is_interlaced, not is_interlaced)
 
 
+@pytest.mark.parametrize("name", ["prores4444", "matte-prores", "matte-mp4", "matte-ffv1", "webm"])
+def test_the_shape_of_pixels_is_kept_or_its_loss_told(name: str, tmp_path: Path) -> None:
+    spec = FORMATS[name]
+    path = tmp_path / f"person_01{spec.extension}"
+    for shape in (Fraction(1), Fraction(4, 3)):
+        with open_alpha_stream(name, path, replace(INFO, pixel_aspect=shape)) as stream:
+            stream.write(Fraction(0), soft_layer())
+        is_kept = open_source(path).info.pixel_aspect == shape
+        assert [words.split(",")[0] for words in stream.warnings] == (
+            [] if is_kept else ["pixels are 4/3 as wide as high"]
+        )
+
+
 def test_a_constant_rate_stays_constant_from_a_clock_of_milliseconds(
     tmp_path: Path, make_video: Maker
 ) -> None:
