@@ -7,7 +7,6 @@ from math import atan2, degrees
 from typing import NamedTuple, cast
 
 import numpy as np
-from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 
 from .color import Image
@@ -29,15 +28,23 @@ class Turn(NamedTuple):
 
 def turn_of(picture: VideoFrame) -> Turn:
     """Return what shows a picture upright, by its display matrix; odd angles are not turned."""
-    matrix = picture.side_data.get(Type.DISPLAYMATRIX)
-    if matrix is None:
+    try:
+        # PyAV's types name motion vectors alone.
+        matrix = bytes(picture.side_data["DISPLAYMATRIX"])  # type: ignore[typeddict-item]
+    except KeyError:
         return Turn()
+    except ValueError:
+        # PyAV reads none where there is a kind that it has no name for, as Exif.
+        return Turn(_right_angle(-picture.rotation))
     # x' = a·x + c·y, y' = b·x + d·y, downwards
     a, b, _, c, d = struct.unpack_from("=5i", matrix)
     is_mirrored = a * d < b * c
     sign = -1 if is_mirrored else 1  # of x, which is mirrored first
-    angle_deg = round(degrees(atan2(sign * b, sign * a))) % 360
-    return Turn(angle_deg if angle_deg % 90 == 0 else 0, is_mirrored)
+    return Turn(_right_angle(round(degrees(atan2(sign * b, sign * a)))), is_mirrored)
+
+
+def _right_angle(angle_deg: int) -> int:
+    return angle_deg % 360 if angle_deg % 90 == 0 else 0
 
 
 def upright(image: Image, turn: Turn) -> Image:

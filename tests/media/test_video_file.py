@@ -7,11 +7,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
 from instmatt_video.media import open_source
+from instmatt_video.media.turn import Turn, turn_of
 from instmatt_video.media.video_file import MAX_BAD_FRAMES_IN_A_ROW
 from tests.media.made_clips import damage, disc_picture, write_video
 
@@ -130,6 +132,13 @@ def test_a_mirrored_picture_is_mirrored_back(
     assert (source.info.height, source.info.width) == truth.shape[:2]
     image = next(iter(source)).image
     assert np.abs(image.astype(int) - truth).mean() < 4
+
+
+def test_side_data_without_a_name_is_no_harm(tmp_path: Path) -> None:
+    """Of a TIFF file FFmpeg gives Exif, at which PyAV reads no side data at all."""
+    assert cv2.imwrite(str(tmp_path / "1.tif"), disc_picture(0))
+    with av.open(tmp_path / "1.tif") as container:
+        assert turn_of(next(container.decode(video=0))) == Turn()
 
 
 def test_anamorphic_pixels_turn_with_the_picture(make_video: Maker) -> None:
