@@ -107,12 +107,12 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
     """Return the frames that `spec` names.
 
     Args:
-        spec: A video file; a folder of frames; a pattern, with numbers as `shot_%04d.png` or
-            `shot_####.png`, or a glob (`shot_*.png`); `-` for a video on standard input; a network
-            address (`rtsp://…`); a camera (`/dev/video0`, or its number). An existing file or
-            folder wins over every other reading of the name.
-        frame_rate: Frames per second. Needed by folders and patterns, 24 unless given; on a video
-            it replaces the clip's own times.
+        spec: A video file; a picture; a folder of frames; a pattern, with numbers as
+            `shot_%04d.png` or `shot_####.png`, or a glob (`shot_*.png`); `-` for a video on
+            standard input; a network address (`rtsp://…`); a camera (`/dev/video0`, or its
+            number). An existing file or folder wins over every other reading of the name.
+        frame_rate: Frames per second. Needed by pictures, 24 unless given; on a video it
+            replaces the clip's own times.
 
     Raises:
         VideoOpenError: Nothing there can be read as frames, or a name is not UTF-8.
@@ -139,19 +139,25 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
 
 
 def list_frames(spec: str | Path) -> list[Path] | None:
-    """Return the pictures that a folder or a pattern names; `None` for a video file.
+    """Return the pictures that a name stands for, be it one; `None` for a video file.
 
     Raises:
         VideoOpenError: There is nothing of the name, or no sequence of pictures.
     """
-    from .image_sequence import list_globbed_frames, list_numbered_frames, list_printf_frames
-    from .plate import PLATE_SUFFIXES
+    from .animation import is_animated
+    from .image_sequence import (
+        IMAGE_SUFFIXES,
+        list_globbed_frames,
+        list_numbered_frames,
+        list_printf_frames,
+    )
 
     text, path = str(spec), Path(spec)
     if path.is_dir():
         return list_numbered_frames(path)
     if path.exists():
-        return [path] if path.suffix.lower() in PLATE_SUFFIXES else None
+        is_picture = path.suffix.lower() in IMAGE_SUFFIXES and not is_animated(path)
+        return [path] if is_picture else None
     if NUMBER_FIELD.search(path.name):
         return list_printf_frames(path)
     if glob.has_magic(text):

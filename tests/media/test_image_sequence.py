@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
 from instmatt_video.media import ColorTags, open_source
+from instmatt_video.media.animation import is_animated
 from tests.media.made_clips import disc_picture
 
 Maker = Callable[..., Path]
@@ -51,6 +54,41 @@ def test_kinds_of_pictures(make_folder: Maker, suffix: str) -> None:
     source = open_source(make_folder(template=f"frame_{{:04d}}.{suffix}"))
     for frame in source:
         assert np.abs(frame.image.astype(int) - disc_picture(frame.index)).mean() < 4
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp", "bmp"])
+def test_one_picture_is_a_sequence_of_one(make_folder: Maker, suffix: str) -> None:
+    folder = make_folder(template=f"frame_{{:04d}}.{suffix}", numbers=[7])
+    alone = open_source(folder / f"frame_0007.{suffix}", frame_rate=25)
+    together = open_source(folder, frame_rate=25)
+    assert replace(alone.info, name=folder.name) == together.info
+    assert alone.info.first_frame_number == 7
+    (one,), (other,) = list(alone), list(together)
+    assert np.array_equal(one.image, other.image)
+
+
+def test_an_animated_png_is_a_film(tmp_path: Path) -> None:
+    path = tmp_path / "clip.png"
+    with av.open(path, "w", format="apng") as container:
+        stream = container.add_stream("apng", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb24"
+        for index in range(3):
+            frame = av.VideoFrame.from_ndarray(disc_picture(index), "rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    frames = list(open_source(path))
+    assert [frame.index for frame in frames] == [0, 1, 2]
+    for frame in frames:
+        assert np.abs(frame.image.astype(int) - disc_picture(frame.index)).mean() < 4
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_film"), [(0x02, True), (0x10, False)], ids=["moving", "with alpha"]
+)
+def test_a_webp_says_whether_it_moves(tmp_path: Path, flags: int, is_film: bool) -> None:
+    path = tmp_path / "clip.webp"
+    path.write_bytes(b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0" + bytes([flags]) + bytes(9))
+    assert is_animated(path) == is_film
 
 
 def test_sixteen_bits(make_folder: Maker) -> None:
