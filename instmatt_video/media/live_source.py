@@ -35,8 +35,8 @@ class LiveSource(FrameSource):
 
     `Frame.index` counts what arrived, whether or not it could be decoded; in place of what could
     not stands the picture before it, where the next one's time leaves room. Times are the stream's
-    own; a frame that bears none, or one that does not advance, is put one nominal frame after its
-    predecessor.
+    own, from 0 on where they begin below it; a frame that bears none, or one that does not
+    advance, is put one nominal frame after its predecessor.
     """
 
     def __init__(self, spec: str, frame_rate: Fraction | None = None) -> None:
@@ -68,6 +68,8 @@ class LiveSource(FrameSource):
             and self._container.format.name not in FORMATS_WITHOUT_TIMES
         )
         self._turn = turn_of(self._first)
+        # No container that we write holds pictures below 0.
+        self._origin = min(0, self._first.pts or 0)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         width, height = self._first.width, self._first.height
         self.info = ClipInfo(
@@ -114,7 +116,7 @@ class LiveSource(FrameSource):
                     missing.append(replace(last, index=index, time=due_s, is_held=True))
                 continue
             pts = picture.pts if self._keeps_times else None
-            time_s = due_s if pts is None else pts * tick_s
+            time_s = due_s if pts is None else (pts - self._origin) * tick_s
             if last is not None and time_s <= last.time:
                 time_s = due_s
             image = upright(self._converter(picture), self._turn)

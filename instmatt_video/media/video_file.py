@@ -73,8 +73,12 @@ class VideoFileSource(FrameSource):
             stream = first_video_stream(container, self._path)
             is_sought = start > 0 and self._timetable.is_exact
             if is_sought:
-                # Leads to the key frame before the wanted time.
-                container.seek(self._timetable.ticks[start], stream=stream)
+                try:
+                    # Leads to the key frame before the wanted time.
+                    container.seek(self._timetable.ticks[start], stream=stream)
+                except av.FFmpegError:  # as to times below 0
+                    yield from self._decode_from_beginning(start)
+                    return
             yield from self._decode(container, stream, start, is_sought)
 
     def _decode(
@@ -110,7 +114,7 @@ class VideoFileSource(FrameSource):
         return _stamp_of(self._path) != self._stamp
 
     def _decode_from_beginning(self, start: int) -> Iterator[Frame]:
-        """Yield the frames from `start` on where the container's index led past it, or past all."""
+        """Yield the frames from `start` on where the container's index led past it, or nowhere."""
         with open_container(self._path) as container:
             stream = first_video_stream(container, self._path)
             yield from self._decode(container, stream, start, is_sought=False)

@@ -45,13 +45,14 @@ def write_video(
     sounds: Sequence[str] = (),
     timecode: str | None = None,
     pixel_aspect: Fraction | None = None,
+    container_options: dict[str, str] | None = None,
 ) -> None:
     """Encode `disc_picture`s.
 
     `ticks` are presentation times in `time_base` (1 / rate); `sounds` are codecs, a track each;
     `display_matrix` is (a, b, c, d) of x' = a·x + c·y, y' = b·x + d·y.
     """
-    with av.open(path, "w") as container:
+    with av.open(path, "w", options=container_options or {}) as container:
         if timecode:
             container.metadata["timecode"] = timecode
         quality = {"crf": "10"} if codec == "libx264" else {}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +18,19 @@ from instmatt_video.media import FrameSource, open_source
 from tests.media.made_clips import disc_picture
 
 COUNT = 8
+BELOW_0: dict[str, Any] = {
+    "ticks": range(-3, 5),
+    "container_options": {"avoid_negative_ts": "disabled"},
+}
 
 Maker = Callable[..., Path]
 
 
 @pytest.fixture(
-    params=["mp4", "b-frames", "mkv", "mov-prores", "avi", "folder", "printf", "glob", "stdin"]
+    params=[
+        *("mp4", "b-frames", "mkv", "mkv-below-0", "mov-prores", "avi", "folder", "printf", "glob"),
+        *("stdin", "stdin-below-0"),
+    ]
 )
 def source(
     request: pytest.FixtureRequest,
@@ -31,18 +39,19 @@ def source(
     monkeypatch: pytest.MonkeyPatch,
 ) -> FrameSource:
     kind = request.param
+    mkv = make_video("clip.mkv", codec="ffv1", **BELOW_0 if kind.endswith("below-0") else {})
     if kind == "mp4":
         return open_source(make_video("clip.mp4", options={"bf": "0"}))
     if kind == "b-frames":
         return open_source(make_video("clip.mp4", options={"bf": "3", "g": "6"}))
-    if kind == "mkv":
-        return open_source(make_video("clip.mkv", codec="ffv1"))
+    if "mkv" in kind:
+        return open_source(mkv)
     if kind == "mov-prores":
         return open_source(make_video("clip.mov", codec="prores_ks", pixel_format="yuv422p10le"))
     if kind == "avi":
         return open_source(make_video("clip.avi", options={"bf": "2"}))
-    if kind == "stdin":
-        data = make_video("clip.mkv", codec="ffv1").read_bytes()
+    if kind.startswith("stdin"):
+        data = mkv.read_bytes()
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(data)))
         return open_source("-")
     folder = make_folder("clip")
@@ -67,6 +76,7 @@ def test_every_frame_comes_once_in_order_at_its_time(source: FrameSource) -> Non
         frames = list(source)
     assert [frame.index for frame in frames] == list(range(COUNT))
     first = frames[0].time
+    assert first >= 0
     assert [frame.time - first for frame in frames] == [Fraction(k, 25) for k in range(COUNT)]
     assert all((frame.time / source.info.time_base).denominator == 1 for frame in frames)
 
