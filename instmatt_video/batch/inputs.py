@@ -18,7 +18,10 @@ from ..media.source import is_pattern, is_stream, refuse_undecodable
 from .clip_list import LIST_SUFFIXES, ListColumn, read_clip_list
 
 VIDEO_SUFFIXES = frozenset(
-    ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .webm .wmv".split()
+    (
+        ".3g2 .3gp .asf .avi .dv .f4v .flv .gif .m2ts .m2v .m4v .mkv .mov .mp4 .mpeg .mpg .mts "
+        ".mxf .nut .ogv .ts .vob .webm .wmv .y4m"
+    ).split()
 )
 """What counts as a clip in a folder; a file that is named itself may be called anything."""
 

@@ -30,6 +30,12 @@ def test_a_folder_gives_its_videos_and_its_folders_of_pictures(tmp_path: Path) -
     assert found(tmp_path) == [str(tmp_path / name) for name in expected]
 
 
+@pytest.mark.parametrize("suffix", ["y4m", "dv", "vob", "m2v", "gif", "nut", "asf", "f4v", "3g2"])
+def test_old_and_plain_kinds_of_video_are_clips_too(tmp_path: Path, suffix: str) -> None:
+    touch(tmp_path, f"clip.{suffix}", "clip.mp4")
+    assert str(tmp_path / f"clip.{suffix}") in found(tmp_path)
+
+
 def test_a_folder_of_pictures_alone_is_one_clip(tmp_path: Path) -> None:
     touch(tmp_path, "shot/0001.png", "shot/0002.png")
     assert found(tmp_path / "shot") == [str(tmp_path / "shot")]
