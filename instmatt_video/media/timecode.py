@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+_FASTEST = 255
+"""Frames per second: a movie counts them in a byte."""
 _TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d+)")
 
 
@@ -18,7 +20,7 @@ def counts_frames_at(timecode: str, frame_rate: Fraction) -> bool:
     False
     """
     match = _TIMECODE.fullmatch(timecode)
-    if match is None or int(match[5]) >= round(frame_rate):
+    if match is None or not int(match[5]) < round(frame_rate) <= _FASTEST:
         return False
     return match[4] == ":" or frame_rate % Fraction(30000, 1001) == 0
 

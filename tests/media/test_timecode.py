@@ -47,6 +47,8 @@ def test_shift(start: str, frames: int, rate: Fraction, expected: str) -> None:
         ("01:00:00;00", Fraction(24000, 1001), False),
         ("01:00:00:24", Fraction(25), True),
         ("01:00:00:25", Fraction(25), False),
+        ("01:00:00:00", Fraction(255), True),
+        ("01:00:00:00", Fraction(256), False),
         ("noon", Fraction(25), False),
     ],
 )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
-from instmatt_video.media import open_source
+from instmatt_video.media import open_alpha_stream, open_source
 from instmatt_video.media.turn import Turn, turn_of
 from instmatt_video.media.video_file import MAX_BAD_FRAMES_IN_A_ROW
 from tests.media.made_clips import damage, disc_picture, write_video
@@ -245,6 +245,21 @@ def test_a_timecode_that_cannot_count_at_the_rate_is_left_out(make_video: Maker)
     source = open_source(path, frame_rate=24)
     assert source.info.timecode is None
     assert source.warnings == ["timecode left out: 01:00:00;00 counts no frames at 24 frames/s"]
+
+
+@pytest.mark.parametrize(("rate", "told"), [(255, "01:00:00:000"), (300, None)])
+def test_a_movie_is_written_whatever_the_rate_of_a_timecode(
+    make_video: Maker, rate: int, told: str | None
+) -> None:
+    """Movies count up to 255 frames a second in a timecode, in three digits; Matroska tells any."""
+    clip = make_video("clip.mkv", codec="ffv1", rate=Fraction(rate), timecode="01:00:00:00")
+    source = open_source(clip)
+    path = clip.with_name("person_01.mov")
+    with open_alpha_stream("prores4444", path, source.info) as stream:
+        for frame in source:
+            stream.write(frame.time, None)
+    assert open_source(path).info.timecode == told
+    assert any("timecode left out" in words for words in source.warnings) == (told is None)
 
 
 @pytest.mark.parametrize(("frame_rate", "has_audio"), [(25, True), (24, False)])
