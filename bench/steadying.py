@@ -38,7 +38,7 @@ from instmatt_video.rectangle import Rectangle
 from instmatt_video.rendering.alpha_steadying import AlphaSteadier
 from instmatt_video.rendering.stream_writers import FrameAlphas
 from instmatt_video.training.config import MattingData, read_config, resolve
-from instmatt_video.training.cutouts import cut_out
+from instmatt_video.training.cutouts import read_cutout
 from instmatt_video.training.matting_validation import read_split
 from instmatt_video.training.packs import ImagePack
 from instmatt_video.weights.loading import load_matting_network
@@ -63,7 +63,7 @@ def make_shots(data_path: Path, count: int, is_standing: bool) -> Iterator[list[
     rng = np.random.default_rng(7)
     for _ in range(count):
         chosen = rng.choice(names, int(rng.integers(2, 4)), replace=False)
-        people = [cut_out(name, cutouts.read(name)) for name in chosen]
+        people = [read_cutout(cutouts, name) for name in chosen]
         behind = [places.read(name) for name in rng.choice(place_names, 2, replace=False)]
         plan = plan_clip(people, behind, SIZE, NUM_FRAMES, rng)
         if is_standing:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ..errors import OptionError, disk_errors
 from ..printable import is_utf8, printable
-from ..training.cutouts import Cutout, cut_out
+from ..training.cutouts import Cutout, read_cutout
 from ..training.packs import ImagePack
 from ..training.scene import SceneConfig, compose_scene
 from ..whole_file import write_whole
@@ -73,14 +73,7 @@ class _Pools:
         most = min(MAX_PEOPLE, len(self.people))
         count = int(rng.integers(2, most + 1))
         chosen = rng.choice(len(self.people), size=count, replace=False)
-        cutouts = []
-        for index in chosen:
-            name = self.people.names[int(index)]
-            try:
-                cutouts.append(cut_out(name, self.people.read(name)))
-            except ValueError as error:
-                raise OptionError(f"{self.people.path}: {error}") from error
-        return cutouts
+        return [read_cutout(self.people, self.people.names[int(index)]) for index in chosen]
 
     def draw_background(self, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
         """Return a picture, `(h, w, 3)`."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .composites import Composite
 from .cutouts import CutoutLibrary
-from .kept_pictures import KeptPictures
+from .kept_pictures import KeptPictures, PicturesInOrder
 from .packs import ImagePack, read_color
 from .scene import SceneConfig, compose_scene
 from .walls import make_wall
@@ -23,7 +23,7 @@ class CompositePool:
         cutouts: People with soft alpha.
         weights: Chance of each cut-out, not normalised, `(len(cutouts),)`.
         backgrounds: Pictures without people.
-        background_names: Which of them.
+        background_names: Which of them; the next stands in for one that cannot be read.
     """
 
     def __init__(
@@ -37,7 +37,8 @@ class CompositePool:
         self.chances = weights / weights.sum()
         self.backgrounds = backgrounds
         self.background_names = background_names
-        self._places = KeptPictures(partial(read_color, backgrounds), attrgetter("nbytes"))
+        kept = KeptPictures(partial(read_color, backgrounds), attrgetter("nbytes"))
+        self._places = PicturesInOrder([partial(kept.__getitem__, n) for n in background_names])
 
     def compose(
         self, side: int, scene: SceneConfig, wall_chance: float, rng: np.random.Generator
@@ -54,9 +55,9 @@ class CompositePool:
         count = 1 + int(rng.choice(len(weights), p=weights / weights.sum()))
         chosen = rng.choice(len(self.cutouts), count, p=self.chances)
         people = [self.cutouts[int(i)] for i in chosen]
-        name = self.background_names[int(rng.integers(len(self.background_names)))]
+        place = int(rng.integers(len(self.background_names)))
         if wall_chance and rng.random() < wall_chance:
             background = make_wall([p.levels[-1] for p in people], (side, side), rng)
         else:
-            background = self._places[name]
+            background = self._places[place]
         return compose_scene(people, background, (side, side), scene, rng)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import OptionError
 from .composites import Layer
-from .kept_pictures import KeptPictures
+from .kept_pictures import KeptPictures, PicturesInOrder
 from .packs import ImagePack
 
 OPAQUE_EDGE = 0.06
@@ -64,7 +65,7 @@ class Cutout:
 
 
 class CutoutLibrary:
-    """Cut-outs of a pack by index.
+    """Cut-outs of a pack by index; the next stands in for one that cannot be used.
 
     Args:
         pack: RGBA pictures with straight colour.
@@ -74,21 +75,31 @@ class CutoutLibrary:
     def __init__(self, pack: ImagePack, names: list[str] | None = None) -> None:
         self.pack = pack
         self.names = list(pack.names if names is None else names)
-        self._kept = KeptPictures(self._decode, _count_bytes)
+        kept = KeptPictures(partial(read_cutout, pack), _count_bytes)
+        self._cutouts = PicturesInOrder([partial(kept.__getitem__, n) for n in self.names])
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Cutout:
         """Return a cut-out, trimmed to its person."""
-        return self._kept[self.names[index]]
-
-    def _decode(self, name: str) -> Cutout:
-        return cut_out(name, self.pack.read(name))
+        return self._cutouts[index]
 
 
 def _count_bytes(cutout: Cutout) -> int:
     return sum(level.nbytes for level in cutout.levels)
+
+
+def read_cutout(pack: ImagePack, name: str) -> Cutout:
+    """Return a cut-out of a pack, trimmed to its person.
+
+    Raises:
+        OptionError: The file is no picture, has no alpha, or shows nobody.
+    """
+    try:
+        return cut_out(name, pack.read(name))
+    except ValueError as error:
+        raise OptionError(f"{pack.path}: {error}") from error
 
 
 def cut_out(name: str, rgba: npt.NDArray[np.uint8]) -> Cutout:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from .detector_scenes import degrade, mirror, paste_patches, vary_colour
 from .dimming import dim_levels, draw_curve
+from .kept_pictures import PicturesInOrder
 from .marked_photos import Person, PersonPatch, Photo, UInt8Array
 from .walls import make_wall
 
@@ -40,13 +41,13 @@ class PhotoMixer:
     """Of all drawn photos."""
     composite_share: float = 0.30
     """Photos in which everybody is pasted, of all."""
-    _peopled: list[Photo] = field(init=False, repr=False)
+    _peopled: PicturesInOrder[Photo] = field(init=False, repr=False)
     _chances: npt.NDArray[np.float64] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         peopled = [photo for photo in self.marked if large_people(photo)]
         weights = np.array([min(4.0, weights_of(large_people(p)).sum()) for p in peopled])
-        object.__setattr__(self, "_peopled", peopled)
+        object.__setattr__(self, "_peopled", PicturesInOrder([photo.read for photo in peopled]))
         object.__setattr__(self, "_chances", weights / max(weights.sum(), 1e-9))
 
     def draw(self, rng: np.random.Generator) -> Photo:

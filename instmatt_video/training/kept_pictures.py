@@ -5,10 +5,16 @@ Knows names and numbers; how a picture is decoded is the callers' business.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Generic, TypeVar, overload
 
 from torch.utils.data import get_worker_info
+
+from ..errors import InstMattVideoError, OptionError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -52,12 +58,16 @@ class KeptPictures(Generic[T]):
 class PicturesInOrder(Sequence[T]):
     """Pictures by number, each made when it is asked for.
 
+    In place of one that cannot be used stands the next that can: a torn file does not end hours of
+    training, and a resumed run sees the same.
+
     Args:
-        makers: Each returns its picture.
+        makers: Each returns its picture, or raises an `InstMattVideoError`.
     """
 
     def __init__(self, makers: Sequence[Callable[[], T]]) -> None:
         self._makers = makers
+        self._unusable: dict[int, InstMattVideoError] = {}
 
     def __len__(self) -> int:
         return len(self._makers)
@@ -67,10 +77,29 @@ class PicturesInOrder(Sequence[T]):
     @overload
     def __getitem__(self, index: slice) -> PicturesInOrder[T]: ...
     def __getitem__(self, index: int | slice) -> T | PicturesInOrder[T]:
-        """Return a picture, or some of them in order."""
+        """Return a picture, or some of them in order.
+
+        Raises:
+            OptionError: None of all can be used.
+        """
         if isinstance(index, slice):
             return PicturesInOrder(self._makers[index])
-        return self._makers[index]()
+        first = range(len(self))[index]
+        passed_over = []
+        for number in chain(range(first, len(self)), range(first)):
+            if number in self._unusable:
+                continue
+            try:
+                picture = self._makers[number]()
+            except InstMattVideoError as error:
+                self._unusable[number] = error
+                passed_over.append(error)
+                continue
+            for error in passed_over:
+                logger.warning("%s: another is taken in its place", error)
+            return picture
+        why = next(iter(self._unusable.values()))
+        raise OptionError(f"none of {len(self)} pictures can be used: {why}")
 
     def __add__(self, others: PicturesInOrder[T]) -> PicturesInOrder[T]:
         """Return these, then the others."""

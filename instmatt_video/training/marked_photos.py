@@ -7,7 +7,6 @@ and formats; knows neither augmentation nor networks.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +22,6 @@ from ..errors import OptionError
 from .kept_pictures import KeptPictures, PicturesInOrder
 from .packs import ImagePack, read_color
 from .straight_rgba import resize_straight
-
-logger = logging.getLogger(__name__)
 
 UInt8Array = npt.NDArray[np.uint8]
 MAX_PATCH_PX = 448
@@ -93,6 +90,15 @@ class Photo:
             OptionError: It cannot be read.
         """
         return self.picture if isinstance(self.picture, np.ndarray) else self.picture[self.name]
+
+    def read(self) -> Photo:
+        """Return the photo, its picture read.
+
+        Raises:
+            OptionError: It cannot be read.
+        """
+        _ = self.image
+        return self
 
     @property
     def crowd_parts(self) -> list[tuple[slice, slice]]:
@@ -191,14 +197,10 @@ def read_masked_photos(
 
 
 def read_patches(path: Path, left_out: Container[str] = ()) -> PicturesInOrder[PersonPatch]:
-    """Return the people of a pack's folder `rgba`, less those whose file names are left out.
-
-    Where a picture shows nobody the next one that shows somebody is returned.
-    """
+    """Return the people of a pack's folder `rgba`, less those whose file names are left out."""
     pack = ImagePack(path, "rgba")
-    names = [name for name in pack.names if name not in left_out]
-    kept = KeptPictures(partial(_read_patch, pack), _count_bytes)
-    return PicturesInOrder([partial(_next_patch, kept, names, i) for i in range(len(names))])
+    kept = KeptPictures(partial(_read_patch, pack), attrgetter("rgba.nbytes"))
+    return PicturesInOrder([partial(kept.__getitem__, n) for n in pack.names if n not in left_out])
 
 
 def read_backgrounds(path: Path, left_out: Container[str] = ()) -> PicturesInOrder[UInt8Array]:
@@ -289,26 +291,11 @@ def _read_background(pack: ImagePack, name: str) -> UInt8Array:
     return _shrink(read_color(pack, name), 640)
 
 
-def _read_patch(pack: ImagePack, name: str) -> PersonPatch | None:
+def _read_patch(pack: ImagePack, name: str) -> PersonPatch:
     patch = patch_from_rgba(name, pack.read(name))
     if patch is None:
-        logger.warning("%s of %s: there is nobody in this cut-out", name, pack.path)
+        raise OptionError(f"{name} of {pack.path}: there is nobody in this cut-out")
     return patch
-
-
-def _next_patch(
-    kept: KeptPictures[PersonPatch | None], names: Sequence[str], index: int
-) -> PersonPatch:
-    """Return the patch of a name, or of the first name after it that shows somebody."""
-    for name in (*names[index:], *names[:index]):
-        patch = kept[name]
-        if patch is not None:
-            return patch
-    raise OptionError("there is nobody in any of the cut-outs")
-
-
-def _count_bytes(patch: PersonPatch | None) -> int:
-    return 0 if patch is None else patch.rgba.nbytes
 
 
 def _cut_out(photo: Photo, index: int) -> PersonPatch:

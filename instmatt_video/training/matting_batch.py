@@ -21,8 +21,9 @@ from .degradation import degrade, obscure
 from .detected_guidance import detect_masks
 from .dimming import dim_composite, draw_curve
 from .guidance import GuidanceConfig, drop_neighbours, simulate_masks
+from .kept_pictures import PicturesInOrder
 from .marked_photos import Photo
-from .matted_pictures import MattedFiles
+from .matted_pictures import MattedFiles, MattedPicture
 from .photo_windows import PhotoWindow, has_target, view_matted, view_photo
 from .scene import SceneConfig
 from .straight_rgba import straight_color
@@ -112,6 +113,7 @@ class MattingBatchMaker:
         self.detector = detector
         self.people = people
         self.photos = [p for p in photos if isinstance(p, MattedFiles) or has_target(p)]
+        self._read = PicturesInOrder[Photo | MattedPicture]([photo.read for photo in self.photos])
         self.config = config
         self.seed = seed
 
@@ -153,9 +155,9 @@ class MattingBatchMaker:
         return window
 
     def _window(self, side: int, rng: np.random.Generator) -> Composite | PhotoWindow | None:
-        photo = self.photos[int(rng.integers(len(self.photos)))]
-        if isinstance(photo, MattedFiles):
-            return view_matted(photo.read(), side, rng)
+        photo = self._read[int(rng.integers(len(self.photos)))]
+        if isinstance(photo, MattedPicture):
+            return view_matted(photo, side, rng)
         return view_photo(photo, side, rng)
 
     def _guidance(

@@ -17,7 +17,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 class ImagePack:
-    """The pictures below a folder, or inside a tar file.
+    """The pictures below a folder, or inside a tar file; hidden ones are left out.
 
     Args:
         path: Folder or `.tar` file.
@@ -34,7 +34,7 @@ class ImagePack:
         if path.is_dir():
             root = path / under
             found = (p.relative_to(root).as_posix() for p in sorted(root.rglob("*")))
-            self.names = [n for n in found if n.lower().endswith(SUFFIXES)]
+            self.names = [name for name in found if _is_picture(name)]
             self._root: Path | None = root
         elif path.is_file():
             self._root = None
@@ -42,7 +42,7 @@ class ImagePack:
                 name = member.name.removeprefix("./")
                 if member.isfile() and name.startswith(prefix):
                     self._members[name[len(prefix) :]] = (member.offset_data, member.size)
-            self.names = sorted(n for n in self._members if n.lower().endswith(SUFFIXES))
+            self.names = sorted(name for name in self._members if _is_picture(name))
         else:
             raise OptionError(f"no folder or tar file of pictures at {path}")
         if not self.names:
@@ -92,6 +92,12 @@ def read_color(pack: ImagePack, name: str) -> npt.NDArray[np.uint8]:
     if image.ndim == 2:
         return np.repeat(image[..., None], 3, axis=2)
     return np.ascontiguousarray(image[..., :3])
+
+
+def _is_picture(name: str) -> bool:
+    # macOS leaves a `._photo.jpg`, which is none, beside every photo.
+    is_hidden = any(part.startswith(".") for part in name.split("/"))
+    return name.lower().endswith(SUFFIXES) and not is_hidden
 
 
 def _members_of(path: Path) -> list[tarfile.TarInfo]:

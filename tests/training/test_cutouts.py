@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from instmatt_video.training.cutouts import (
 )
 from instmatt_video.training.packs import ImagePack
 
-from .made_people import person, write_packs
+from .made_people import person, write_packs, write_rgb
 
 IDENTITY = np.eye(2, 3, dtype=np.float32)
 
@@ -101,6 +102,31 @@ def test_pictures_that_are_no_cutouts() -> None:
         cut_out("rgb", np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(ValueError, match="empty: there is nobody"):
         cut_out("empty", np.zeros((4, 4, 4), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        pytest.param(
+            lambda path: write_rgb(path, np.zeros((9, 9, 4), np.uint8)), "nobody", id="empty"
+        ),
+        pytest.param(lambda path: write_rgb(path, person()[..., :3]), "alpha", id="no alpha"),
+        pytest.param(lambda path: path.write_bytes(path.read_bytes()[:60]), "read", id="torn"),
+    ],
+)
+def test_of_a_cutout_that_is_none_the_next_is_taken(
+    spoil: Callable[[Path], object],
+    words: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    write_packs(tmp_path, 3, 1)
+    spoil(tmp_path / "cutouts" / "rgba" / "person_1.png")
+    library = CutoutLibrary(ImagePack(tmp_path / "cutouts", "rgba"))
+    names = [library[k].name for k in (1, 0, 1, 2)]
+    assert names == ["person_2.png", "person_0.png", "person_2.png", "person_2.png"]
+    (record,) = caplog.records
+    assert "person_1.png" in record.getMessage() and words in record.getMessage()
 
 
 def test_library_and_long_hair(tmp_path: Path) -> None:

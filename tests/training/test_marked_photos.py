@@ -158,7 +158,9 @@ def test_of_an_empty_cut_out_the_next_person_is_returned_and_the_file_named(tmp_
     assert record.getMessage().startswith("person_2.png of ")
     for file in folder.iterdir():
         write_rgb(file, np.zeros((8, 8, 4), np.uint8))
-    with pytest.raises(OptionError, match="nobody in any of the cut-outs"):
+    with pytest.raises(
+        OptionError, match=r"none of 3 pictures can be used: person_1\.png of .*: there is nobody"
+    ):
         read_patches(tmp_path / "cutouts")[1]
 
 

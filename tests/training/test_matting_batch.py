@@ -20,7 +20,7 @@ from instmatt_video.training.cutouts import Cutout, CutoutLibrary
 from instmatt_video.training.dimming import ToneCurve
 from instmatt_video.training.guidance import GuidanceConfig
 from instmatt_video.training.marked_photos import read_masked_photos
-from instmatt_video.training.matted_pictures import MattedFiles
+from instmatt_video.training.matted_pictures import MattedFiles, find_matted
 from instmatt_video.training.matting_batch import (
     MattingBatch,
     MattingBatchConfig,
@@ -296,6 +296,25 @@ def test_a_maker_goes_to_a_worker_process(packs: Path) -> None:
     made = maker(packs)
     again = pickle.loads(pickle.dumps(made))  # as where processes are not forked
     assert torch.equal(again.make(3, size_px=64).image, made.make(3, size_px=64).image)
+
+
+def test_torn_places_and_photos_are_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_packs(tmp_path, 2, 2)
+    for name in "ab":
+        write_matted_picture(tmp_path, name)
+    for torn in ("backgrounds/place_0.png", "images/a.png"):
+        (tmp_path / torn).write_bytes(b"torn")
+    cutouts = CutoutLibrary(ImagePack(tmp_path / "cutouts", "rgba"))
+    backgrounds = ImagePack(tmp_path / "backgrounds")
+    people = CompositePool(cutouts, np.ones(2), backgrounds, backgrounds.names)
+    photos = find_matted(tmp_path / "images", tmp_path / "alphas")
+    config = replace(CONFIG, pictures=12, photo_chance=0.5)
+    batch = MattingBatchMaker(people, photos, config, 1).make(0, size_px=64)
+    assert len(batch.groups.unique()) == 12
+    told = " ".join(record.getMessage() for record in caplog.records)
+    assert len(caplog.records) == 2 and "place_0.png" in told and "images/a.png" in told
 
 
 def test_any_picture_as_rgb(tmp_path: Path) -> None:

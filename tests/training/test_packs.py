@@ -12,7 +12,7 @@ import pytest
 from instmatt_video.errors import OptionError
 from instmatt_video.training.packs import ImagePack
 
-from .made_people import person, place, write_packs
+from .made_people import person, place, write_packs, write_rgb
 
 
 @pytest.fixture
@@ -50,6 +50,15 @@ def test_names_from_the_root(pack_path: Path) -> None:
     pack = ImagePack(pack_path)
     assert pack.names[0] == "rgba/person_0.png"
     assert pack.read_bytes("index.csv").startswith(b"file,long_hair")
+
+
+def test_hidden_files_are_no_pictures(pack_path: Path, folder: Path) -> None:
+    for name in ("rgba/._person_0.png", ".thumbnails/a.png", "rgba/.cache/b/c.png"):
+        write_rgb(folder / name, place())
+    if pack_path != folder:
+        with tarfile.open(pack_path, "w") as tar:
+            tar.add(folder, ".")
+    assert ImagePack(pack_path).names == [f"rgba/person_{k}.png" for k in range(3)]
 
 
 def test_what_is_not_there(pack_path: Path) -> None:
