@@ -5,7 +5,8 @@ Their edge is the matting network's; a composite's truth is exact whatever edge 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, count
 from pathlib import Path
 
 import cv2
@@ -45,7 +46,8 @@ def write_cutouts(
     """Cut people out of all photos of a data file and return how many there are.
 
     They are `rgba/<pack>_<photo>_<person>.webp` with straight colour, a pack of cut-outs as
-    trainings read it. Others may lie beside them; one of the same name is replaced.
+    trainings read it; of photos of one name the second is `<photo>-2`. Others may lie beside them;
+    one of the same name is replaced.
 
     Args:
         data_path: `MattingData` as TOML: its `photos` and `instances`.
@@ -64,15 +66,25 @@ def write_cutouts(
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     todo = [(pack, photo) for pack, photos in packs for photo in photos]
-    count = 0
-    for done, (pack, photo) in enumerate(todo, 1):
-        stem = f"{pack}_{Path(photo.name).stem}"
+    stems = _tell_apart(f"{pack}_{Path(photo.name).stem}" for pack, photo in todo)
+    num_people = 0
+    for done, ((_, photo), stem) in enumerate(zip(todo, stems, strict=True), 1):
         for index, rgba in cut_out_people(photo, matter):
             _write(folder / f"{stem}_{index}.webp", rgba)
-            count += 1
+            num_people += 1
         if progress is not None:
-            progress(done, len(todo), count)
-    return count
+            progress(done, len(todo), num_people)
+    return num_people
+
+
+def _tell_apart(stems: Iterable[str]) -> Iterator[str]:
+    """Yield the names, one that came before with a number behind it."""
+    taken: set[str] = set()
+    for stem in stems:
+        numbered = (f"{stem}-{number}" for number in count(2))
+        name = next(name for name in chain([stem], numbered) if name not in taken)
+        taken.add(name)
+        yield name
 
 
 def cut_out_people(photo: Photo, matter: Matter) -> Iterator[tuple[int, UInt8Array]]:

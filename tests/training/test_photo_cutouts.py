@@ -54,6 +54,12 @@ def photo_of(*people: Box, crowds: tuple[Box, ...] = ()) -> Photo:
     return Photo("photo.png", image, tuple(marked), boxes)
 
 
+def write_person(pack: Path, name: str, box: Box) -> None:
+    write_rgb(pack / "image" / f"{name}.png", photo_of(box).image)
+    mask = np.repeat(mask_of(box)[..., None], 3, axis=2)
+    write_rgb(pack / "mask" / f"{name}.png", np.uint8(255 * mask))
+
+
 def cut(photo: Photo, *lost: Box) -> dict[int, np.ndarray]:
     return dict(cut_out_people(photo, BlurringMatter(*lost)))
 
@@ -116,9 +122,7 @@ class TestCommand:
     def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(Matter, "from_config", lambda *_: BlurringMatter())
         for name, box in (("anna", STANDING), ("bea", (100, 60, 200, 200))):
-            write_rgb(tmp_path / "street" / "image" / f"{name}.png", photo_of(box).image)
-            mask = np.repeat(mask_of(box)[..., None], 3, axis=2)
-            write_rgb(tmp_path / "street" / "mask" / f"{name}.png", np.uint8(255 * mask))
+            write_person(tmp_path / "street", name, box)
         (tmp_path / "data.toml").write_text('[[photos]]\npath = "street"\n')
         return tmp_path
 
@@ -136,6 +140,16 @@ class TestCommand:
         left, top, right, bottom = STANDING
         assert library[0].height == pytest.approx(bottom - top, abs=4)
         assert library[0].width == pytest.approx(right - left, abs=4)
+
+    def test_photos_of_one_name_are_told_apart(self, folder: Path) -> None:
+        # Two packs called `street`; in one of them a photo is called as the second Anna would be.
+        write_person(folder / "other" / "street", "anna", STANDING)
+        write_person(folder / "other" / "street", "anna-2", STANDING)
+        data = folder / "data.toml"
+        data.write_text(data.read_text() + '[[photos]]\npath = "other/street"\n')
+        assert self.command(folder) == 0
+        names = [path.name for path in sorted((folder / "pack" / "rgba").iterdir())]
+        assert names == ["street_anna-2_0.webp", "street_anna-3_0.webp", "street_anna_0.webp"]
 
     def test_needs_photos(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (folder / "data.toml").write_text('cutouts = "a"\nbackgrounds = "b"\n')
