@@ -21,6 +21,7 @@ from ..detection.compact import CompactDetector, CompactSettings
 from ..errors import OptionError, disk_errors
 from ..weights.loading import load_detector_networks
 from ..whole_file import whole_file
+from .coco_photos import read_coco_photos
 from .config import read_config, resolve
 from .detector_crop_task import CropTask
 from .detector_crops import CropSample, CropSampler, jitter_box, make_sample
@@ -39,7 +40,6 @@ from .marked_photos import (
     Photo,
     patches_of_photos,
     read_backgrounds,
-    read_coco_photos,
     read_masked_photos,
     read_patches,
 )

@@ -6,8 +6,7 @@ and formats; knows neither augmentation nor networks.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -118,55 +117,6 @@ class PersonPatch:
     """The person goes on below the picture: stand them on the frame's lower edge."""
 
 
-def read_coco_photos(
-    path: Path, subset: str, licences: Collection[int] | None = None
-) -> list[Photo]:
-    """Return the photos of one subset of a COCO-format pack (`images/`, `instances_person.json`).
-
-    Args:
-        path: Folder or tar pack.
-        subset: Value of each image's `subset` field.
-        licences: COCO licence ids to keep; `None` keeps all, also photos without an id.
-
-    Raises:
-        OptionError: The annotations cannot be read, or a photo is not there.
-    """
-    pack = ImagePack(path, "images")
-    names = set(pack.names)
-    document = _read_document(path, "instances_person.json")
-    shapes = {entry["file_name"]: (entry["height"], entry["width"]) for entry in document["images"]}
-    pictures = _kept(partial(_read_annotated, pack, shapes))
-    annotations: dict[int, list[dict[str, Any]]] = {}
-    for annotation in document["annotations"]:
-        annotations.setdefault(annotation["image_id"], []).append(annotation)
-    photos = []
-    for entry in document["images"]:
-        if entry["subset"] != subset:
-            continue
-        if licences is not None and entry.get("license") not in licences:
-            continue
-        if entry["file_name"] not in names:
-            raise OptionError(f"no images/{entry['file_name']} in {path}")
-        shape = shapes[entry["file_name"]]
-        marked = annotations.get(entry["id"], [])
-        people = tuple(
-            _person_from_polygons(a["segmentation"], a["bbox"], shape)
-            for a in marked
-            if not a["iscrowd"]
-        )
-        crowds = [_xyxy(a["bbox"]) for a in marked if a["iscrowd"]]
-        photos.append(
-            Photo(
-                name=entry["file_name"],
-                picture=pictures,
-                people=tuple(person for person in people if person is not None),
-                crowd_boxes=np.array(crowds, np.float32).reshape(-1, 4),
-                is_complete="labels" not in entry,
-            )
-        )
-    return photos
-
-
 def read_masked_photos(
     path: Path, images_under: str = "image", masks_under: str = "mask"
 ) -> list[Photo]:
@@ -266,25 +216,8 @@ def person_from_mask(
     return Person.masked(bounds if box is None else box, mask[top:bottom, left:right], (left, top))
 
 
-def _read_document(path: Path, name: str) -> Any:
-    try:
-        return json.loads(ImagePack(path).read_bytes(name))
-    except ValueError as error:
-        raise OptionError(f"{name} of {path} is no JSON: {error}") from error
-
-
 def _kept(decode: Callable[[str], UInt8Array]) -> KeptPictures[UInt8Array]:
     return KeptPictures(decode, attrgetter("nbytes"))
-
-
-def _read_annotated(
-    pack: ImagePack, shapes: Mapping[str, tuple[int, int]], name: str
-) -> UInt8Array:
-    image = read_color(pack, name)
-    if image.shape[:2] != shapes[name]:
-        height, width = shapes[name]
-        raise OptionError(f"images/{name} of {pack.path} is not {width}x{height} as annotated")
-    return image
 
 
 def _read_background(pack: ImagePack, name: str) -> UInt8Array:
@@ -309,21 +242,6 @@ def _cut_out(photo: Photo, index: int) -> PersonPatch:
     alpha = cv2.GaussianBlur(cv2.erode(mask * 255, np.ones((2, 2), np.uint8)), (3, 3), 0)
     touches_bottom = top + height >= image.shape[0] - 2
     return PersonPatch(f"{photo.name}#{index}", np.dstack([colour, alpha]), touches_bottom)
-
-
-def _person_from_polygons(
-    polygons: list[list[float]], bbox: list[float], shape: tuple[int, int]
-) -> Person | None:
-    from pycocotools import mask as coco_mask  # an extra: needed for training alone
-
-    encoded = coco_mask.merge(coco_mask.frPyObjects(polygons, *shape))
-    mask = coco_mask.decode(encoded).astype(bool)
-    return person_from_mask(mask, np.array(_xyxy(bbox), np.float32))
-
-
-def _xyxy(bbox: list[float]) -> list[float]:
-    left, top, width, height = bbox
-    return [left, top, left + width, top + height]
 
 
 def _shrink(image: UInt8Array, max_side_px: int) -> UInt8Array:

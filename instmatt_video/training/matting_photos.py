@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import OptionError
+from .coco_photos import read_coco_photos
 from .config import MattingData, resolve
-from .marked_photos import Photo, read_coco_photos, read_masked_photos
+from .marked_photos import Photo, read_masked_photos
 from .matted_pictures import MattedFiles, find_matted, list_matted
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -67,3 +68,27 @@ def write_matted_picture(folder: Path, name: str, seed: int = 0) -> None:
         path = folder / "alphas" / name / f"{index:02d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         assert cv2.imwrite(str(path), np.uint16(alpha * 65535 + 0.5))
+
+
+def write_coco_pack(folder: Path) -> Path:
+    """Write `images/{a,b,c}.png` of 100x80, the last for validation, and their annotations.
+
+    Somebody is marked in the first, from (10, 20) to (30, 60), and a crowd from (50, 10) to
+    (90, 40).
+    """
+    for name in "abc":
+        write_rgb(folder / "images" / f"{name}.png", np.full((80, 100, 3), (200, 20, 10), np.uint8))
+    size = {"width": 100, "height": 80}
+    images = [
+        {"id": 1, "file_name": "a.png", "subset": "train", "license": 4, **size},
+        {"id": 2, "file_name": "b.png", "subset": "train", "license": 1, "labels": "some", **size},
+        {"id": 3, "file_name": "c.png", "subset": "val", "license": 4, **size},
+    ]
+    square = [10, 20, 30, 20, 30, 60, 10, 60]
+    annotations = [
+        {"image_id": 1, "iscrowd": 0, "bbox": [10, 20, 20, 40], "segmentation": [square]},
+        {"image_id": 1, "iscrowd": 1, "bbox": [50, 10, 40, 30]},
+    ]
+    document = {"images": images, "annotations": annotations, "categories": []}
+    (folder / "instances_person.json").write_text(json.dumps(document))
+    return folder

@@ -15,6 +15,7 @@ from instmatt_video.errors import OptionError, WeightsError
 from instmatt_video.models.person_crops import CROP_SIZE, PersonCropNetwork
 from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 from instmatt_video.models.person_proposals import PersonProposals
+from instmatt_video.training.coco_photos import read_coco_photos
 from instmatt_video.training.command import shipped_config
 from instmatt_video.training.config import read_config
 from instmatt_video.training.detector import (
@@ -34,11 +35,7 @@ from instmatt_video.training.detector_weights import (
     load_initialisation,
     save_detector,
 )
-from instmatt_video.training.marked_photos import (
-    Photo,
-    person_from_mask,
-    read_coco_photos,
-)
+from instmatt_video.training.marked_photos import Photo, person_from_mask
 
 
 def disc_photo(seed, size=96):

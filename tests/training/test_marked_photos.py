@@ -1,25 +1,20 @@
-import json
-import tarfile
-
 import cv2
 import numpy as np
 import pytest
 
 from instmatt_video.errors import OptionError
+from instmatt_video.training.coco_photos import read_coco_photos
 from instmatt_video.training.marked_photos import (
     MAX_PATCH_PX,
     patch_from_rgba,
     patches_of_photos,
     person_from_mask,
     read_backgrounds,
-    read_coco_photos,
     read_masked_photos,
     read_patches,
 )
 
-from .made_people import write_packs, write_rgb
-
-SQUARE = [10, 20, 30, 20, 30, 60, 10, 60]
+from .made_people import write_coco_pack, write_packs, write_rgb
 
 
 def write_image(path, height=80, width=100):
@@ -29,93 +24,7 @@ def write_image(path, height=80, width=100):
 
 @pytest.fixture
 def pack(tmp_path):
-    folder = tmp_path / "pack"
-    for name in ("a", "b", "c"):
-        write_image(folder / "images" / f"{name}.png")
-    size = {"width": 100, "height": 80}
-    images = [
-        {"id": 1, "file_name": "a.png", "subset": "train", "license": 4, **size},
-        {"id": 2, "file_name": "b.png", "subset": "train", "license": 1, "labels": "some", **size},
-        {"id": 3, "file_name": "c.png", "subset": "val", "license": 4, **size},
-    ]
-    annotations = [
-        {"image_id": 1, "iscrowd": 0, "bbox": [10, 20, 20, 40], "segmentation": [SQUARE]},
-        {"image_id": 1, "iscrowd": 1, "bbox": [50, 10, 40, 30]},
-    ]
-    document = {"images": images, "annotations": annotations, "categories": []}
-    (folder / "instances_person.json").write_text(json.dumps(document))
-    return folder
-
-
-@pytest.mark.parametrize("kind", ["folder", "tar"])
-def test_a_document_that_is_missing_or_no_json_is_named(pack, kind):
-    document = pack / "instances_person.json"
-    for spoil, words in (
-        (lambda: document.write_bytes(b"\xff{"), r"instances_person\.json of .*pack.* is no JSON"),
-        (document.unlink, r"no instances_person\.json in"),
-    ):
-        spoil()
-        with pytest.raises(OptionError, match=words):
-            read_coco_photos(pack if kind == "folder" else as_tar(pack), "train")
-
-
-def as_tar(folder):
-    path = folder.with_suffix(".tar")
-    with tarfile.open(path, "w") as tar:
-        tar.add(folder, arcname=".")
-    return path
-
-
-@pytest.mark.parametrize("kind", ["folder", "tar"])
-def test_photos_of_a_subset(pack, kind):
-    photos = read_coco_photos(pack if kind == "folder" else as_tar(pack), "train")
-    assert [photo.name for photo in photos] == ["a.png", "b.png"]
-    assert photos[0].image[0, 0].tolist() == [200, 20, 10]  # RGB
-    (person,) = photos[0].people
-    np.testing.assert_array_equal(person.box, [10, 20, 30, 60])
-    assert person.height_px == 40
-    full = person.full_mask((80, 100))
-    expected = np.zeros((80, 100), np.uint8)
-    expected[20:60, 10:30] = 1
-    assert (full != expected).sum() <= 60  # an outline's pixels may fall either way
-    np.testing.assert_array_equal(photos[0].crowd_boxes, [[50, 10, 90, 40]])
-    assert [photo.is_complete for photo in photos] == [True, False]
-
-
-def test_permissive_licences_alone(pack):
-    assert [p.name for p in read_coco_photos(pack, "train", (4, 5, 7))] == ["a.png"]
-
-
-@pytest.mark.parametrize("kind", ["folder", "tar"])
-def test_a_photo_is_decoded_when_it_is_asked_for(pack, kind):
-    (pack / "images" / "b.png").write_bytes(b"torn")
-    whole, torn = read_coco_photos(pack if kind == "folder" else as_tar(pack), "train")
-    assert whole.image.shape == (80, 100, 3) and whole.image is whole.image
-    with pytest.raises(OptionError, match=r"b\.png of .* cannot be read as a picture"):
-        _ = torn.image
-
-
-@pytest.mark.parametrize("kind", ["folder", "tar"])
-def test_a_photo_that_is_not_there_is_named_at_once(pack, kind):
-    (pack / "images" / "b.png").unlink()
-    with pytest.raises(OptionError, match=r"no images/b\.png in .*pack"):
-        read_coco_photos(pack if kind == "folder" else as_tar(pack), "train")
-
-
-def test_a_photo_of_another_size_than_its_annotations_is_named(pack):
-    write_image(pack / "images" / "b.png", 160, 200)
-    whole, resized = read_coco_photos(pack, "train")
-    assert whole.image.shape == (80, 100, 3)
-    with pytest.raises(OptionError, match=r"images/b\.png of .* is not 100x80 as annotated"):
-        _ = resized.image
-
-
-def test_no_annotations_is_said(pack):
-    path = as_tar(pack)
-    with tarfile.open(path, "w") as tar:
-        tar.add(pack / "images", arcname="images")
-    with pytest.raises(OptionError, match=r"no instances_person\.json in"):
-        read_coco_photos(path, "train")
+    return write_coco_pack(tmp_path / "pack")
 
 
 def test_masked_photos(tmp_path):
