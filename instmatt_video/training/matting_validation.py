@@ -14,6 +14,7 @@ from torch import Tensor
 from instmatt_video.models.matting_network import normalise_image
 
 from ..detection.detector import Detector
+from ..errors import OptionError
 from .cutouts import CutoutLibrary
 from .detected_guidance import detect_masks
 from .guidance import GuidanceConfig, simulate_masks
@@ -25,6 +26,8 @@ MIN_HELD_OUT_PEOPLE = 5
 """A picture shows up to so many."""
 OWN_SHARE = 10
 """Of people and places that no list names, one in so many is held out."""
+MAX_DRAWS = 200
+"""Attempts at a picture in which two people or more found a place."""
 BENCHMARK_SCENES = SceneConfig(
     count_weights=(0, 0.4, 0.3, 0.2, 0.1),
     height_range=(0.5, 0.9),
@@ -100,12 +103,15 @@ def make_validation(
         side_px: Side of the square pictures; a multiple of 32.
         detector: Makes the masks, empty ones for those whom it misses; `None` simulates them.
         scenes: How people stand in them.
+
+    Raises:
+        OptionError: Nobody of those who were drawn can stand beside another.
     """
     pictures = []
     for index in range(count):
         rng = np.random.default_rng([VALIDATION_SEED, index])
         num_people = 1 + int(rng.choice(5, p=scenes.count_weights))
-        while True:
+        for _ in range(MAX_DRAWS):
             chosen = rng.choice(len(cutouts), num_people, replace=False)
             name = background_names[int(rng.integers(len(background_names)))]
             scene = compose_scene(
@@ -117,6 +123,11 @@ def make_validation(
             )
             if len(scene.alphas) > 1:
                 break
+        else:
+            raise OptionError(
+                f"{cutouts.pack.path}: held-out cut-outs hide one another: no two of those drawn "
+                f"find a place in a picture of {side_px}x{side_px}"
+            )
         pixels = np.asarray(np.clip(scene.image, 0, 1) * 255 + 0.5, np.uint8)
         if detector is None:
             masks = simulate_masks(scene.alphas, GuidanceConfig(), rng)

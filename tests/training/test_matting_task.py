@@ -12,6 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from instmatt_video.errors import OptionError
 from instmatt_video.models.checkpoint import load_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import MattingOutput
@@ -32,7 +33,7 @@ from instmatt_video.training.matting_validation import hold_out, make_validation
 from instmatt_video.training.packs import ImagePack
 from tests.tiny_network import TINY
 
-from .made_people import write_packs
+from .made_people import place, write_packs, write_rgb
 
 
 @pytest.fixture(scope="module")
@@ -315,6 +316,16 @@ class TestValidation:
         plain = MattingTask(InstanceMattingNetwork(TINY), 1, maker, pictures, Curriculum(), 10)
         plain.network.eval()
         assert plain.validate(plain.network)["score"] < 60
+
+    def test_people_who_cannot_stand_side_by_side_are_told_of(self, tmp_path: Path) -> None:
+        # Half the picture's height or more, each covers eight ninths of its width or more.
+        for k in range(5):
+            write_rgb(tmp_path / "cut" / f"{k}.png", np.full((36, 64, 4), 255, np.uint8))
+        write_rgb(tmp_path / "places" / "0.png", place())
+        places = ImagePack(tmp_path / "places")
+        cutouts = CutoutLibrary(ImagePack(tmp_path / "cut"))
+        with pytest.raises(OptionError, match=r"cut: held-out cut-outs hide one another.*32x32"):
+            make_validation(cutouts, places, places.names, 1, 32)
 
     def test_held_out_lists(self) -> None:
         cutouts = read_split("matting_val_cutouts") + read_split("matting_val_photo_people")
