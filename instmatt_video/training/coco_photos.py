@@ -20,7 +20,7 @@ from pydantic import Field, FiniteFloat, NonNegativeInt, TypeAdapter, Validation
 from ..errors import OptionError, first_complaint
 from .kept_pictures import KeptPictures
 from .marked_photos import Person, Photo, UInt8Array, person_from_mask
-from .packs import ImagePack, read_color
+from .packs import ImagePack, Pack, read_color
 
 DOCUMENT = "instances_person.json"
 PERSON = "person"
@@ -136,7 +136,7 @@ def read_coco_photos(
 
 def _read_document(path: Path) -> _Document:
     try:
-        values = json.loads(ImagePack(path).read_bytes(DOCUMENT))
+        values = json.loads(Pack(path).read_bytes(DOCUMENT))
     except ValueError as error:
         raise OptionError(f"{DOCUMENT} of {path} is no JSON: {error}") from error
     try:

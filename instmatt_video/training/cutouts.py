@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..errors import OptionError
 from .composites import Layer
 from .kept_pictures import KeptPictures, PicturesInOrder
-from .packs import ImagePack
+from .packs import ImagePack, Pack
 
 OPAQUE_EDGE = 0.06
 """Share of a border's pixels that must be covered for the picture to cut the person off there."""
@@ -139,7 +139,7 @@ def cut_out(name: str, rgba: npt.NDArray[np.uint8]) -> Cutout:
     )
 
 
-def read_long_hair_names(pack: ImagePack) -> set[str]:
+def read_long_hair_names(pack: Pack) -> set[str]:
     """Return the cut-outs that the pack's `index.csv` marks `long_hair`; none without an index."""
     try:
         text = pack.read_bytes("index.csv").decode()

@@ -25,7 +25,7 @@ from .matting_batch import MattingBatchMaker
 from .matting_photos import read_photos
 from .matting_task import MattingTask
 from .matting_validation import MIN_HELD_OUT_PEOPLE, ValidationPicture, hold_out, make_validation
-from .packs import ImagePack
+from .packs import ImagePack, Pack
 from .photo_windows import MIN_HEIGHT_PX
 
 logger = logging.getLogger(__name__)
@@ -139,13 +139,12 @@ def _read_people(
     """Return what composites are made of, and pictures of those who are held out."""
     if data.cutouts is None or data.backgrounds is None:
         return None, []
-    root = ImagePack(resolve(data.cutouts, data_path))
     pack = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
     backgrounds = ImagePack(resolve(data.backgrounds, data_path))
     held_out, held_out_backgrounds = hold_out(pack.names, backgrounds.names)
     strangers, elsewhere = set(held_out), set(held_out_backgrounds)  # both may have a 0001.png
     cutouts = CutoutLibrary(pack, [n for n in pack.names if n not in strangers])
-    long_hair = read_long_hair_names(root)
+    long_hair = read_long_hair_names(Pack(pack.path))
     weights = [config.batch.long_hair_weight if n in long_hair else 1.0 for n in cutouts.names]
     places = [n for n in backgrounds.names if n not in elsewhere]
     people = CompositePool(cutouts, np.array(weights), backgrounds, places)

@@ -16,40 +16,29 @@ from ..media.picture_file import decode_pixels
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
-class ImagePack:
-    """The pictures below a folder, or inside a tar file; hidden ones are left out.
+class Pack:
+    """The files below a folder, or inside a tar file.
 
     Args:
         path: Folder or `.tar` file.
-        under: Only pictures below this folder of the pack; names are then relative to it.
+        under: Only files below this folder of the pack; names are then relative to it.
 
     Raises:
-        OptionError: There is no such pack, or no picture in it.
+        OptionError: There is no such pack.
     """
 
     def __init__(self, path: Path, under: str = "") -> None:
         self.path = path
-        prefix = f"{under.strip('/')}/" if under else ""
+        self._root = path / under if path.is_dir() else None
         self._members: dict[str, tuple[int, int]] = {}
-        if path.is_dir():
-            root = path / under
-            found = (p.relative_to(root).as_posix() for p in sorted(root.rglob("*")))
-            self.names = [name for name in found if _is_picture(name)]
-            self._root: Path | None = root
-        elif path.is_file():
-            self._root = None
+        if path.is_file():
+            prefix = f"{under.strip('/')}/" if under else ""
             for member in _members_of(path):
                 name = member.name.removeprefix("./")
                 if member.isfile() and name.startswith(prefix):
                     self._members[name[len(prefix) :]] = (member.offset_data, member.size)
-            self.names = sorted(name for name in self._members if _is_picture(name))
-        else:
+        elif self._root is None:
             raise OptionError(f"no folder or tar file of pictures at {path}")
-        if not self.names:
-            raise OptionError(f"no pictures below {under or '.'} of {path}")
-
-    def __len__(self) -> int:
-        return len(self.names)
 
     def read_bytes(self, name: str) -> bytes:
         """Return a file of the pack as it is stored.
@@ -68,6 +57,28 @@ class ImagePack:
         # A descriptor a read: forked readers must not share a file position.
         with self.path.open("rb") as file:
             return os.pread(file.fileno(), size, offset)
+
+
+class ImagePack(Pack):
+    """The pictures of a pack; hidden ones are left out, and those of linked folders are in it.
+
+    Args:
+        path: As of a `Pack`.
+        under: So too.
+
+    Raises:
+        OptionError: There is no such pack, or no picture in it.
+    """
+
+    def __init__(self, path: Path, under: str = "") -> None:
+        super().__init__(path, under)
+        found = sorted(self._members) if self._root is None else _list_files(self._root)
+        self.names = [name for name in found if _is_picture(name)]
+        if not self.names:
+            raise OptionError(f"no pictures below {under or '.'} of {path}")
+
+    def __len__(self) -> int:
+        return len(self.names)
 
     def read(self, name: str) -> npt.NDArray[np.uint8]:
         """Return a picture as RGB, RGBA or grey, `(H, W, 3)`, `(H, W, 4)` or `(H, W)`.
@@ -92,6 +103,21 @@ def read_color(pack: ImagePack, name: str) -> npt.NDArray[np.uint8]:
     if image.ndim == 2:
         return np.repeat(image[..., None], 3, axis=2)
     return np.ascontiguousarray(image[..., :3])
+
+
+def _list_files(root: Path) -> list[str]:
+    """Return the names of files below a folder; none is found twice, where links meet."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for folder, below, files in os.walk(root, followlinks=True):
+        below.sort()
+        place = os.path.realpath(folder)
+        if place in seen:
+            below.clear()
+        else:
+            seen.add(place)
+            found += (Path(folder, name).relative_to(root) for name in files)
+    return [path.as_posix() for path in sorted(found)]
 
 
 def _is_picture(name: str) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from instmatt_video.errors import OptionError
-from instmatt_video.training.packs import ImagePack
+from instmatt_video.training.packs import ImagePack, Pack
 
 from .made_people import person, place, write_packs, write_rgb
 
@@ -59,6 +59,23 @@ def test_hidden_files_are_no_pictures(pack_path: Path, folder: Path) -> None:
         with tarfile.open(pack_path, "w") as tar:
             tar.add(folder, ".")
     assert ImagePack(pack_path).names == [f"rgba/person_{k}.png" for k in range(3)]
+
+
+def test_linked_folders_are_looked_into_once(folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (folder / "rgba").rename(elsewhere)
+    for link in ("rgba", "same"):  # the second shows nothing new
+        (folder / link).symlink_to(elsewhere, target_is_directory=True)
+    (elsewhere / "loop").symlink_to(folder, target_is_directory=True)
+    names = [f"person_{k}.png" for k in range(3)]
+    assert ImagePack(folder).names == [f"rgba/{name}" for name in names]
+    assert ImagePack(folder, "rgba").names == names
+    assert np.array_equal(ImagePack(folder).read("rgba/person_1.png"), person(1))
+
+
+def test_a_file_beside_the_pictures_needs_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "index.csv").write_bytes(b"file")
+    assert Pack(tmp_path).read_bytes("index.csv") == b"file"
 
 
 def test_what_is_not_there(pack_path: Path) -> None:
