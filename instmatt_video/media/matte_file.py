@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from instmatt_video.eval.alpha import Alpha
 
 from ..errors import MatteReadError
 from .image_sequence import natural_key
-from .picture_file import decode_pixels, read_pixels
+from .picture_file import decode_frame, decode_pixels, read_pixels
 
 SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp"})
 """Of mattes: what keeps every value."""
@@ -92,16 +91,10 @@ def read_matte(path: Path) -> Alpha:
 def _read_grey_tiff(data: bytes, grey: Alpha) -> Alpha:
     """Return `(H, W, 2)` grey and alpha, or the grey alone where there is no alpha.
 
-    OpenCV leaves out the alpha of grey TIFF; what FFmpeg cannot read stays as OpenCV sees it.
+    What FFmpeg cannot read stays as OpenCV sees it.
     """
-    import av
-
-    try:
-        with av.open(io.BytesIO(data), "r") as container:
-            frame = next(container.decode(video=0))
-    except (av.FFmpegError, StopIteration):
-        return grey
-    if not frame.format.name.startswith("ya"):
+    frame = decode_frame(data)
+    if frame is None or not frame.format.name.startswith("ya"):
         return grey
     frame = frame.reformat(format="ya8" if grey.dtype == np.uint8 else "ya16le")
     rows = np.frombuffer(memoryview(frame.planes[0]), grey.dtype).reshape(frame.height, -1)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from av import VideoFrame
 
 
 def read_pixels(path: Path, flags: int) -> npt.NDArray[Any] | None:
@@ -26,3 +30,17 @@ def read_pixels(path: Path, flags: int) -> npt.NDArray[Any] | None:
 def decode_pixels(data: bytes, flags: int) -> npt.NDArray[Any] | None:
     """Return the same of a file's contents."""
     return cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+
+
+def decode_frame(data: bytes) -> VideoFrame | None:
+    """Return a picture as FFmpeg reads it, where OpenCV is wrong; `None` where it cannot.
+
+    Of a TIFF with alpha OpenCV leaves the alpha of grey out, and multiplies 8-bit colours by it.
+    """
+    import av
+
+    try:
+        with av.open(io.BytesIO(data), "r") as container:
+            return next(container.decode(video=0))
+    except (av.FFmpegError, StopIteration):
+        return None

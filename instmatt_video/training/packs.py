@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import OptionError
-from ..media.picture_file import decode_pixels
+from ..media.picture_file import decode_frame, decode_pixels
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -84,13 +84,21 @@ class ImagePack(Pack):
         """Return a picture as RGB, RGBA or grey, `(H, W, 3)`, `(H, W, 4)` or `(H, W)`.
 
         Raises:
-            OptionError: The file is no picture.
+            OptionError: The file is no picture of 8 or 16 bits.
         """
-        image = decode_pixels(self.read_bytes(name), cv2.IMREAD_UNCHANGED)
+        data = self.read_bytes(name)
+        image = decode_pixels(data, cv2.IMREAD_UNCHANGED)
         if image is None:
             raise OptionError(f"{name} of {self.path} cannot be read as a picture")
         if image.dtype == np.uint16:
             image = (image >> 8).astype(np.uint8)
+        elif image.dtype != np.uint8:
+            raise OptionError(f"{name} of {self.path} is {image.dtype}, not of 8 or 16 bits")
+        elif image.shape[2:] == (4,) and name.lower().endswith((".tif", ".tiff")):
+            frame = decode_frame(data)
+            if frame is None:
+                raise OptionError(f"{name} of {self.path}: save a TIFF of this kind as PNG")
+            return np.asarray(frame.to_ndarray(format="rgba"), np.uint8)
         if image.ndim == 3:
             order = cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
             image = cv2.cvtColor(image, order)

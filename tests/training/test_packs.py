@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tarfile
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from instmatt_video.errors import OptionError
+from instmatt_video.training import packs
 from instmatt_video.training.packs import ImagePack, Pack
 
 from .made_people import person, place, write_packs, write_rgb
@@ -44,6 +47,29 @@ def test_kinds_of_pictures(suffix: str, tmp_path: Path) -> None:
     pack = ImagePack(tmp_path)
     assert pack.names == [f"one.{suffix}"]
     np.testing.assert_allclose(pack.read(pack.names[0]), picture, atol=3)
+
+
+@pytest.mark.parametrize("suffix", ["tif", "TIFF"])
+def test_straight_colours_of_a_tiff_are_not_multiplied_by_alpha(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgba = np.full((8, 6, 4), (200, 30, 10, 128), np.uint8)
+    # OpenCV cannot write that the alpha is a straight colour's.
+    encoder = av.CodecContext.create("tiff", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 6, 8, "rgba", Fraction(1)
+    frame = av.VideoFrame.from_ndarray(rgba, format="rgba")
+    (tmp_path / f"one.{suffix}").write_bytes(b"".join(map(bytes, encoder.encode(frame))))
+    pack = ImagePack(tmp_path)
+    assert np.array_equal(pack.read(pack.names[0]), rgba)
+    monkeypatch.setattr(packs, "decode_frame", lambda data: None)  # as of what FFmpeg cannot read
+    with pytest.raises(OptionError, match=rf"one\.{suffix} of .* this kind as PNG"):
+        pack.read(pack.names[0])
+
+
+def test_pictures_of_floats_are_named(tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "one.tif"), np.full((8, 6, 3), 0.5, np.float32))
+    with pytest.raises(OptionError, match=r"one\.tif of .* is float32, not of 8 or 16 bits"):
+        ImagePack(tmp_path).read("one.tif")
 
 
 def test_names_from_the_root(pack_path: Path) -> None:
