@@ -142,7 +142,7 @@ def cut_out(name: str, rgba: npt.NDArray[np.uint8]) -> Cutout:
 def read_long_hair_names(pack: Pack) -> set[str]:
     """Return the cut-outs that the pack's `index.csv` marks `long_hair`; none without an index."""
     try:
-        text = pack.read_bytes("index.csv").decode()
+        text = pack.read_bytes("index.csv").decode("utf-8-sig")
     except OptionError:
         return set()
     return {row["file"] for row in csv.DictReader(io.StringIO(text)) if row.get("long_hair") == "1"}

@@ -128,7 +128,7 @@ def _read_groups(path: Path) -> dict[str, list[Path]]:
 
 def _read_list(path: Path) -> list[Path]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise OptionError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -14,7 +14,7 @@ from instmatt_video.training.cutouts import (
     cut_out,
     read_long_hair_names,
 )
-from instmatt_video.training.packs import ImagePack
+from instmatt_video.training.packs import ImagePack, Pack
 
 from .made_people import person, write_packs, write_rgb
 
@@ -138,3 +138,8 @@ def test_library_and_long_hair(tmp_path: Path) -> None:
     assert len(some) == 1 and some[0].name == "person_1.png"
     assert read_long_hair_names(ImagePack(tmp_path / "cutouts")) == {"person_1.png"}
     assert read_long_hair_names(ImagePack(tmp_path / "backgrounds")) == set()
+
+
+def test_an_index_of_a_spreadsheet_begins_with_a_mark(tmp_path: Path) -> None:
+    (tmp_path / "index.csv").write_bytes(b"\xef\xbb\xbffile,long_hair\r\na.png,1\r\n")
+    assert read_long_hair_names(Pack(tmp_path)) == {"a.png"}

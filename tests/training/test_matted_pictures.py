@@ -53,6 +53,14 @@ def test_folders_and_lists_name_the_same_files(folder: Path) -> None:
         assert list(files.foregrounds) == names
 
 
+def test_lists_may_begin_with_the_mark_of_windows_editors(folder: Path) -> None:
+    paths = lists(folder)
+    expected = list_matted(*paths)
+    for path in paths:
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert list_matted(*paths) == expected
+
+
 def test_without_subsets(folder: Path) -> None:
     (only, _) = find_matted(folder / "images" / "natural", folder / "alphas" / "natural")
     assert only.image == folder / "images" / "natural" / "a.png" and len(only.alphas) == 2
