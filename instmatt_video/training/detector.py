@@ -43,7 +43,7 @@ from .marked_photos import (
     read_masked_photos,
     read_patches,
 )
-from .matting_validation import read_split
+from .matting_validation import read_held_out_people, read_split
 
 PARTS = ("decoder", "crops", "proposals", "mutual")
 PartProgress = Callable[[str, int, int, Mapping[str, float]], None]
@@ -285,9 +285,10 @@ def _read(data: DetectorData, data_path: Path, num_held_out: int) -> _Material:
         for photo in read_masked_photos(resolve(pack, data_path))
     ]
     patches = patches_of_photos([*photos, *single_photos], MIN_PATCH_PX)
-    # Mattes are measured from this detector's masks, too: it must not know those people and places.
+    # Mattes are measured from its masks, too: it must not know those cut-outs and places. Some of
+    # the people it knows all the same: they were cut out of its photos.
     if data.cutouts is not None:
-        left_out = read_split("matting_val_cutouts")
+        left_out = read_held_out_people()
         patches += read_patches(resolve(data.cutouts, data_path), left_out)
     backgrounds: Sequence[npt.NDArray[np.uint8]] = ()
     if data.backgrounds is not None:

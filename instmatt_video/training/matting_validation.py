@@ -60,6 +60,11 @@ def read_split(name: str) -> list[str]:
     return text.split()
 
 
+def read_held_out_people() -> list[str]:
+    """Return the names of our cut-outs by which mattes are measured: trainings leave them out."""
+    return read_split("matting_val_cutouts") + read_split("matting_val_photo_people")
+
+
 def hold_out(cutouts: Sequence[str], backgrounds: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return which people and places training must not see: those of our lists, or some.
 
@@ -70,7 +75,7 @@ def hold_out(cutouts: Sequence[str], backgrounds: Sequence[str]) -> tuple[list[s
         cutouts: Names of all people.
         backgrounds: Names of all places.
     """
-    ours = {*read_split("matting_val_cutouts"), *read_split("matting_val_photo_people")}
+    ours = set(read_held_out_people())
     people = [name for name in cutouts if name in ours]
     elsewhere = set(read_split("matting_val_backgrounds"))
     places = [name for name in backgrounds if name in elsewhere]

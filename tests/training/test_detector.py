@@ -15,6 +15,7 @@ from instmatt_video.errors import OptionError, WeightsError
 from instmatt_video.models.person_crops import CROP_SIZE, PersonCropNetwork
 from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 from instmatt_video.models.person_proposals import PersonProposals
+from instmatt_video.training import detector
 from instmatt_video.training.coco_photos import read_coco_photos
 from instmatt_video.training.command import shipped_config
 from instmatt_video.training.config import read_config
@@ -35,7 +36,10 @@ from instmatt_video.training.detector_weights import (
     load_initialisation,
     save_detector,
 )
-from instmatt_video.training.marked_photos import Photo, person_from_mask
+from instmatt_video.training.marked_photos import Photo, person_from_mask, read_patches
+from instmatt_video.training.matting_validation import read_split
+
+from .made_people import person, write_rgb
 
 
 def disc_photo(seed, size=96):
@@ -312,6 +316,24 @@ def test_a_detector_is_trained_on_in_the_parts_that_have_steps(steps, config, tm
     assert is_changed["crops.mask.weight"]
     assert is_changed["crops.backbone.conv1.0.weight"]
     assert not any(changed for key, changed in is_changed.items() if not key.startswith("crops."))
+
+
+def test_people_by_whom_mattes_are_measured_are_not_pasted(config, tmp_path, monkeypatch):
+    names = [read_split(f"matting_val_{kind}")[0] for kind in ("cutouts", "photo_people")]
+    for number, name in enumerate([*names, "me.webp"]):
+        write_rgb(tmp_path / "cutouts" / "rgba" / name, person(number))
+    data = tmp_path / "data.toml"
+    data.write_text(DATA + 'cutouts = "cutouts"\n')
+    pasted = []
+
+    def note(path, left_out):
+        patches = read_patches(path, left_out)
+        pasted.extend(patch.name for patch in patches)
+        return patches
+
+    monkeypatch.setattr(detector, "read_patches", note)
+    train_detector(config, data, tmp_path / "out", parts=())
+    assert pasted == ["me.webp"]
 
 
 @pytest.mark.slow
