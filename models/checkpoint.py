@@ -31,7 +31,8 @@ def save_matting_weights(
     """Write a network's weights and its config.
 
     Batch-norm statistics and spectral-norm vectors stay in single precision: a small variance is
-    nothing in half, and rounded vectors would change the norm of their kernel.
+    nothing in half, and rounded vectors would change the norm of their kernel. The same network
+    gives the same bytes: a clip that is resumed asks for weights of the same checksum.
 
     Args:
         network: Not folded: a file can be trained further.
@@ -50,7 +51,15 @@ def save_matting_weights(
         "config": json.dumps(asdict(network.config)),
         "mask_channels": str(network.mask_channels),
     }
-    path.write_bytes(save(tensors, metadata))
+    path.write_bytes(_with_sorted_header(save(tensors, metadata)))
+
+
+def _with_sorted_header(file: bytes) -> bytes:
+    """Return a safetensors file whose header is in order; safetensors writes metadata in any."""
+    start = 8  # bytes of the header's length, a little-endian integer, before it
+    end = start + int.from_bytes(file[:start], "little")
+    header = json.dumps(json.loads(file[start:end]), sort_keys=True, separators=(",", ":"))
+    return file[:start] + header.encode().ljust(end - start) + file[end:]
 
 
 def load_matting_weights(path: Path) -> InstanceMattingNetwork:

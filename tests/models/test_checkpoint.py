@@ -43,6 +43,17 @@ def test_what_does_not_fit_is_told_in_a_line(
     assert "\n" not in str(caught.value)
 
 
+def test_the_same_network_gives_the_same_bytes(tmp_path: Path) -> None:
+    network, path = InstanceMattingNetwork(TINY), tmp_path / "w.safetensors"
+    written = set()
+    for _ in range(10):
+        save_matting_weights(network, path)
+        written.add(path.read_bytes())
+    assert len(written) == 1
+    assert load_matting_weights(path).config == TINY
+    assert load_file(path).keys() == network.state_dict().keys()
+
+
 def test_a_file_that_is_shortened_later_does_no_harm(tmp_path: Path) -> None:
     network, path = InstanceMattingNetwork(TINY), tmp_path / "w.safetensors"
     save_matting_weights(network, path, torch.float32)
