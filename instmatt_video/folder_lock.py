@@ -1,4 +1,4 @@
-"""One rendering of a clip's folder at a time, one change of its manifest, one writer of a file.
+"""One rendering or training in a folder at a time, one change of a manifest, one writer of a file.
 
 Knows folders and names, whichever process asks for them; knows nothing of what is written there.
 The system lets go of a lock when a process dies. Some file systems, of networks above all, lock
@@ -31,11 +31,19 @@ def rendering_alone(folder: Path) -> Iterator[None]:
         OptionError: Somebody else holds it.
         AlphaWriteError: The folder cannot be written.
     """
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    # The folder itself outlives whatever is removed from it; only Windows cannot open one.
-    path = folder / ".render.lock" if sys.platform == "win32" else folder
-    with _held(path, folder, "rendered", waits=False):
+    with _folder_held(folder, "rendered"):
+        yield
+
+
+@contextmanager
+def training_alone(folder: Path) -> Iterator[None]:
+    """Hold a training's folder while the `with` block goes on with it; make it if need be.
+
+    Raises:
+        OptionError: Somebody else holds it.
+        AlphaWriteError: The folder cannot be written.
+    """
+    with _folder_held(folder, "trained"):
         yield
 
 
@@ -72,6 +80,17 @@ def writing_alone(path: Path) -> Iterator[None]:
             # Before it is let go, so that nobody else has it by then; Windows keeps an open file.
             with suppress(OSError):
                 lock.unlink()
+
+
+@contextmanager
+def _folder_held(folder: Path, done: str) -> Iterator[None]:
+    """Hold a folder, which is made, unless somebody else does what is `done` to it."""
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    # The folder itself outlives whatever is removed from it; only Windows cannot open one.
+    path = folder / f".{done}.lock" if sys.platform == "win32" else folder
+    with _held(path, folder, done, waits=False):
+        yield
 
 
 @contextmanager

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from instmatt_video.errors import AlphaWriteError, OptionError
-from instmatt_video.folder_lock import changing_alone, rendering_alone, writing_alone
+from instmatt_video.folder_lock import (
+    changing_alone,
+    rendering_alone,
+    training_alone,
+    writing_alone,
+)
 
 
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
@@ -54,7 +59,7 @@ def test_a_file_system_without_locks_holds_nobody_up(
         raise OSError(reason, os.strerror(reason))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    for alone in (rendering_alone, changing_alone, writing_alone):
+    for alone in (rendering_alone, changing_alone, training_alone, writing_alone):
         caplog.clear()
         with alone(tmp_path / "walk"):
             (tmp_path / "walk").mkdir(exist_ok=True)

@@ -12,6 +12,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 from instmatt_video.models.checkpoint import CheckpointError, load_tensors
 
 from ..errors import DeviceError, InstMattVideoError, WeightsError, disk_errors
+from ..folder_lock import training_alone
 from ..whole_file import whole_file
 from .run_files import RunLog, read_checkpoint, save_checkpoint
 
@@ -219,9 +221,18 @@ def train(
 
     Raises:
         DeviceError: This machine has not the devices.
+        OptionError: Another process trains in the folder.
         AlphaWriteError: The folder cannot be made, or a file in it not written.
         WeightsError: The checkpoint is of another training or schedule, or damaged.
     """
+    fabric = _launch(config)
+    shared = {name: getattr(config, name) for name in DECISIVE} | dict(data or {})
+    with training_alone(out_dir) if fabric.global_rank == 0 else nullcontext():
+        return _train(fabric, task, config, out_dir, progress, shared)
+
+
+def _launch(config: LoopConfig) -> Fabric:
+    """Return the processes that train together, each on its device, seeded."""
     devices, nodes = count_devices_and_nodes(config)
     try:
         fabric = Fabric(
@@ -238,19 +249,37 @@ def train(
         ) from error
     fabric.launch()
     fabric.seed_everything(config.seed, workers=True, verbose=False)
-    with disk_errors(out_dir):
-        out_dir.mkdir(parents=True, exist_ok=True)
+    return fabric
+
+
+def _train(
+    fabric: Fabric,
+    task: TrainingTask,
+    config: LoopConfig,
+    out_dir: Path,
+    progress: Progress | None,
+    shared: Mapping[str, object],
+) -> dict[str, float]:
+    """Train as `train` does, in a folder that is held.
+
+    Args:
+        fabric: The processes that train together.
+        task: What is learned.
+        config: Schedule and optimiser.
+        out_dir: Folder for everything that is written.
+        progress: Told of steps as they pass.
+        shared: Settings that a resumed run must share with its beginning.
+    """
     trained = [p for p in task.network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
         trained, config.learning_rate, config.betas, weight_decay=config.weight_decay
     )
     task.network.to(memory_format=torch.channels_last)
-    if devices * nodes > 1 and fabric.device.type == "cuda":
+    if fabric.world_size > 1 and fabric.device.type == "cuda":
         # A device alone has too few samples for a mean.
         nn.SyncBatchNorm.convert_sync_batchnorm(task.network)  # type: ignore[no-untyped-call]
     network, wrapped_optimizer = fabric.setup(task.network, optimizer)
     average = AveragedWeights(task.network, config.ema_decay) if config.ema_decay else None
-    shared = {name: getattr(config, name) for name in DECISIVE} | dict(data or {})
     start, best = 0, {"score": -math.inf}
     checkpoint = out_dir / "last.ckpt"
     if checkpoint.is_file():

@@ -215,6 +215,22 @@ def test_a_folder_that_may_not_be_made(tmp_path: Path) -> None:
         train(Line(), CONFIG, tmp_path / "file" / "out")
 
 
+def test_one_training_at_a_time_in_a_folder(tmp_path: Path) -> None:
+    class Rival(Line):
+        """Another training into the same folder begins in the midst of it."""
+
+        def make_batch(self, step: int, rank: int) -> Tensor:
+            if step == 3:
+                with pytest.raises(OptionError, match=r"out is being trained by another process"):
+                    train(Line(), CONFIG, tmp_path / "out")
+                train(Line(), CONFIG, tmp_path / "elsewhere")
+            return super().make_batch(step, rank)
+
+    train(Rival(), replace(CONFIG, steps=6), tmp_path / "out")
+    assert checkpoint(tmp_path / "out")["step"] == 6
+    train(Line(), replace(CONFIG, steps=7), tmp_path / "out")  # let go of afterwards
+
+
 def test_weights_that_cannot_be_written_leave_those_before(tmp_path: Path) -> None:
     class Full(Line):
         def save_weights(self, network: nn.Module, path: Path) -> None:
