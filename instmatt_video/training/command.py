@@ -67,7 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument("--out", type=Path, required=True, metavar="FOLDER")
         command.add_argument("--quiet", dest="is_quiet", action="store_true")
         command.add_argument("--verbose", dest="is_verbose", action="store_true")
-    for command, whose in ((matting, "stage 2: those of stage 1"), (detector, "a whole detector")):
+    for command, whose in (
+        (matting, "lite, or a file; stage 2: those of stage 1"),
+        (detector, "a whole detector: compact, or a file"),
+    ):
         command.add_argument(
             "--start-from", type=Path, metavar="WEIGHTS", help=f"weights to go on from ({whose})"
         )

@@ -17,9 +17,10 @@ import torch
 from instmatt_video.models.person_detector import PersonDetector
 from instmatt_video.models.person_proposals import PersonProposals
 
+from ..checksums import digest
 from ..detection.compact import CompactDetector, CompactSettings
 from ..errors import OptionError, disk_errors
-from ..weights.loading import load_detector_networks
+from ..weights.loading import load_detector_networks, resolve_weights
 from ..whole_file import whole_file
 from .coco_photos import read_coco_photos
 from .config import read_config, resolve
@@ -102,7 +103,7 @@ class _Material:
     patches: Sequence[PersonPatch]
     backgrounds: Sequence[npt.NDArray[np.uint8]]
 
-    def made_by(self, config: DetectorTraining) -> dict[str, int]:
+    def made_by(self, config: DetectorTraining) -> dict[str, object]:
         """Return what decides the batches, beside a part's schedule."""
         return {
             "crops_per_step": config.crops_per_step,
@@ -141,8 +142,8 @@ def train_detector(
         licences: Train on photos of these COCO licence ids, and on no other pack.
         initialisation: NanoDet-m's weights instead of those that the data names.
         steps: Length of every part that has steps, instead of the schedule's.
-        start_from: A whole detector to go on from. Its decoder is not trained apart again, and a
-            part whose schedule has no steps stays as it is.
+        start_from: A whole detector to go on from, a file or a name. Its decoder is not trained
+            apart again, and a part whose schedule has no steps stays as it is.
         seed: Of every part instead of the schedule's.
 
     Raises:
@@ -169,14 +170,16 @@ def train_detector(
             if data.initialisation is None:
                 raise OptionError(f"{data_path} names no initialisation: name one with --init")
             initialisation = resolve(data.initialisation, data_path)
+        begun_with = initialisation
         torch.manual_seed(config.decoder.seed)  # what the initialisation lacks is chance
         detector = PersonDetector(has_mutual_look=False)
         load_initialisation(detector, initialisation)
     else:
-        detector = load_detector_networks(start_from).train()
+        begun_with = resolve_weights(start_from)
+        detector = load_detector_networks(begun_with).train()
         parts = [part for part in parts if part != "decoder" and getattr(config, part).steps]
     figures: dict[str, float] = {}
-    made_by = material.made_by(config)
+    made_by = material.made_by(config) | {"first weights": digest(begun_with)}
     if "decoder" in parts or "crops" in parts:
         recorded = _recorded_proposals(
             out_dir / "start_proposals.npz", detector.proposals, material.photos
@@ -219,7 +222,9 @@ def train_detector(
         if file.is_file():
             load_detector_part(getattr(detector, part), part, file)
     if "mutual" in parts and config.mutual.steps:
-        figures["mutual_mask_iou"] = _train_mutual(detector, material, config, out_dir, progress)
+        figures["mutual_mask_iou"] = _train_mutual(
+            detector, material, config, out_dir, progress, made_by
+        )
     if is_first_process():
         path = out_dir / "person_detector.safetensors"
         with disk_errors(path), whole_file(path) as temporary:
@@ -233,6 +238,7 @@ def _train_mutual(
     config: DetectorTraining,
     out_dir: Path,
     progress: PartProgress,
+    made_by: Mapping[str, object],
 ) -> float:
     """Train the third look by what the other two say; return its masks' overlap with the truth."""
     if detector.mutual is None:
@@ -255,7 +261,7 @@ def _train_mutual(
         part="mutual",
     )
     told = partial(progress, "mutual")
-    best = train(task, config.mutual, out_dir / "mutual", told, material.made_by(config))
+    best = train(task, config.mutual, out_dir / "mutual", told, made_by)
     load_detector_part(detector.mutual, "mutual", out_dir / "mutual" / "last.safetensors")
     return best["score"]
 

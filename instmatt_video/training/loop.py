@@ -214,7 +214,8 @@ def train(
         config: Schedule and optimiser.
         out_dir: Folder for everything that is written.
         progress: Told of steps as they pass.
-        data: Named settings by which batches are made, plain values; a resumed run must share them.
+        data: Named settings by which batches are made, and what the network began as, plain values;
+            a resumed run must share them.
 
     Returns:
         The figures of the best validation.
@@ -286,7 +287,14 @@ def _train(
         state = read_checkpoint(checkpoint, fabric.device)
         _require_same_settings(checkpoint, state, shared)
         start, best = _resume(checkpoint, state, task.network, optimizer, average)
-        if fabric.global_rank == 0:
+        if fabric.global_rank == 0 and start > config.steps:
+            logger.warning(
+                "%s is at step %d, past the %d steps: nothing is trained, and the weights stay",
+                checkpoint,
+                start,
+                config.steps,
+            )
+        elif fabric.global_rank == 0:
             logger.info("resuming %s at step %d", checkpoint, start)
     statistics = Statistics(task.network)
     log = RunLog(out_dir, start) if fabric.global_rank == 0 else None

@@ -15,8 +15,10 @@ from instmatt_video.models.checkpoint import CheckpointError, load_matting_weigh
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import PRESETS
 
+from ..checksums import digest
 from ..detection.compact import CompactDetector
 from ..errors import OptionError, WeightsError
+from ..weights.loading import resolve_weights
 from .composite_pool import CompositePool
 from .config import MattingData, MattingTraining, read_config, resolve
 from .cutouts import CutoutLibrary, read_long_hair_names
@@ -49,7 +51,7 @@ def train_matting(
         data_path: `MattingData` as TOML.
         stage: 1 for the matting branch, 2 for the refinement.
         out_dir: Folder for checkpoints, weights and logs; a run found there is resumed.
-        start_from: Weights to begin with; stage 2 needs those of stage 1.
+        start_from: Weights to begin with, a file or a name; stage 2 needs those of stage 1.
         progress: Told of steps as they pass.
         mask_channels: Overrides the config's, for the ablation of Table 3; weights to begin with
             have their own.
@@ -76,6 +78,7 @@ def train_matting(
     if seed is not None:
         loop = replace(loop, seed=seed)
     if start_from is not None:
+        start_from = resolve_weights(start_from)
         try:
             network = load_matting_weights(start_from).train()
         except CheckpointError as error:
@@ -119,6 +122,7 @@ def train_matting(
         config.second_look_chance,
     )
     made_by = {f"batch.{name}": _plain(value) for name, value in vars(batch).items()} | {
+        "first weights": "chance" if start_from is None else digest(start_from),
         "curriculum.starts": curriculum.starts,
         "curriculum.sizes_px": curriculum.sizes_px,
         "second_look_chance": config.second_look_chance,

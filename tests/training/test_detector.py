@@ -316,6 +316,10 @@ def test_a_detector_is_trained_on_in_the_parts_that_have_steps(steps, config, tm
     assert is_changed["crops.mask.weight"]
     assert is_changed["crops.backbone.conv1.0.weight"]
     assert not any(changed for key, changed in is_changed.items() if not key.startswith("crops."))
+    other = tmp_path / "other.safetensors"
+    save_detector(PersonDetector(), other)
+    with pytest.raises(WeightsError, match=r"begun with first weights .*; take another --out"):
+        train_detector(config, tmp_path / "data.toml", out, steps=steps, start_from=other)
 
 
 def test_people_by_whom_mattes_are_measured_are_not_pasted(config, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from instmatt_video.cli import main
 from instmatt_video.models.checkpoint import load_matting_weights
 from instmatt_video.training import command
 from instmatt_video.training.matting_validation import read_split
+from instmatt_video.weights.cache import find_weights
 
 from .made_people import person, place, write_matted_picture, write_packs, write_rgb
 
@@ -105,6 +107,20 @@ def test_fewer_mask_channels_and_steps(folder: Path, capsys: pytest.CaptureFixtu
     more = ("--start-from", str(weights), "--mask-channels", "2")
     assert train(folder, 1, "other", *more) == 2
     assert "has 1 mask channels" in capsys.readouterr().err
+
+
+def test_a_run_is_gone_on_with_from_its_own_start_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(folder, 1, "on", "--steps", "1", "--start-from", "lite") == 0
+    begun, other = find_weights("lite"), folder / "on" / "last.safetensors"
+    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (begun, other)]
+    assert train(folder, 1, "on", "--steps", "2", "--start-from", str(other)) == 6
+    told = f"begun with first weights {sums[0]}, not {sums[1]}; take another --out"
+    assert told in capsys.readouterr().err
+    assert train(folder, 1, "on", "--steps", "2") == 6
+    assert f"begun with first weights {sums[0]}, not chance" in capsys.readouterr().err
+    assert train(folder, 1, "on", "--steps", "2", "--start-from", str(begun)) == 0
 
 
 def test_the_seed_decides_what_is_seen(folder: Path) -> None:

@@ -92,6 +92,26 @@ def test_a_run_may_go_on_for_longer(tmp_path: Path) -> None:
     assert checkpoint(tmp_path)["step"] == 30
 
 
+def test_a_run_that_is_past_the_steps_asked_for_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(Line(), CONFIG, tmp_path)
+    caplog.set_level("WARNING", "instmatt_video.training.loop")
+    for steps in (CONFIG.steps, 10):
+        task = Line()
+        train(task, replace(CONFIG, steps=steps), tmp_path)
+        assert task.made == []
+    (line,) = caplog.messages
+    assert "last.ckpt is at step 24, past the 10 steps: nothing is trained" in line
+
+
+def test_a_run_begun_before_a_setting_was_kept_is_gone_on_with(tmp_path: Path) -> None:
+    train(Line(), CONFIG, tmp_path, data={"batch.targets": 2})
+    data = {"batch.targets": 2, "first weights": "chance"}
+    train(Line(), replace(CONFIG, steps=30), tmp_path, data=data)
+    assert checkpoint(tmp_path)["step"] == 30
+
+
 def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:
     best = train(Line(), CONFIG, tmp_path)
     before = (tmp_path / "best.safetensors").read_bytes()
