@@ -14,6 +14,7 @@ from ..toml_file import read_toml
 from .loop import LoopConfig
 from .matting_batch import MattingBatchConfig
 from .matting_task import Curriculum
+from .ranges import check_ranges
 
 T = TypeVar("T")
 
@@ -94,6 +95,14 @@ class MattingTraining:
     stage2_targets: int | None = None
     """Targets of each picture in stage 2, where the refinement learns from people who share one;
     `batch.targets` unless given."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, ("mask_channels",), 1, 3)
+        check_ranges(self, ("validation_pictures",), 0)
+        check_ranges(self, ("validation_side_px",), 64)
+        check_ranges(self, ("second_look_chance",), 0, 1)
+        if self.stage2_targets is not None:
+            check_ranges(self, ("stage2_targets",), 1)
 
 
 def read_config(path: Path, kind: type[T]) -> T:

@@ -45,6 +45,7 @@ from .marked_photos import (
     read_patches,
 )
 from .matting_validation import read_held_out_people, read_split
+from .ranges import check_ranges
 
 PARTS = ("decoder", "crops", "proposals", "mutual")
 PartProgress = Callable[[str, int, int, Mapping[str, float]], None]
@@ -93,6 +94,10 @@ class DetectorTraining:
     proposals: LoopConfig = field(default_factory=LoopConfig)
     mutual: LoopConfig = field(default_factory=lambda: LoopConfig(steps=0))
     """The third look, once the others are trained; without steps there is none."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, ("crops_per_step", "photos_per_step"), 1)
+        check_ranges(self, ("held_out_photos",), 0)
 
 
 @dataclass(frozen=True)

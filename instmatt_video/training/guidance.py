@@ -8,7 +8,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .ranges import check_ranges
+
 FloatArray = npt.NDArray[np.float32]
+
+LEAST_NOISE = 0.2
+"""Least standard deviation of the low-frequency error in logits."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,15 @@ class GuidanceConfig:
     """A rectangle overwritten by another place of the mask (cut-mask of Yu et al. 2021)."""
     missing_chance: float = 0.08
     """A neighbour who was not detected."""
+
+    def __post_init__(self) -> None:
+        chances = ("exact", "hard", "morphology", "blob", "leak", "cut", "missing")
+        check_ranges(self, (f"{name}_chance" for name in chances), 0, 1)
+        check_ranges(self, ("jitter",), 0, 0.4)  # at half of its sides nothing of a box is left
+        check_ranges(self, ("noise",), LEAST_NOISE)
+        check_ranges(self, ("grids",), 1)
+        if not self.grids:
+            raise ValueError("grids must name one at least, not ()")
 
 
 def simulate_masks(
@@ -97,7 +111,7 @@ def _simulate_mask(
     probability = np.clip(small, 0.02, 0.98)
     logits = np.log(probability / (1 - probability))
     knots = int(rng.integers(5, 12))
-    field = rng.standard_normal((knots, knots), np.float32) * rng.uniform(0.2, config.noise)
+    field = rng.standard_normal((knots, knots), np.float32) * rng.uniform(LEAST_NOISE, config.noise)
     logits = logits * rng.uniform(0.8, 2.0) + cv2.resize(
         field, (grid, grid), interpolation=cv2.INTER_CUBIC
     )

@@ -29,6 +29,7 @@ from instmatt_video.models.checkpoint import CheckpointError, load_tensors
 from ..errors import DeviceError, InstMattVideoError, WeightsError, disk_errors
 from ..folder_lock import training_alone
 from ..whole_file import whole_file
+from .ranges import check_ranges
 from .run_files import RunLog, read_checkpoint, save_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -99,14 +100,13 @@ class LoopConfig:
     """Machines; torchrun's `--nnodes` goes before."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "warmup_steps", "workers", "devices"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
-        for name in ("checkpoint_steps", "validate_steps", "log_steps", "nodes"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed must be in 0..{2**32 - 1}, not {self.seed}")
+        check_ranges(self, ("steps", "warmup_steps", "workers", "devices"), 0)
+        check_ranges(self, ("checkpoint_steps", "validate_steps", "log_steps", "nodes"), 1)
+        check_ranges(self, ("learning_rate", "min_learning_rate", "weight_decay"), 0)
+        check_ranges(self, ("ema_decay",), 0, 1)
+        check_ranges(self, ("betas",), 0, 0.999999)
+        check_ranges(self, ("clip_norm",), 1e-6)  # at 0 nothing is learned
+        check_ranges(self, ("seed",), 0, 2**32 - 1)
 
     def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of a step: linear warm-up, then half a cosine."""

@@ -25,6 +25,7 @@ from .kept_pictures import PicturesInOrder
 from .marked_photos import Photo
 from .matted_pictures import MattedFiles, MattedPicture
 from .photo_windows import PhotoWindow, has_target, view_matted, view_photo
+from .ranges import check_ranges
 from .scene import SceneConfig
 from .straight_rgba import straight_color
 
@@ -87,6 +88,12 @@ class MattingBatchConfig:
     """Share of pictures that a camera saw smaller, so that people are enlarged with its noise."""
     scene: SceneConfig = field(default_factory=SceneConfig)
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+
+    def __post_init__(self) -> None:
+        check_ranges(self, ("pictures", "targets"), 1)
+        check_ranges(self, ("long_hair_weight",), 0.001)
+        chances = ("photo", "detected", "obscured", "wall", "dim", "far")
+        check_ranges(self, (f"{name}_chance" for name in chances), 0, 1)
 
 
 class MattingBatchMaker:

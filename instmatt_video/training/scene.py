@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .composites import Composite, Layer, composite
 from .cutouts import Cutout
 from .degradation import match_light, soften
+from .ranges import check_ranges
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -42,6 +43,17 @@ class SceneConfig:
     """Change light and sharpness of each layer."""
     is_posed: bool = False
     """People stand upright and whole in the window, as in a benchmark; not turned, not cut off."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self, ("count_weights", "gap_range"), 0)
+        check_ranges(self, ("height_range",), 0.01)
+        check_ranges(self, ("min_visible", "min_area"), 0, 1)
+        if not sum(self.count_weights) > 0:
+            raise ValueError(f"count_weights must hold one above 0, not {self.count_weights}")
+        for name in ("height_range", "gap_range"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} must go from the least to the most, not {(low, high)}")
 
 
 def compose_scene(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from instmatt_video.errors import OptionError
 from instmatt_video.training.command import shipped_config
 from instmatt_video.training.config import MattingData, MattingTraining, read_config, resolve
+from instmatt_video.training.detector import DetectorTraining
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -71,6 +73,81 @@ def test_data(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, kind: type, named: str) -> None:
     with pytest.raises(OptionError, match=named):
+        read_config(write(tmp_path, text), kind)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "told"),
+    [
+        ("[batch]\npictures = 0\n", MattingTraining, "batch: pictures must be 1 or more, not 0"),
+        ("[batch]\ntargets = 0\n", MattingTraining, "batch: targets must be 1 or more, not 0"),
+        (
+            "[batch]\nphoto_chance = 5.0\n",
+            MattingTraining,
+            "batch: photo_chance must be in 0..1, not 5.0",
+        ),
+        (
+            "[batch]\nlong_hair_weight = 0.0\n",
+            MattingTraining,
+            "long_hair_weight must be 0.001 or more, not 0.0",
+        ),
+        (
+            "[batch.scene]\nheight_range = [0.0, 1.0]\n",
+            MattingTraining,
+            "batch.scene: height_range must be 0.01 or more, not (0.0, 1.0)",
+        ),
+        (
+            "[batch.scene]\ngap_range = [1.0, 0.5]\n",
+            MattingTraining,
+            "gap_range must go from the least to the most, not (1.0, 0.5)",
+        ),
+        (
+            "[batch.scene]\ncount_weights = []\n",
+            MattingTraining,
+            "count_weights must hold one above 0, not ()",
+        ),
+        (
+            "[batch.scene]\ncount_weights = [1.0, -1.0]\n",
+            MattingTraining,
+            "count_weights must be 0 or more, not (1.0, -1.0)",
+        ),
+        (
+            "[batch.guidance]\nnoise = 0.1\n",
+            MattingTraining,
+            "batch.guidance: noise must be 0.2 or more, not 0.1",
+        ),
+        ("[batch.guidance]\ngrids = []\n", MattingTraining, "grids must name one at least"),
+        ("[batch.guidance]\njitter = 0.5\n", MattingTraining, "jitter must be in 0..0.4, not 0.5"),
+        ("mask_channels = 5\n", MattingTraining, "mask_channels must be in 1..3, not 5"),
+        ("mask_channels = 0\n", MattingTraining, "mask_channels must be in 1..3, not 0"),
+        ("validation_side_px = 0\n", MattingTraining, "validation_side_px must be 64 or more"),
+        ("stage2_targets = 0\n", MattingTraining, "stage2_targets must be 1 or more, not 0"),
+        (
+            "[stage1]\nema_decay = 2.0\n",
+            MattingTraining,
+            "stage1: ema_decay must be in 0..1, not 2.0",
+        ),
+        (
+            "[stage1]\nclip_norm = 0.0\n",
+            MattingTraining,
+            "stage1: clip_norm must be 1e-06 or more, not 0.0",
+        ),
+        (
+            "[stage1]\nbetas = [0.9, 1.0]\n",
+            MattingTraining,
+            "betas must be in 0..0.999999, not (0.9, 1.0)",
+        ),
+        (
+            "[stage1]\nlearning_rate = nan\n",
+            MattingTraining,
+            "learning_rate must be 0 or more, not nan",
+        ),
+        ("crops_per_step = 0\n", DetectorTraining, "crops_per_step must be 1 or more, not 0"),
+        ("held_out_photos = -1\n", DetectorTraining, "held_out_photos must be 0 or more, not -1"),
+    ],
+)
+def test_what_is_out_of_range_is_named(tmp_path: Path, text: str, kind: type, told: str) -> None:
+    with pytest.raises(OptionError, match=re.escape(told)):
         read_config(write(tmp_path, text), kind)
 
 

@@ -1,0 +1,25 @@
+"""Refusal of a training's settings that are out of their ranges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+
+def check_ranges(
+    settings: object, names: Iterable[str], low: float, high: float = math.inf
+) -> None:
+    """Raise `ValueError` unless the named settings, or all values of each, are in a range.
+
+    Args:
+        settings: Has them as attributes.
+        names: The line tells the first that is wrong.
+        low: Least that is allowed.
+        high: Most that is allowed.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        values = value if isinstance(value, tuple) else (value,)
+        if not all(low <= each <= high for each in values):
+            allowed = f"{low} or more" if high == math.inf else f"in {low}..{high}"
+            raise ValueError(f"{name} must be {allowed}, not {value}")
