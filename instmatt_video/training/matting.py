@@ -22,7 +22,7 @@ from ..weights.loading import resolve_weights
 from .composite_pool import CompositePool
 from .config import MattingData, MattingTraining, read_config, resolve
 from .cutouts import CutoutLibrary, read_long_hair_names
-from .loop import Progress, train
+from .loop import Progress, count_devices_and_nodes, train
 from .matting_batch import MattingBatchMaker
 from .matting_photos import read_photos
 from .matting_task import MattingTask
@@ -94,6 +94,11 @@ def train_matting(
         )
     else:
         raise OptionError("stage 2 refines a trained branch: name its weights with --start-from")
+    is_alone = count_devices_and_nodes(loop) == (1, 1)
+    is_branch_trained = stage == 1 or not config.is_branch_frozen
+    if network.config.has_fine_norm and is_branch_trained and is_alone and batch.pictures < 2:
+        # Of a picture with one person its pooled branch has one value a channel.
+        raise OptionError(f"{config_path}: batch.pictures must be 2 or more for a network's norms")
     people, validation = _read_people(data, data_path, config)
     photos = read_photos(data, data_path)
     detector = CompactDetector() if batch.detected_chance else None

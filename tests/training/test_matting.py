@@ -287,6 +287,18 @@ def test_mistakes_are_one_line(
     assert words in error and "Traceback" not in error
 
 
+def test_norms_of_one_sample_are_refused_before_any_is_met(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schedule = folder / "single.toml"
+    text = SCHEDULE.replace("pictures = 2", "pictures = 1")
+    schedule.write_text(text.replace('"lite"', '"base"'))
+    assert train(folder, 1, "single", "--config", str(schedule)) == 2
+    assert "batch.pictures must be 2 or more" in capsys.readouterr().err
+    schedule.write_text(text.replace("targets = 2", "targets = 1"))
+    assert train(folder, 1, "single", "--steps", "1", "--config", str(schedule)) == 0
+
+
 def test_a_missing_extra_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
