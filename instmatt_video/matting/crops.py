@@ -123,7 +123,7 @@ def _with_margin(
 ) -> Rectangle:
     left, top, right, bottom = (float(v) for v in box)
     margin = max(MIN_MARGIN_PX, context * max(right - left, bottom - top))
-    if right <= 0 or bottom <= 0 or left >= frame_width or top >= frame_height:
+    if right <= max(left, 0) or bottom <= max(top, 0) or left >= frame_width or top >= frame_height:
         return Rectangle(0, 0, 0, 0)
     return Rectangle(
         max(0, int(np.floor(left - margin))),

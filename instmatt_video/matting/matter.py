@@ -33,6 +33,7 @@ from ..rectangle import Rectangle
 from .canvas import mask_on_canvas, resize_to_canvas
 from .claims import AlphaPart, leave_to_others, settle_claims, share_pixels
 from .crops import GRID_PX, Cluster, plan_clusters
+from .inputs import as_soft_masks, check_image
 from .portion import Portion, Portions
 from .source_resolution import resize_to_source, solve_at_source
 from .work_room import WorkRoom
@@ -146,7 +147,13 @@ class Matter:
         Args:
             image: RGB, `(H, W, 3)`, uint8 or full-range uint16.
             people: Boxes and box-local masks.
+
+        Raises:
+            ValueError: The image is of another kind, or a box is no numbers.
         """
+        check_image(image)
+        if not np.isfinite(people.boxes).all():
+            raise ValueError("boxes must be finite numbers")
         height, width = image.shape[:2]
         result = [AlphaFrame(0, 0, np.zeros((0, 0), np.float32)) for _ in range(len(people))]
         clusters = plan_clusters(people.boxes, width, height, self.matte_size, self.context)
@@ -164,19 +171,21 @@ class Matter:
 
         Args:
             image: RGB, `(H, W, 3)`, uint8 or full-range uint16.
-            masks: `(n, H, W)`: bool, 0..255 as uint8, or floats 0..1.
+            masks: `(n, H, W)`: bool, 0..255 as uint8, or floats 0..1; uint8 of 0 and 1 alone are
+                taken as bool.
 
         Returns:
             `(n, H, W)`, 0..1, in the order of the masks; an empty mask gives an empty alpha.
 
         Raises:
-            ValueError: The masks are not of the image's size.
+            ValueError: The image is of another kind, or the masks are, or not of its size.
         """
+        check_image(image)
         if masks.ndim != 3 or masks.shape[1:] != image.shape[:2]:
             raise ValueError(f"masks {masks.shape} do not fit an image of {image.shape[:2]}")
         height, width = image.shape[:2]
         alphas = np.zeros(masks.shape, np.float32)
-        soft = masks.astype(np.float32) / (255 if masks.dtype == np.uint8 else 1)
+        soft = as_soft_masks(masks)
         boxes = np.array([_box_of(mask) for mask in soft], np.float32).reshape(-1, 4)
 
         def mask_of(person: int, cluster: Cluster) -> FloatImage:

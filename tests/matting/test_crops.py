@@ -159,6 +159,8 @@ def test_touching_surroundings_do_not_overlap() -> None:
         pytest.param((640, 10, 700, 90), id="right"),
         pytest.param((10, -90, 60, -1), id="above"),
         pytest.param((10, 360, 60, 400), id="below"),
+        pytest.param((110, 100, 110, 200), id="of no width"),
+        pytest.param((110, 100, 140, 100), id="of no height"),
     ],
 )
 def test_people_outside_the_frame_are_in_no_cluster(box: tuple[float, ...]) -> None:

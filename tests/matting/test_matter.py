@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -215,9 +217,57 @@ class TestPeople:
         image = picture_of(mask[None].astype(np.float32))
         found = [
             echo().matte_masks(image, m[None])
-            for m in (mask, mask.astype(np.uint8) * 255, mask.astype(np.float64))
+            for m in (
+                mask,
+                mask.astype(np.uint8) * 255,
+                mask.astype(np.float64),
+                mask.astype(np.float16),
+                mask.astype(np.uint8),
+                mask * 1.2 - 0.1,  # as enlarged by cubic curves
+            )
         ]
-        assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
+        assert found[0].any()
+        assert all(np.array_equal(found[0], other) for other in found[1:])
+
+    @pytest.mark.parametrize(
+        ("masks", "told"),
+        [
+            (np.full((1, 30, 20), 255), "bool, uint8 or floats 0..1, not int64"),
+            (np.full((1, 30, 20), 65535, np.uint16), "bool, uint8 or floats 0..1, not uint16"),
+            (np.full((1, 30, 20), 255.0), "floats must be in 0..1, not 0..255"),
+            (np.full((1, 30, 20), -0.5), "floats must be in 0..1, not -0.5..0"),
+            (np.full((1, 30, 20), np.nan), "floats must be in 0..1, not nan..nan"),
+        ],
+        ids=["integers", "16 bits", "to 255", "negative", "no numbers"],
+    )
+    def test_masks_that_cannot_be_meant_are_refused(self, masks: np.ndarray, told: str) -> None:
+        with pytest.raises(ValueError, match=re.escape(told)):
+            echo().matte_masks(np.zeros((30, 20, 3), np.uint8), masks)
+
+    @pytest.mark.parametrize(
+        "image",
+        [
+            np.zeros((30, 20), np.uint8),
+            np.zeros((30, 20, 1), np.uint8),
+            np.zeros((30, 20, 4), np.uint8),
+            np.zeros((30, 20, 3), np.int64),
+            np.zeros((30, 20, 3), np.float32),
+        ],
+        ids=["grey", "one channel", "RGBA", "integers", "floats"],
+    )
+    def test_images_of_another_kind_are_refused(self, image: np.ndarray) -> None:
+        told = re.escape(f"RGB, (H, W, 3), of uint8 or full-range uint16, not {image.shape} of ")
+        with pytest.raises(ValueError, match=f"{told}{image.dtype}"):
+            echo().matte_masks(image, np.ones((1, 30, 20), bool))
+        with pytest.raises(ValueError, match=f"{told}{image.dtype}"):
+            echo().matte(image, Detections.empty())
+
+    def test_boxes_of_no_numbers_are_refused(self) -> None:
+        people = Detections(
+            np.float32([[0, 0, np.nan, 20]]), np.ones(1, np.float32), np.ones((1, 28, 28))
+        )
+        with pytest.raises(ValueError, match="boxes must be finite"):
+            echo().matte(np.zeros((30, 20, 3), np.uint8), people)
 
     def test_masks_of_another_size_are_refused(self) -> None:
         with pytest.raises(ValueError, match=r"\(1, 20, 30\) do not fit an image of \(30, 20\)"):

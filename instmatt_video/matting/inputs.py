@@ -1,0 +1,42 @@
+"""What a matter is given, refused where it cannot be meant: wrong counts give wrong alphas."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+FloatImage = npt.NDArray[np.float32]
+
+OVERSHOOT = 0.25
+"""How far past 0 and 1 masks may be that were enlarged by cubic curves, or blurred."""
+
+
+def check_image(image: npt.NDArray[np.generic]) -> None:
+    """Raise `ValueError` unless a picture is RGB of 8 or 16 bits."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            "an image must be RGB, (H, W, 3), of uint8 or full-range uint16, "
+            f"not {image.shape} of {image.dtype}"
+        )
+
+
+def as_soft_masks(masks: npt.NDArray[np.generic]) -> FloatImage:
+    """Return masks as floats 0..1.
+
+    Args:
+        masks: bool, floats 0..1, or uint8 that count to 255; or to 1, where all are 0 or 1. What
+            resizing left a little past 0..1 is cut off.
+
+    Raises:
+        ValueError: They are of another type, or well beyond 0..1.
+    """
+    is_float = np.issubdtype(masks.dtype, np.floating)
+    if not is_float and masks.dtype not in (np.bool_, np.uint8):
+        raise ValueError(f"masks must be bool, uint8 or floats 0..1, not {masks.dtype}")
+    soft = np.asarray(masks, np.float32)
+    least, most = soft.min(initial=0), soft.max(initial=0)
+    if masks.dtype == np.uint8 and most > 1:  # if not, nobody is so faint: 0 and 1
+        return soft / np.float32(255)
+    if not (least >= -OVERSHOOT and most <= 1 + OVERSHOOT):  # nor is what is no number
+        raise ValueError(f"masks of floats must be in 0..1, not {least:g}..{most:g}")
+    return np.clip(soft, 0, 1)
