@@ -20,6 +20,9 @@ FORMAT = "instmatt-video matting 1"
 KEPT_SINGLE = ("running_mean", "running_var", "._u", "._v")
 """Ends of the names of tensors that are not rounded."""
 
+UNFIT = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What is raised for a config that describes no network, depending on what is wrong with it."""
+
 
 class CheckpointError(RuntimeError):
     """A weights file cannot be read, or is no network of ours."""
@@ -76,9 +79,12 @@ def load_matting_weights(path: Path) -> InstanceMattingNetwork:
         raise CheckpointError(f"{path} cannot be read as weights: {error}") from error
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path} holds no matting network of this program")
-    config = _config_from(json.loads(metadata["config"]))
-    with torch.device("meta"):  # no memory and no time for values that the file replaces
-        network = InstanceMattingNetwork(config, int(metadata["mask_channels"]))
+    try:
+        config = _config_from(json.loads(metadata["config"]))
+        with torch.device("meta"):  # no memory and no time for values that the file replaces
+            network = InstanceMattingNetwork(config, int(metadata["mask_channels"]))
+    except UNFIT as error:
+        raise CheckpointError(f"{path} is of another version, or damaged: {error}") from error
     load_tensors(network, tensors, f"{path} does not fit its own config", assign=True)
     return network.eval()
 

@@ -43,6 +43,46 @@ def test_what_does_not_fit_is_told_in_a_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"config": None}, "'config'"),
+        ({"mask_channels": None}, "'mask_channels'"),
+        ({"config": "{"}, "Expecting property name"),
+        ({"config": "[]"}, "'list' object"),
+        ({"config": '{"widen": 1}'}, "'widen'"),
+        ({"config": '{"stem": [8]}'}, "out of range"),
+        ({"config": '{"stem": [-1, 8, 8]}'}, "negative dimension"),
+        ({"config": '{"activation": "relu"}'}, "activation must be tanh or softmax, not 'relu'"),
+        ({"mask_channels": "three"}, "'three'"),
+    ],
+    ids=[
+        "no config",
+        "no mask channels",
+        "no JSON",
+        "a list",
+        "an unknown field",
+        "too few widths",
+        "a negative width",
+        "an unknown activation",
+        "no number",
+    ],
+)
+def test_a_config_that_is_no_networks_is_told_in_a_line(
+    tmp_path: Path, changed: dict[str, str | None], told: str
+) -> None:
+    path = tmp_path / "w.safetensors"
+    save_matting_weights(InstanceMattingNetwork(TINY), path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() | changed
+    save_file(load_file(path), path, {k: v for k, v in metadata.items() if v is not None})
+    with pytest.raises(CheckpointError) as caught:
+        load_matting_weights(path)
+    line = str(caught.value)
+    assert line.startswith(f"{path} is of another version, or damaged: ")
+    assert told in line and "\n" not in line
+
+
 def test_the_same_network_gives_the_same_bytes(tmp_path: Path) -> None:
     network, path = InstanceMattingNetwork(TINY), tmp_path / "w.safetensors"
     written = set()
