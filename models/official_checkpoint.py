@@ -120,8 +120,10 @@ def read_official_checkpoint(path: Path) -> dict[str, Tensor]:
         CheckpointError: The file cannot be read, or its tensors are not exactly the release's.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # of pickles that are then refused
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        # By its name torch would take a .safetensors for what it says.
+        with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
+            # Warnings are of pickles that are then refused.
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error.strerror}") from error
     except UNREADABLE as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..errors import WeightsError
-from ..whole_file import whole_file
+from ..errors import OptionError, WeightsError
+from ..whole_file import check_target, whole_file
 from .cache import fetch, find_weights, verify, weights_path
 from .registry import ENTRIES, WeightsEntry, find_entry, seal
 
@@ -42,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         WeightsError: Weights are missing, damaged, or cannot be fetched.
+        OptionError: Converted weights cannot be called so.
+        AlphaWriteError: They may not be written there.
     """
     if args.action == "list":
         _list()
@@ -96,8 +98,11 @@ def _convert(checkpoint: Path, output: Path | None) -> Path:
     from instmatt_video.models.official_checkpoint import convert_official
 
     target = weights_path(find_entry("base")) if output is None else output
+    if target.suffix != ".safetensors":
+        raise OptionError(f"weights are written to a .safetensors file, not to {target}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        check_target(target)
         with whole_file(target) as temporary:
             convert_official(checkpoint, temporary)
     except (CheckpointError, OSError) as error:

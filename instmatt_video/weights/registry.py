@@ -92,8 +92,14 @@ def find_entry(name: str) -> WeightsEntry:
 
 
 def seal(path: Path) -> str:
-    """Write a file's SHA-256 and size into the checksum file beside it; return the SHA-256."""
-    checksums = _read_checksums(path.parent)
+    """Write a file's SHA-256 and size into the checksum file beside it; return the SHA-256.
+
+    A checksum file that is damaged is begun anew.
+    """
+    try:
+        checksums = _read_checksums(path.parent)
+    except ValueError:
+        checksums = {}
     sha256 = digest(path)
     checksums[path.name] = {"sha256": sha256, "size_bytes": path.stat().st_size}
     with whole_file(path.parent / CHECKSUMS) as temporary:
@@ -102,19 +108,24 @@ def seal(path: Path) -> str:
 
 
 def expected_sha256(entry: WeightsEntry, folder: Path) -> str | None:
-    """Return the SHA-256, or its beginning, that an entry's file in a folder must have."""
+    """Return the SHA-256, or its beginning, that an entry's file in a folder must have.
+
+    Raises:
+        WeightsError: The folder's checksum file is damaged.
+    """
     if entry.sha256 is not None:
         return entry.sha256
-    record = _read_checksums(folder).get(entry.file_name, {})
+    try:
+        record = _read_checksums(folder).get(entry.file_name, {})
+    except ValueError as error:
+        raise WeightsError(f"{folder / CHECKSUMS} is damaged ({error}): {entry.advice}") from error
     return str(record["sha256"]) if "sha256" in record else None
 
 
 def _read_checksums(folder: Path) -> dict[str, dict[str, str | int]]:
+    """Return a folder's checksum file, `ValueError` where it is damaged."""
     path = folder / CHECKSUMS
     if not path.is_file():
         return {}
-    try:
-        checksums: dict[str, dict[str, str | int]] = json.loads(path.read_text())
-    except ValueError as error:
-        raise WeightsError(f"{path} is damaged ({error}): install the package again") from error
+    checksums: dict[str, dict[str, str | int]] = json.loads(path.read_text())
     return checksums

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from instmatt_video.errors import WeightsError
+from instmatt_video.errors import OptionError, WeightsError
 from instmatt_video.models.checkpoint import save_matting_weights
 from instmatt_video.models.folding import fold_norms
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
@@ -221,11 +221,13 @@ class Stranger:
     """What no file of weights holds."""
 
 
-@pytest.mark.parametrize("kind", ["text", "empty", "torn", "pickle", "objects", "safetensors"])
+@pytest.mark.parametrize(
+    "kind", ["text", "empty", "torn", "pickle", "objects", "safetensors", "text.safetensors"]
+)
 def test_convert_refuses_what_is_no_checkpoint_in_its_own_words(
     kind: str, tmp_path: Path, home: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
-    path = tmp_path / "bad.pth"
+    path = tmp_path / ("bad.safetensors" if kind == "text.safetensors" else "bad.pth")
     if kind == "objects":
         torch.save({"state_dict": Stranger()}, path)
     elif kind == "pickle":
@@ -246,7 +248,32 @@ def test_convert_refuses_what_is_no_checkpoint_in_its_own_words(
     assert list(home.iterdir()) == []
 
 
-def test_convert_says_what_the_system_says(tmp_path: Path) -> None:
-    path = tmp_path / "none.pth"
-    with pytest.raises(WeightsError, match=r"none\.pth .*checkpoint: No such file or directory\Z"):
+@pytest.mark.parametrize("name", ["none.pth", "none.safetensors"])
+def test_convert_says_what_the_system_says(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    with pytest.raises(WeightsError, match=rf"{name} .*checkpoint: No such file or directory\Z"):
         run("convert", str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        pytest.param("own.pth", "a .safetensors file, not to ", id="of another kind"),
+        pytest.param("folder.safetensors", "cannot write .*: it is a folder", id="folder"),
+    ],
+)
+def test_convert_writes_what_can_be_loaded_or_nothing(name: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "folder.safetensors").mkdir()
+    with pytest.raises(OptionError, match=told):
+        run("convert", str(tmp_path / "none.pth"), "--output", str(tmp_path / name))
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.safetensors"]
+
+
+def test_a_damaged_checksum_file_is_begun_anew(home: Path) -> None:
+    home.mkdir()
+    (home / "made.bin").write_bytes(CONTENT)
+    (home / registry.CHECKSUMS).write_text("{")
+    with pytest.raises(WeightsError, match=r"checksums\.json is damaged \(.*\): ask somebody\Z"):
+        cache.verify(entry(None, None))
+    registry.seal(home / "made.bin")
+    assert cache.verify(entry(None, None)) == SHA256
