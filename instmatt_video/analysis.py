@@ -17,7 +17,7 @@ from .cores import usable_cores
 from .errors import FrameDecodeError
 from .frame_record import FrameRecord, pack_alpha
 from .matting.claims import yield_to_seen
-from .matting.matter import Matter
+from .matting.frame_matter import FrameMatter
 from .media.frame import Frame
 from .media.source import FrameSource
 from .people.finder import FoundPeople, PeopleFinder
@@ -33,7 +33,7 @@ def analyse(
     source: FrameSource,
     finder: PeopleFinder,
     steadier: MaskSteadier,
-    matter: Matter,
+    matter: FrameMatter,
     store: AlphaStore,
     clock: StageClock,
     chunk_frames: int,
@@ -83,7 +83,7 @@ def matted_frames(
     frames: Iterable[Frame],
     finder: PeopleFinder,
     steadier: MaskSteadier,
-    matter: Matter,
+    matter: FrameMatter,
     clock: StageClock,
 ) -> Generator[FoundPeople, None, None]:
     """Yield every frame's people with their alphas in the record, all stages at work at once.
@@ -129,7 +129,7 @@ def with_alphas(found: FoundPeople, alphas: Sequence[AlphaFrame]) -> FoundPeople
     return replace(found, record=replace(found.record, alphas=packed))
 
 
-def _matting_workers(matter: Matter) -> int:
+def _matting_workers(matter: FrameMatter) -> int:
     """Return how many frames are matted at once: a core each on a CPU, one at a time on a GPU."""
     is_on_cpu = str(matter.device) == "cpu"
     return min(MAX_MATTING_WORKERS, usable_cores()) if is_on_cpu else 1

@@ -15,6 +15,7 @@ from .detection.detector import Detector, compact_weights, create_detector
 from .detection.masks_from_disk import MasksFromDisk
 from .device import check_runtime, choose_device
 from .manifest import WeightsRecord
+from .matting.frame_matter import FrameMatter
 from .matting.matter import Matter
 from .media.frame import ClipInfo
 from .weights.loading import load_detector_networks, load_matting_network, resolve_weights
@@ -31,7 +32,7 @@ class Networks:
     detector: Detector
     reason: str
     """Why it is this detector, in a sentence."""
-    matter: Matter
+    matter: FrameMatter
     weights: tuple[WeightsRecord, ...] = ()
     masks_sha256: str | None = None
     """Of masks from disk in a network's place."""
@@ -85,7 +86,7 @@ def load_networks(
     config: MatteConfig,
     info: ClipInfo,
     detector: Detector | None = None,
-    matter: Matter | None = None,
+    matter: FrameMatter | None = None,
     loaded: LoadedWeights | None = None,
 ) -> Networks:
     """Return the networks that a config means for a clip; a `NetworkProvider`.

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from .analysis import matted_frames
 from .errors import AlphaWriteError, FrameDecodeError
-from .matting.matter import Matter
+from .matting.frame_matter import FrameMatter
 from .media.source import FrameSource
 from .people.finder import PeopleFinder
 from .people.mask_steadying import MaskSteadier
@@ -24,7 +24,7 @@ def stream_online(
     source: FrameSource,
     finder: PeopleFinder,
     steadier: MaskSteadier,
-    matter: Matter,
+    matter: FrameMatter,
     streams: OnlineStreams,
     clock: StageClock,
     report: Report,

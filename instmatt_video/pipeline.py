@@ -26,7 +26,7 @@ from .errors import AlphaWriteError, FrameDecodeError, OptionError
 from .folder_lock import changing_alone, rendering_alone
 from .manifest import FILE_NAME as MANIFEST_FILE
 from .manifest import Manifest, load_manifest
-from .matting.matter import Matter
+from .matting.frame_matter import FrameMatter
 from .media.formats import check_format
 from .media.source import FrameSource, is_stream, open_source
 from .networks import NetworkProvider, Networks, load_networks
@@ -61,7 +61,7 @@ def matte_video(
     *,
     detector: Detector | None = None,
     tracker: PersonTracker | None = None,
-    matter: Matter | None = None,
+    matter: FrameMatter | None = None,
     provide_networks: NetworkProvider | None = None,
 ) -> Manifest:
     """Write one alpha stream for each person of a clip to `out_dir/<clip>/`.
@@ -176,7 +176,7 @@ def matte_video(
 
 
 def _find_identities(
-    clip: FrameSource, finder: PeopleFinder, store: AlphaStore, matter: Matter
+    clip: FrameSource, finder: PeopleFinder, store: AlphaStore, matter: FrameMatter
 ) -> Cast:
     """Return who is who in a clip that is wholly analysed; what the gaps lack is matted late."""
     if not store.frame_count:

@@ -15,9 +15,10 @@ from instmatt_video import MatteConfig
 from instmatt_video.config import DetectionConfig, RunConfig
 from instmatt_video.errors import AlphaWriteError, OptionError, VideoOpenError
 from instmatt_video.manifest import load_manifest
+from instmatt_video.matting.frame_matter import FrameMatter
 from instmatt_video.progress import Progress
 from tests.made_run import FRAMES, LIGHT, alphas, run
-from tests.synthetic_clip import SIZE, ColorDetector, boxes_at, write_clip, write_frames
+from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, boxes_at, write_clip, write_frames
 
 
 @pytest.fixture(scope="module")
@@ -253,3 +254,12 @@ def test_manifest_is_plain_json(clip: Path, tmp_path: Path) -> None:
     assert data["schema_version"] == 1
     assert data["source"]["frame_count"] == FRAMES
     assert 0 < data["wall_s"] < time.time() - started + 1
+
+
+def test_a_matter_of_ones_own_needs_no_more_than_it_is_told() -> None:
+    """The one that mattes here and in most tests has nothing else."""
+    asked, has = (
+        {name for name in vars(kind) if not name.startswith("_")}
+        for kind in (FrameMatter, BoxMatter)
+    )
+    assert asked == has

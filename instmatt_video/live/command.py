@@ -10,7 +10,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..config import MatteConfig
 from ..detection.detector import mask_folder
@@ -21,6 +21,7 @@ from .address import DEFAULT_ADDRESS, parse_address
 from .view_choice import KEYS, VIEWS, ViewChoice, ViewControl
 
 if TYPE_CHECKING:
+    from ..matting.matter import Matter
     from .backgrounds import Backgrounds
     from .capture import Capture
     from .session import Output
@@ -193,9 +194,10 @@ def run(args: argparse.Namespace) -> int:
             recording = Recording(args.record, info, args.source, config, networks)
         pace = _pace(args, config, float(info.frame_rate), str(networks.matter.device))
         write = None if recording is None else recording.write
+        matter = cast("Matter", networks.matter)  # nobody has handed in another
         session = LiveSession(
             capture,
-            LiveMatter(finder, networks.matter, pace, write),
+            LiveMatter(finder, matter, pace, write),
             control,
             backgrounds,
             outputs,

@@ -18,7 +18,7 @@ from ..frame_record import FrameRecord, StoredAlpha, TrackedBox, pack_alpha
 from ..media.frame import Frame
 from ..people.identities import Cast
 from ..people.mask_carrying import CarriedMask
-from .matter import Matter
+from .frame_matter import FrameMatter
 
 
 class LateMatting:
@@ -29,7 +29,7 @@ class LateMatting:
         matter: Masks to alphas.
     """
 
-    def __init__(self, cast: Cast, matter: Matter) -> None:
+    def __init__(self, cast: Cast, matter: FrameMatter) -> None:
         self._cast = cast
         self._matter = matter
         self._added: dict[int, dict[int, CarriedMask]] = {}

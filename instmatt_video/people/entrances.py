@@ -16,8 +16,8 @@ from instmatt_video.trackers.boxes import FloatArray, expand_boxes, pairwise_iou
 
 from ..alpha_store import AlphaStore
 from ..frame_record import FrameRecord
+from ..matting.frame_matter import FrameMatter
 from ..matting.late_matting import LateMatting, rows_of_people
-from ..matting.matter import Matter
 from ..media.source import FrameSource
 from .identities import Cast, Identity
 from .mask_carrying import CarriedMask
@@ -40,7 +40,7 @@ class Step:
     """Of their detection in the record."""
 
 
-def fill_entrances(source: FrameSource, store: AlphaStore, cast: Cast, matter: Matter) -> int:
+def fill_entrances(source: FrameSource, store: AlphaStore, cast: Cast, matter: FrameMatter) -> int:
     """Matte people from where they entered; return the added frames.
 
     What is added follows from the store alone, so that a second call finds nothing to do.

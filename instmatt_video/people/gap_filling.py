@@ -20,8 +20,8 @@ from instmatt_video.trackers import describe_people
 from ..alpha_store import AlphaStore
 from ..detection.paste import mask_on_box
 from ..frame_record import FrameRecord
+from ..matting.frame_matter import FrameMatter
 from ..matting.late_matting import LateMatting
-from ..matting.matter import Matter
 from ..media.frame import Frame, as_eight_bit
 from ..media.source import FrameSource
 from .identities import Cast
@@ -48,7 +48,7 @@ class Gap:
     """The lower one of both detections'."""
 
 
-def fill_gaps(source: FrameSource, store: AlphaStore, cast: Cast, matter: Matter) -> int:
+def fill_gaps(source: FrameSource, store: AlphaStore, cast: Cast, matter: FrameMatter) -> int:
     """Matte the people of a clip where they were lost for a moment; return the filled frames.
 
     What is filled follows from the store alone, so that a second call finds nothing to do.
