@@ -190,7 +190,8 @@ def fold_spectral_norm(weight: Tensor, u: Tensor, v: Tensor, name: str) -> Tenso
             f"{name}: vectors {tuple(u.shape)} and {tuple(v.shape)} "
             f"do not fit {tuple(weight.shape)}"
         )
-    return weight / torch.dot(u, matrix @ v)
+    # In double precision the order of the sums, each processor's own, is lost in rounding.
+    return weight / torch.dot(u.double(), matrix.double() @ v.double())
 
 
 def convert_official(source: Path, target: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,14 @@ def test_transposed_kernel_is_read_by_its_input_channels() -> None:
 def test_vectors_that_do_not_fit_are_refused() -> None:
     with pytest.raises(CheckpointError, match=r"stem: vectors \(3,\)"):
         fold_spectral_norm(torch.ones(2, 3, 1, 1), torch.ones(3), torch.ones(2), "stem")
+
+
+@pytest.mark.parametrize("order", itertools.permutations((1e8, 1.0, -1e8)), ids=str)
+def test_the_order_of_a_norms_sums_does_not_matter(order: tuple[float, ...]) -> None:
+    weight = torch.tensor(order).view(1, 3, 1, 1)
+    folded = fold_spectral_norm(weight, torch.ones(1), torch.ones(3), "layer")
+    assert folded.dtype == torch.float32
+    assert torch.equal(folded, weight)  # their sum is 1; in single precision it may be 0
 
 
 def test_conversion_keeps_every_value(
