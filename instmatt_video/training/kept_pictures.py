@@ -95,8 +95,8 @@ class PicturesInOrder(Sequence[T]):
                 self._unusable[number] = error
                 passed_over.append(error)
                 continue
-            for error in passed_over:
-                logger.warning("%s: another is taken in its place", error)
+            for reason in passed_over:
+                logger.warning("%s: another is taken in its place", reason)
             return picture
         why = next(iter(self._unusable.values()))
         raise OptionError(f"none of {len(self)} pictures can be used: {why}")
