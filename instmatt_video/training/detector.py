@@ -87,6 +87,10 @@ class DetectorTraining:
     photos_per_step: int = 4
     held_out_photos: int = 60
     """Photos of the train subset that are not trained on, for watching the training."""
+    pastes_photo_people: bool = True
+    """The photos' own people are pasted beside the cut-outs, with the hard edges of their masks."""
+    drawn_outline_weight: float = 1.0
+    """How much masks drawn by hand count at their outlines, 0..1."""
     decoder: LoopConfig = field(default_factory=LoopConfig)
     """The crop network's new layers alone."""
     crops: LoopConfig = field(default_factory=LoopConfig)
@@ -98,6 +102,7 @@ class DetectorTraining:
     def __post_init__(self) -> None:
         check_ranges(self, ("crops_per_step", "photos_per_step"), 1)
         check_ranges(self, ("held_out_photos",), 0)
+        check_ranges(self, ("drawn_outline_weight",), 0, 1)
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,7 @@ class _Material:
         return {
             "crops_per_step": config.crops_per_step,
             "photos_per_step": config.photos_per_step,
+            "drawn_outline_weight": config.drawn_outline_weight,
             "number of photos": len(self.photos) + len(self.single_photos),
             "number of cut-outs": len(self.patches),
             "number of backgrounds": len(self.backgrounds),
@@ -169,7 +175,7 @@ def train_detector(
         proposals=_as_told(config.proposals, steps, seed),
         mutual=_as_told(config.mutual, steps, seed),
     )
-    material = _read(data, data_path, config.held_out_photos)
+    material = _read(data, data_path, config)
     if start_from is None:
         if initialisation is None:
             if data.initialisation is None:
@@ -203,6 +209,7 @@ def train_detector(
                 config.crops_per_step,
                 loop.seed,
                 has_frozen_backbone=part == "decoder",
+                drawn_outline_weight=config.drawn_outline_weight,
             )
             told = partial(progress, part)
             best = train(task, loop, out_dir / part, told, made_by)
@@ -264,6 +271,7 @@ def _train_mutual(
         config.crops_per_step,
         config.mutual.seed,
         part="mutual",
+        drawn_outline_weight=config.drawn_outline_weight,
     )
     told = partial(progress, "mutual")
     best = train(task, config.mutual, out_dir / "mutual", told, made_by)
@@ -278,12 +286,12 @@ def _as_told(loop: LoopConfig, steps: int | None, seed: int | None) -> LoopConfi
     return loop if seed is None else replace(loop, seed=seed)
 
 
-def _read(data: DetectorData, data_path: Path, num_held_out: int) -> _Material:
+def _read(data: DetectorData, data_path: Path, config: DetectorTraining) -> _Material:
     photos = read_coco_photos(resolve(data.photos, data_path), "train", data.licences or None)
     # A fixed rule, not the run's seed: two runs are compared on the same held-out photos.
     order = np.random.default_rng(0).permutation(len(photos))
-    held_out = [photos[i] for i in order[:num_held_out]]
-    photos = [photos[i] for i in order[num_held_out:]]
+    held_out = [photos[i] for i in order[: config.held_out_photos]]
+    photos = [photos[i] for i in order[config.held_out_photos :]]
     if not any(large_people(photo) for photo in photos):
         of_licences = f" of licences {', '.join(map(str, data.licences))}" if data.licences else ""
         raise OptionError(
@@ -295,7 +303,8 @@ def _read(data: DetectorData, data_path: Path, num_held_out: int) -> _Material:
         for pack in data.masked_photos
         for photo in read_masked_photos(resolve(pack, data_path))
     ]
-    patches = patches_of_photos([*photos, *single_photos], MIN_PATCH_PX)
+    shown = [*photos, *single_photos] if config.pastes_photo_people else []
+    patches = patches_of_photos(shown, MIN_PATCH_PX)
     # Mattes are measured from its masks, too: it must not know those cut-outs and places. Some of
     # the people it knows all the same: they were cut out of its photos.
     if data.cutouts is not None:

@@ -54,6 +54,7 @@ class CropTask:
         seed: With step and rank, decides every batch.
         part: The network's name in the detector's file: `crops` or `mutual`.
         has_frozen_backbone: Only what is new learns: cheap, and spares the backbone wild steps.
+        drawn_outline_weight: See `crop_losses`.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class CropTask:
         seed: int,
         part: str = "crops",
         has_frozen_backbone: bool = False,
+        drawn_outline_weight: float = 1.0,
     ) -> None:
         network.backbone.requires_grad_(not has_frozen_backbone)
         self.network: nn.Module = network
@@ -73,6 +75,7 @@ class CropTask:
         self.batch_size = batch_size
         self.seed = seed
         self.part = part
+        self.drawn_outline_weight = drawn_outline_weight
 
     def make_batch(self, step: int, rank: int) -> CropBatch:
         """Return the batch of a step and process."""
@@ -83,7 +86,8 @@ class CropTask:
         self, network: nn.Module, batch: CropBatch, step: int
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the weighted sum and its parts."""
-        parts = crop_losses(network(batch.images, batch.guidance), batch.targets)
+        outputs = network(batch.images, batch.guidance)
+        parts = crop_losses(outputs, batch.targets, self.drawn_outline_weight)
         total = torch.stack([LOSS_WEIGHTS[name] * part for name, part in parts.items()]).sum()
         return total, parts
 
@@ -118,6 +122,7 @@ def collate_crops(samples: Sequence[CropSample]) -> CropBatch:
             masks=torch.from_numpy(np.stack([sample.mask for sample in samples])),
             box_deltas=torch.from_numpy(np.stack([sample.box_deltas for sample in samples])),
             is_person=torch.tensor([sample.is_person for sample in samples]),
+            has_exact_outline=torch.tensor([sample.has_exact_outline for sample in samples]),
         ),
         torch.from_numpy(np.stack(guidance)) if guidance else None,
     )

@@ -41,6 +41,8 @@ class CropSample:
     box_deltas: FloatArray
     """`(4,)` as `models.person_crops.CropOutputs`."""
     is_person: bool
+    has_exact_outline: bool = False
+    """As `marked_photos.Person`."""
     guidance: FloatArray | None = None
     """`(2, h, w)` as `detection.mutual_look` makes it; `None` for the second look."""
 
@@ -125,7 +127,8 @@ def make_sample(
     mask = cut_region(person.mask * np.uint8(255), local, mask_size)
     sides = np.array([box[2] - box[0], box[3] - box[1]] * 2, np.float32)
     deltas = (person.box - box) / sides
-    return CropSample(image, (mask / 255).astype(np.float32), deltas.astype(np.float32), True)
+    share = (mask / 255).astype(np.float32)
+    return CropSample(image, share, deltas.astype(np.float32), True, person.has_exact_outline)
 
 
 def jitter_box(box: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -27,18 +27,31 @@ class CropTargets:
     """`(N, 4)` from the proposal to the true box, in the proposal's sides."""
     is_person: Tensor
     """`(N,)` bool."""
+    has_exact_outline: Tensor
+    """`(N,)` bool: the mask was not drawn by hand."""
 
     def to(self, device: torch.device) -> CropTargets:
         """Return the targets on `device`."""
         return CropTargets(
-            self.masks.to(device), self.box_deltas.to(device), self.is_person.to(device)
+            self.masks.to(device),
+            self.box_deltas.to(device),
+            self.is_person.to(device),
+            self.has_exact_outline.to(device),
         )
 
 
-def crop_losses(outputs: CropOutputs, targets: CropTargets) -> dict[str, Tensor]:
+def crop_losses(
+    outputs: CropOutputs, targets: CropTargets, drawn_outline_weight: float = 1.0
+) -> dict[str, Tensor]:
     """Return the named losses of a batch of crops, each a mean over the crops that it concerns.
 
     Crops without a person teach the quality alone: there is no mask that would be right for them.
+
+    Args:
+        outputs: Of the network.
+        targets: The truth.
+        drawn_outline_weight: How much a cell at an outline that was drawn by hand counts, 0..1:
+            such lie a pixel or two beside the person's edge.
     """
     people = targets.is_person
     logits, truth = outputs.mask_logits[people], targets.masks[people]
@@ -55,15 +68,30 @@ def crop_losses(outputs: CropOutputs, targets: CropTargets) -> dict[str, Tensor]
         "box_iou": zero_box,
     }
     if bool(people.any()):
+        is_exact = targets.has_exact_outline[people]
+        weights = limb_weights(truth) * outline_weights(truth, is_exact, drawn_outline_weight)
         unit = torch.tensor([0.0, 0.0, 1.0, 1.0], device=logits.device)
         deltas, true_deltas = outputs.box_deltas[people], targets.box_deltas[people]
         losses |= {
-            "mask_bce": F.binary_cross_entropy_with_logits(logits, truth, limb_weights(truth)),
+            "mask_bce": F.binary_cross_entropy_with_logits(logits, truth, weights),
             "mask_dice": (1 - dice(probability, truth)).mean(),
             "box": F.smooth_l1_loss(deltas, true_deltas, beta=0.05),
             "box_iou": generalized_box_iou_loss(unit + deltas, unit + true_deltas, "mean"),
         }
     return losses
+
+
+def outline_weights(masks: Tensor, is_exact: Tensor, drawn_weight: float) -> Tensor:
+    """Return how much each cell counts for where its mask comes from, `(N, h, w)`.
+
+    Args:
+        masks: `(N, h, w)`, 0..1.
+        is_exact: `(N,)` bool; in these masks all cells count 1.
+        drawn_weight: Of the cells on either side of the other masks' outlines.
+    """
+    is_person = (masks > 0.5).to(masks.dtype)[:, None]
+    is_near = (_grown(is_person, 3) - _shrunk(is_person, 3))[:, 0]
+    return 1 - (1 - drawn_weight) * is_near * (~is_exact)[:, None, None]
 
 
 def limb_weights(masks: Tensor) -> Tensor:

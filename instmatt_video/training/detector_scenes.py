@@ -6,6 +6,7 @@ Knows pixels and masks; knows no networks.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -44,6 +45,8 @@ def paste_patches(photo: Photo, patches: Sequence[PersonPatch], rng: np.random.G
         visible = int(mask.sum())
         is_untouched = index < len(photo.people) and visible == area
         person = photo.people[index] if is_untouched else person_from_mask(mask.astype(bool))
+        if person is not None and index >= len(photo.people):
+            person = replace(person, has_exact_outline=True)
         if person is not None and visible >= MIN_VISIBLE_SHARE * area:
             people.append(person)
         elif visible:
@@ -71,7 +74,8 @@ def mirror(photo: Photo) -> Photo:
     def mirrored(person: Person) -> Person:
         mask, (left, top) = person.mask, person.offset
         offset = (width - left - mask.shape[1], top)
-        return Person.masked(mirror_boxes(person.box, width), mask[:, ::-1], offset)
+        box = mirror_boxes(person.box, width)
+        return Person.masked(box, mask[:, ::-1], offset, person.has_exact_outline)
 
     return Photo(
         photo.name,

@@ -37,15 +37,22 @@ class Person:
     """`mask` as COCO's run lengths, which take a hundredth of its memory."""
     offset: tuple[int, int]
     """Left and top of `mask` in the photo, pixels."""
+    has_exact_outline: bool = False
+    """The mask is that of an alpha that was pasted; others were drawn by hand."""
 
     @classmethod
     def masked(
-        cls, box: npt.NDArray[np.float32], mask: npt.NDArray[Any], offset: tuple[int, int]
+        cls,
+        box: npt.NDArray[np.float32],
+        mask: npt.NDArray[Any],
+        offset: tuple[int, int],
+        has_exact_outline: bool = False,
     ) -> Person:
         """Return the person of a mask `(h, w)`, bool or 0 and 1."""
         from pycocotools import mask as coco_mask  # an extra: needed for training alone
 
-        return cls(box, coco_mask.encode(np.asfortranarray(mask, np.uint8)), offset)
+        runs = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+        return cls(box, runs, offset, has_exact_outline)
 
     @property
     def mask(self) -> UInt8Array:

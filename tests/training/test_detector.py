@@ -36,6 +36,7 @@ from instmatt_video.training.detector_weights import (
     load_initialisation,
     save_detector,
 )
+from instmatt_video.training.kept_pictures import PicturesInOrder
 from instmatt_video.training.marked_photos import Photo, person_from_mask, read_patches
 from instmatt_video.training.matting_validation import read_split
 
@@ -340,6 +341,21 @@ def test_people_by_whom_mattes_are_measured_are_not_pasted(config, tmp_path, mon
     assert pasted == ["me.webp"]
 
 
+def test_the_photos_own_people_are_pasted_where_the_schedule_says_so(config, tmp_path, monkeypatch):
+    sources = []
+    monkeypatch.setattr(
+        detector,
+        "patches_of_photos",
+        lambda photos, height_px: sources.append(len(photos)) or PicturesInOrder([]),
+    )
+    data = tmp_path / "data.toml"
+    train_detector(config, data, tmp_path / "out", parts=())
+    text = "pastes_photo_people = false\n" + config.read_text()
+    config.write_text(text)
+    train_detector(config, data, tmp_path / "out", parts=())
+    assert sources[0] > sources[1] == 0
+
+
 @pytest.mark.slow
 def test_a_part_needs_the_one_it_builds_on_and_its_licences(config, tmp_path):
     data, out = tmp_path / "data.toml", tmp_path / "out"
@@ -382,7 +398,7 @@ def test_the_shipped_schedules_are_complete():
         later = read_config(shipped_config(name), DetectorTraining)
         assert later.crops.steps > later.decoder.steps == later.proposals.steps == 0
     last = read_config(shipped_config("detector-mutual"), DetectorTraining)
-    for name in ("detector-mutual", "detector-finer"):
+    for name in ("detector-mutual", "detector-finer", "detector-figures"):
         last = read_config(shipped_config(name), DetectorTraining)
         others = (last.decoder.steps, last.crops.steps, last.proposals.steps)
         assert last.mutual.steps > 0 == max(others)

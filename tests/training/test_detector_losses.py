@@ -14,6 +14,7 @@ from instmatt_video.training.detector_losses import (
     dice,
     limb_weights,
     mask_iou,
+    outline_weights,
 )
 from instmatt_video.training.detector_proposal_losses import (
     SceneTruth,
@@ -26,6 +27,9 @@ from instmatt_video.training.detector_proposal_losses import (
 from instmatt_video.training.detector_validation import average_precision
 from instmatt_video.training.marked_photos import Photo, person_from_mask
 
+DRAWN = torch.tensor([False, False])
+"""Whose masks are exact: nobody's."""
+
 
 class TestCropLosses:
     def outputs(self, logits, quality=0.0):
@@ -34,13 +38,14 @@ class TestCropLosses:
 
     def test_perfect_masks_cost_nothing_and_should_be_rated_one(self):
         truth = (torch.rand(2, 8, 6) > 0.5).float()
-        targets = CropTargets(truth, torch.zeros(2, 4), torch.tensor([True, True]))
+        targets = CropTargets(truth, torch.zeros(2, 4), torch.tensor([True, True]), DRAWN[:2])
         losses = crop_losses(self.outputs(truth * 80 - 40, quality=40.0), targets)
         for name in ("mask_bce", "mask_dice", "box", "box_iou", "quality"):
             assert float(losses[name]) == pytest.approx(0, abs=1e-5), name
 
     def test_crops_without_people_teach_the_quality_alone(self):
-        targets = CropTargets(torch.zeros(2, 8, 6), torch.zeros(2, 4), torch.tensor([False, False]))
+        nobody = torch.tensor([False, False])
+        targets = CropTargets(torch.zeros(2, 8, 6), torch.zeros(2, 4), nobody, DRAWN[:2])
         logits = torch.randn(2, 8, 6, requires_grad=True)
         deltas = torch.randn(2, 4, requires_grad=True)
         losses = crop_losses(self.outputs(logits)._replace(box_deltas=deltas), targets)
@@ -53,7 +58,10 @@ class TestCropLosses:
     def test_gradients(self):
         truth = torch.rand(2, 4, 3, dtype=torch.float64)
         targets = CropTargets(
-            truth, torch.full((2, 4), 0.3, dtype=torch.float64), torch.tensor([True, False])
+            truth,
+            torch.full((2, 4), 0.3, dtype=torch.float64),
+            torch.tensor([True, False]),
+            DRAWN[:2],
         )
 
         def total(logits, deltas):
@@ -85,12 +93,35 @@ class TestCropLosses:
         armless[0, 30:35, 40:60] = 0
         slim[0, 40:90, 10:12] = 0
         assert (truth - armless).sum() == (truth - slim).sum() == 100
-        targets = CropTargets(truth, torch.zeros(1, 4), torch.tensor([True]))
+        targets = CropTargets(truth, torch.zeros(1, 4), torch.tensor([True]), DRAWN[:1])
         without_arm, thin = (
             float(crop_losses(self.outputs(mask * 20 - 10), targets)["mask_bce"])
             for mask in (armless, slim)
         )
         assert without_arm == pytest.approx(THIN_WEIGHT * thin, rel=0.01)
+
+    def test_beside_drawn_outlines_cells_count_less(self):
+        masks = torch.zeros(2, 1, 8)
+        masks[:, 0, 4:] = 1
+        weights = outline_weights(masks, torch.tensor([False, True]), 0.25)
+        assert weights.tolist() == [[[1, 1, 1, 0.25, 0.25, 1, 1, 1]], [[1.0] * 8]]
+
+    def test_a_mistake_at_an_outline_costs_less_where_that_was_drawn(self):
+        truth = torch.zeros(1, 96, 64)
+        truth[0, 10:90, 10:40] = 1
+        slim = truth.clone()
+        slim[0, 20:80, 10] = 0  # one column of it
+        costs = [
+            float(
+                crop_losses(
+                    self.outputs(slim * 20 - 10),
+                    CropTargets(truth, torch.zeros(1, 4), torch.tensor([True]), is_exact[None]),
+                    0.25,
+                )["mask_bce"]
+            )
+            for is_exact in (torch.tensor(True), torch.tensor(False))
+        ]
+        assert costs[1] == pytest.approx(0.25 * costs[0], rel=0.01)
 
     def test_hand_computed_overlaps(self):
         a = torch.tensor([[[1.0, 1, 0, 0]], [[0, 0, 0, 0]]])

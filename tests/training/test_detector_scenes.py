@@ -54,6 +54,11 @@ class TestPaste:
             if len(after.people) == 2 or not after.people:
                 assert after.people[-1].box[3] == 120
 
+    def test_outlines_of_who_is_pasted_are_exact(self):
+        after = paste_patches(photo(), [patch()], np.random.default_rng(1))
+        for shown in (after, mirror(after)):
+            assert [person.has_exact_outline for person in shown.people] == [False, True]
+
     def test_no_patches_change_nothing(self):
         before = photo()
         after = paste_patches(before, [], np.random.default_rng(0))
