@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from instmatt_video.errors import OptionError
 from instmatt_video.training import detector_photos, detector_scenes
 from instmatt_video.training.detector_crops import (
     CropSampler,
@@ -9,6 +12,7 @@ from instmatt_video.training.detector_crops import (
 )
 from instmatt_video.training.detector_photos import PhotoMixer
 from instmatt_video.training.detector_scenes import degrade, mirror, paste_patches, vary_colour
+from instmatt_video.training.kept_pictures import KeptPictures
 from instmatt_video.training.marked_photos import PersonPatch, Photo, person_from_mask
 
 
@@ -23,6 +27,17 @@ def patch(touches_bottom=False):
     rgba = np.full((60, 30, 4), 128, np.uint8)
     rgba[..., 3] = 255
     return PersonPatch("patch", rgba, touches_bottom)
+
+
+def test_a_torn_photo_is_passed_over(caplog):
+    def tear(name):
+        raise OptionError(f"{name} cannot be read")
+
+    torn = replace(photo(name="torn"), picture=KeptPictures(tear, len))
+    mixer = PhotoMixer([torn, photo()], composite_share=0)
+    assert {mixer.draw(np.random.default_rng(seed)).name for seed in range(8)} == {"p"}
+    (record,) = caplog.records
+    assert record.getMessage().startswith("torn cannot be read")
 
 
 class TestPaste:
