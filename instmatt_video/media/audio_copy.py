@@ -65,7 +65,10 @@ class AudioCopy:
                     f"sound left out: {codec} does not go into a {container.format.name} file"
                 )
                 continue
-            self._targets[stream.index] = container.add_stream_from_template(stream)
+            target = container.add_stream_from_template(stream)
+            told = ("language", "title")
+            target.metadata.update({k: stream.metadata[k] for k in told if k in stream.metadata})
+            self._targets[stream.index] = target
             taken.append(stream)
         if taken:
             self._packets = self._source.demux(taken)

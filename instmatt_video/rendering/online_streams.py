@@ -309,7 +309,13 @@ class OnlineStreams:
         people = self._people.values()
         writers = [p.writer for p in people if p.writer is not None]
         writers += [] if self._rest is None else [self._rest]
-        plans, warnings = [], []
+        known = {p.number for p in people}
+        plans = []
+        warnings = [
+            f"only: there is no track {number}; the clip has {len(known)} people"
+            for number in self.config.only
+            if number not in known
+        ]
         for writer in writers:
             plan = writer.plan
             last = self.frame_count - 1

@@ -259,11 +259,12 @@ def _plan(identity: Identity, file: str, frame_count: int, is_trimmed: bool) -> 
 
 
 def _refuse_taken_names(files: Sequence[str], config: OutputConfig) -> None:
-    taken = {MANIFEST_FILE, REPORT_FILE, TRACKS_FILE}
+    taken = {MANIFEST_FILE, REPORT_FILE, TRACKS_FILE, STORE_FOLDER}
     taken |= {PREVIEW_FILE} if config.has_preview else set()
     for file in files:
         name = file.lower()
-        if name in taken or name.split("/")[0] == STORE_FOLDER:
+        # Nor can one lie in a folder that is called as another is.
+        if any(f"{name}/".startswith(f"{t}/") or t.startswith(f"{name}/") for t in taken):
             raise OptionError(
                 f"file name template {config.filename!r} gives {file}, "
                 "which another output of the clip is called"
@@ -337,10 +338,13 @@ def open_stream(
         audio_from: File whose sound is copied, where the config wants it.
         start: Time of the stream's first frame, in the clip's seconds.
     """
+    elapsed = plan.first
+    if info.is_variable_rate:  # timecode tells the time, not how many frames there were
+        elapsed = round((start - (info.first_time or 0)) * info.frame_rate)
     if config.is_trimmed:
         info = replace(info, first_time=Fraction(0))  # times count from where the person appears
     if config.is_trimmed and plan.first > 0:
-        timecode = info.timecode and shift_timecode(info.timecode, plan.first, info.frame_rate)
+        timecode = info.timecode and shift_timecode(info.timecode, elapsed, info.frame_rate)
         number = info.first_frame_number + plan.first
         info = replace(info, timecode=timecode, first_frame_number=number)
     path = folder / plan.file

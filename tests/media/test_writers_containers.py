@@ -265,6 +265,23 @@ def test_sound_that_quicktime_lists_and_refuses_is_left_out(codec: str, tmp_path
     assert not open_source(path).info.has_audio
 
 
+def test_tracks_of_sound_keep_their_languages(tmp_path: Path) -> None:
+    source = tmp_path / "two.mp4"
+    with av.open(source, "w") as container:
+        tracks = [container.add_stream("aac", rate=48000) for _ in "ab"]
+        for track, language in zip(tracks, ("eng", "spa"), strict=True):
+            track.metadata["language"] = language
+        for track in tracks:
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.float32), "fltp", "mono")
+            frame.sample_rate, frame.pts = 48000, 0
+            container.mux([*track.encode(frame), *track.encode(None)])
+    path = tmp_path / "person_01.mov"
+    with open_alpha_stream("prores4444", path, INFO, audio_from=source) as stream:
+        stream.write(Fraction(0), soft_layer())
+    with av.open(path) as container:
+        assert [t.metadata.get("language") for t in container.streams.audio] == ["eng", "spa"]
+
+
 def test_pictures_of_an_unannounced_varying_rate_get_a_number_each(tmp_path: Path) -> None:
     with open_alpha_stream("png", tmp_path / "person_01", INFO) as stream:
         for tick in (0, 1001, 1002, 3003):  # of 1/30000 s, at 30000/1001 frames a second

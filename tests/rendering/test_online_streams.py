@@ -167,6 +167,13 @@ def test_a_trimmed_stream_spans_frames_without_a_single_pixel(
     assert stream == [k not in empty for k in range(3, 8)]
 
 
+def test_who_was_asked_for_and_never_came_is_told_of(tmp_path: Path) -> None:
+    frames = [seen(k, (1, True), confirmed={1}) for k in range(3)]
+    result = write(tmp_path, frames, replace(MATTE, only=(1, 9)))
+    assert result.rendered.warnings == ("only: there is no track 9; the clip has 1 people",)
+    assert [plan.file for plan in result.plans] == ["person_01.mkv"]
+
+
 def test_a_fault_leaves_nothing(tmp_path: Path) -> None:
     good = [seen(k, (1, True), confirmed={1}) for k in range(3)]
     with pytest.raises(ValueError, match="does not follow the frame before"):

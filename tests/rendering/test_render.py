@@ -20,7 +20,14 @@ from instmatt_video.media.frame import ClipInfo, Frame
 from instmatt_video.media.source import FrameSource
 from instmatt_video.people.identities import Cast, cast_of
 from instmatt_video.progress import Progress, ignore
-from instmatt_video.rendering.render import RenderResult, check_output, plan_streams, render
+from instmatt_video.rendering.render import (
+    RenderResult,
+    check_output,
+    open_stream,
+    plan_streams,
+    render,
+)
+from instmatt_video.rendering.stream_writers import StreamPlan
 from instmatt_video.stages import StageClock
 from instmatt_video.trackers import StitchConfig
 from tests.made_records import alpha, frame_record, tracked
@@ -180,6 +187,17 @@ class TestRefusedBeforeAnybodyIsFound:
         with pytest.raises(OptionError, match="another output of the clip"):
             check_output(taken, INFO)
 
+    @pytest.mark.parametrize(
+        ("template", "format"),
+        [("preview.mp4/{track}.{ext}", "matte-mp4"), ("rest/{track}", "png")],
+    )
+    def test_a_folder_that_is_called_as_a_file_of_the_clip(
+        self, template: str, format: str
+    ) -> None:
+        config = replace(CONFIG, filename=template, format=format, has_rest=True, has_preview=True)
+        with pytest.raises(OptionError, match="another output of the clip"):
+            check_output(config, INFO)
+
     def test_an_extension_of_another_format(self) -> None:
         with pytest.raises(OptionError):
             check_output(replace(CONFIG, filename="{track}.webm"), INFO)
@@ -251,3 +269,17 @@ def test_a_source_that_has_become_shorter(store: AlphaStore, cast: Cast) -> None
 def test_a_format_that_cannot_be(cast: Cast) -> None:
     with pytest.raises(OptionError):
         plan_streams(cast, INFO, FRAMES, replace(CONFIG, format="gif"))
+
+
+def test_timecode_of_a_trimmed_stream_tells_the_time_where_the_rate_varies(tmp_path: Path) -> None:
+    """Its fourth frame is shown after 54 of 25 a second."""
+    info = replace(INFO, timecode="01:00:00:00", is_variable_rate=True, first_time=Fraction(0))
+    plan = StreamPlan(1, "Anna", frozenset({1}), "person_01.mov", 4, 6)
+    config = replace(CONFIG, format="prores4444", is_trimmed=True)
+    for clip, timecode in (
+        (info, "01:00:02:04"),
+        (replace(info, is_variable_rate=False), "01:00:00:04"),
+    ):
+        stream = open_stream(plan, clip, config, tmp_path, None, Fraction(54, 25))
+        assert stream.info.timecode == timecode
+        stream.abort()
