@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 
@@ -12,13 +14,18 @@ from .jpeg_segments import START, segments_of
 from .picture_file import read_pixels
 from .plate import read_plate_header
 
+_TIFF_MAGIC = 42
+_WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274
+"""Tags."""
+_WHOLE_NUMBERS = {3: "H", 4: "I"}
+"""Types of their values, 16 and 32 bits."""
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def read_image_size(path: Path) -> tuple[int, int] | None:
     """Return (width, height) in pixels as stored, or `None` where the file is no picture.
 
-    PNG, JPEG, EXR and DPX are read from their headers, other kinds are decoded. A JPEG's Exif
+    PNG, JPEG, TIFF, EXR and DPX are read from their headers, other kinds are decoded. A JPEG's Exif
     orientation counts: the size is that of the upright picture.
     """
     try:
@@ -34,6 +41,8 @@ def read_image_size(path: Path) -> tuple[int, int] | None:
     if head[:4] == exr_header.MAGIC or head[:4] in dpx_header.BYTE_ORDERS:
         header = read_plate_header(path)
         return None if header is None else (header.width, header.height)
+    if head[:2] in (b"II", b"MM") and (size := _tiff_size(path)) is not None:
+        return size
     image = read_pixels(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     return None if image is None else (image.shape[1], image.shape[0])
 
@@ -52,20 +61,34 @@ def _read_jpeg_size(path: Path) -> tuple[int, int] | None:
 
 def _exif_orientation(segment: bytes) -> int:
     """Return the orientation, 1..8, in an APP1 segment; 1 without one (Exif 2.3, tag 0x0112)."""
-    if segment[:6] != b"Exif\0\0" or len(segment) < 16:
+    if segment[:6] != b"Exif\0\0":
         return 1
-    tiff = segment[6:]
-    order = "<" if tiff[:2] == b"II" else ">"
-    (directory,) = struct.unpack_from(order + "I", tiff, 4)
-    if directory + 2 > len(tiff):
-        return 1
-    (entries,) = struct.unpack_from(order + "H", tiff, directory)
-    for k in range(entries):
-        entry = directory + 2 + 12 * k
-        if entry + 12 > len(tiff):
-            break
-        (tag,) = struct.unpack_from(order + "H", tiff, entry)
-        if tag == 0x0112:
-            (orientation,) = struct.unpack_from(order + "H", tiff, entry + 8)
-            return int(orientation)
-    return 1
+    return _tiff_tags(io.BytesIO(segment[6:])).get(_ORIENTATION, 1)
+
+
+def _tiff_size(path: Path) -> tuple[int, int] | None:
+    """Return the size in a TIFF's first directory; `None` where there is none, or it is turned."""
+    with path.open("rb") as file:
+        tags = _tiff_tags(file)
+    if tags.get(_ORIENTATION, 1) != 1 or not {_WIDTH, _HEIGHT} <= tags.keys():
+        return None
+    return tags[_WIDTH], tags[_HEIGHT]
+
+
+def _tiff_tags(file: BinaryIO) -> dict[int, int]:
+    """Return the single whole numbers in the first directory of a TIFF (TIFF 6.0, section 2)."""
+    order = "<" if file.read(2) == b"II" else ">"
+    tags = {}
+    try:
+        magic, directory = struct.unpack(order + "HI", file.read(6))
+        if magic != _TIFF_MAGIC:  # BigTIFF is laid out in another way
+            return {}
+        file.seek(directory)
+        (entries,) = struct.unpack(order + "H", file.read(2))
+        for _ in range(entries):
+            tag, kind, count, value = struct.unpack(order + "HHI4s", file.read(12))
+            if count == 1 and kind in _WHOLE_NUMBERS:
+                (tags[tag],) = struct.unpack_from(order + _WHOLE_NUMBERS[kind], value)
+    except struct.error:  # cut off
+        pass
+    return tags
