@@ -65,10 +65,12 @@ def check_output(config: OutputConfig, info: ClipInfo) -> None:
         OptionError: Format, quality, file name template or method of colour cannot be.
     """
     spec = check_format(config.format, info, quality=config.quality)
-    # How many people there are is not known; what will not do for two is refused.
-    numbers = config.only or (1, 2)
-    files = _name_files([(n, default_name(n)) for n in numbers], info.name, config)
-    check_extension(Path(files[numbers[0]]), spec)
+    # How many people there are is not known; what will not do for two is refused. For one first:
+    # a name that another output has is told as such.
+    people = [(number, default_name(number)) for number in config.only or (1, 2)]
+    (file, *_) = _name_files(people[:1], info.name, config).values()
+    check_extension(Path(file), spec)
+    _name_files(people, info.name, config)
     if config.foreground == "pymatting" and spec.has_color:
         require_pymatting()
 
