@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import OptionError, VideoOpenError
 from ..manifest import FILE_NAME as MANIFEST_FILE
-from ..media.image_sequence import IMAGE_SUFFIXES, natural_key
+from ..media.picture_names import IMAGE_SUFFIXES, natural_key
 from ..media.source import is_pattern, is_stream, refuse_undecodable
 from .clip_list import LIST_SUFFIXES, ListColumn, read_clip_list
 

@@ -19,7 +19,7 @@ import numpy as np
 from ..media.color import rgb_to_yuv
 from ..media.formats import FORMATS
 from ..media.frame import ColorTags
-from ..media.image_sequence import list_numbered_frames
+from ..media.picture_names import list_numbered_frames
 from ..media.source import list_frames
 from ..media.timetable import Timetable
 from .clock import write_clock

@@ -16,7 +16,7 @@ from ..manifest import Manifest, load_manifest
 from ..media.color import MATRICES
 from ..media.formats import FORMATS
 from ..media.frame import ClipInfo, ColorTags
-from ..media.image_sequence import IMAGE_SUFFIXES
+from ..media.picture_names import IMAGE_SUFFIXES
 from ..media.source import FrameSource, open_source
 from ..media.video_file import first_video_stream, open_container
 from ..rendering.render import PREVIEW_FILE, REST

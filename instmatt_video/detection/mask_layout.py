@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import MaskReadError
-from ..media.image_sequence import natural_key
+from ..media.picture_names import natural_key
 
 
 @dataclass(frozen=True)

@@ -237,7 +237,7 @@ def _align(outer: list[tuple[Path, list[Path]]]) -> list[list[Path]]:
 
 
 def _list_stream_files(folder: Path) -> list[Path]:
-    from ..media.image_sequence import natural_key
+    from ..media.picture_names import natural_key
 
     files = (
         path

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ..color_names import COLORS, parse_color
 from ..errors import FrameDecodeError, OptionError, VideoOpenError
 from ..media.frame import as_eight_bit
-from ..media.image_sequence import IMAGE_SUFFIXES
+from ..media.picture_names import IMAGE_SUFFIXES
 from ..media.source import open_source
 from .capture import Capture
 from .live_matter import LiveFrame

@@ -1,16 +1,13 @@
-"""Frames from pictures on disk: a folder, a printf pattern or a glob.
+"""Frames from pictures on disk, one a file.
 
-Knows picture files and their numbering; knows no video.
+Knows picture files; knows no video.
 """
 
 from __future__ import annotations
 
-import glob
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import combinations, pairwise
 from pathlib import Path
 
 import cv2
@@ -26,18 +23,16 @@ from .frame import ClipInfo, ColorTags, Frame
 from .image_size import read_image_size
 from .jpeg_segments import is_whole_jpeg
 from .picture_file import decode_pixels
+from .picture_names import counters, first_step
 from .plate import PLATE_SUFFIXES, Plate, read_plate, read_plate_header
-from .source import HELD, NUMBER_FIELD, FrameSource
+from .source import HELD, FrameSource
 from .timecode import fits_bits, shift_timecode
 from .timetable import DEFAULT_FRAME_RATE
 from .video_file import MAX_BAD_FRAMES_IN_A_ROW
 
-IMAGE_SUFFIXES = PLATE_SUFFIXES | {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
-
 _COLORS = frozenset("RGBYXUV")
 """Channels that FFmpeg takes for a picture's; depth alone (Z) is none."""
 _PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
-_NUMBER = re.compile(r"\d+")
 
 
 class ImageSequenceSource(FrameSource):
@@ -62,14 +57,14 @@ class ImageSequenceSource(FrameSource):
             self._warn(
                 f"{name}: pictures have no frame rate; {frame_rate} frames/s is taken (--fps)"
             )
-        step = _first_step(self._paths)
+        step = first_step(self._paths)
         if step is not None:  # only a glob may have one
             self._warn(
                 f"{step[0].name}: the next picture is {step[2]}; pictures are counted on without "
                 "a gap, so the frames and pictures that come out have other numbers from there on"
             )
         width, height = self._common_size()
-        number = _counters(self._paths)[0]
+        number = counters(self._paths)[0]
         self._stamps = _stamps_of(self._paths)
         self.checksum = _checksum_of_stamps(self._stamps)
         self.info = ClipInfo(
@@ -193,70 +188,9 @@ class ImageSequenceSource(FrameSource):
             )
 
 
-def list_numbered_frames(folder: Path) -> list[Path]:
-    """Return a folder's pictures in natural order.
-
-    Raises:
-        VideoOpenError: There are none, they are of several kinds or sequences, or a number is
-            missing between them.
-    """
-    paths = [
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    ]
-    if not paths:
-        raise VideoOpenError(f"{folder}: no frames in the folder (looked for {_suffix_list()})")
-    suffixes = sorted({path.suffix.lower() for path in paths})
-    if len(suffixes) > 1:
-        raise VideoOpenError(
-            f"{folder}: frames of several kinds ({', '.join(suffixes)}); "
-            f"name one of them with a pattern, as {folder / ('*' + suffixes[0])}"
-        )
-    paths.sort(key=natural_key)
-    _refuse_several(folder, paths)
-    return _without_gaps(paths)
-
-
-def list_printf_frames(pattern: Path) -> list[Path]:
-    """Return the files that `shot_%04d.png`, or `shot_####.png`, names, by number.
-
-    Raises:
-        VideoOpenError: There are none, or a number is missing between them.
-    """
-    before, field, after = re.split(f"({NUMBER_FIELD.pattern})", pattern.name, maxsplit=1)
-    digits = field.count("#") or int(re.sub(r"\D", "", field) or 1)
-    name = re.compile(re.escape(before) + rf"(\d{{{digits},}})" + re.escape(after))
-    folder = pattern.parent
-    matches = (
-        [path for path in folder.iterdir() if name.fullmatch(path.name)] if folder.is_dir() else []
-    )
-    if not matches:
-        raise VideoOpenError(f"{pattern}: no file matches the pattern")
-    return _without_gaps(sorted(matches, key=natural_key))
-
-
-def list_globbed_frames(pattern: str) -> list[Path]:
-    """Return the files that a glob names, in natural order; numbers may be missing.
-
-    Raises:
-        VideoOpenError: There are none.
-    """
-    paths = [Path(name) for name in glob.glob(pattern)]
-    if not paths:
-        raise VideoOpenError(f"{pattern}: no file matches the pattern")
-    return sorted(paths, key=natural_key)
-
-
 def checksum_of_frames(paths: Sequence[Path]) -> str:
     """Return a checksum of the files' names, sizes and times, not of what they hold."""
     return _checksum_of_stamps(_stamps_of(paths))
-
-
-def natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Return a sorting key under which `frame_9` comes before `frame_10`."""
-    parts = re.split(r"(\d+)", path.name)
-    return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
 
 
 def read_image(path: Path) -> Image | None:
@@ -329,85 +263,3 @@ def _check_exr(path: Path, header: ExrHeader) -> None:
             f"{path}: has no channels R, G and B, only {', '.join(header.channels)}: write the "
             "pictures without a layer's name"
         )
-
-
-def _refuse_several(folder: Path, paths: Sequence[Path]) -> None:
-    """Raise where two sequences lie in a folder, as of two eyes, or of a plate and its proxy."""
-    rows = [row for row in _numbered_rows(paths).values() if len(row) > 1]
-    for one, other in combinations(rows, 2):
-        if {int(match[0]) for match in one} & {int(match[0]) for match in other}:
-            first, second = (
-                f"{m.string[: m.start()]}{'#' * len(m[0])}{m.string[m.end() :]}{paths[0].suffix}"
-                for m in (one[0], other[0])
-            )
-            raise VideoOpenError(
-                f"{folder}: several sequences, as {first} and {second}: name one of them with a "
-                f"pattern, as {folder / first}"
-            )
-
-
-def _without_gaps(paths: list[Path]) -> list[Path]:
-    """Return `paths`; raise when they are one numbered row with a number missing."""
-    step = _first_step(paths)
-    if step is None:
-        return paths
-    before, number, following = step
-    raise VideoOpenError(
-        f"{before.parent}: frame {number + 1} is missing after {before.name}: put a copy of it "
-        f"there, or do without, with the pattern {before.parent / ('*' + before.suffix)}"
-        if following > number
-        else f"{before}: frame number {number} occurs twice"
-    )
-
-
-def _numbered_rows(paths: Sequence[Path]) -> dict[tuple[str, str], list[re.Match[str]]]:
-    """Return the numbers that count the pictures, by what stands before and behind them."""
-    rows: dict[tuple[str, str], list[re.Match[str]]] = {}
-    for match in _counters(paths):
-        if match is not None:
-            around = match.string[: match.start()], match.string[match.end() :]
-            rows.setdefault(around, []).append(match)
-    return rows
-
-
-def _counters(paths: Sequence[Path]) -> list[re.Match[str] | None]:
-    """Return the number in each picture's name that counts it, `None` where there is none.
-
-    Of several it is the one of which there are most, as of `shot_0101_v2` and `shot_0102_v2`; of as
-    many of each, the last.
-    """
-    numbers = [[*_NUMBER.finditer(path.stem)] for path in paths]
-    shapes = [_NUMBER.sub("#", path.stem) for path in paths]
-    values: dict[str, list[set[str]]] = {}
-    for shape, matches in zip(shapes, numbers, strict=True):
-        fields = values.setdefault(shape, [set() for _ in matches])
-        for seen, match in zip(fields, matches, strict=True):
-            seen.add(match[0])
-    places = {
-        shape: max(range(len(fields)), key=lambda k: (len(fields[k]), k))
-        for shape, fields in values.items()
-        if fields
-    }
-    return [
-        matches[places[shape]] if matches else None
-        for shape, matches in zip(shapes, numbers, strict=True)
-    ]
-
-
-def _first_step(paths: Sequence[Path]) -> tuple[Path, int, int] | None:
-    """Return the first picture that the next number does not follow, its number and what follows.
-
-    `None` where none is, or where the pictures are no one numbered row.
-    """
-    rows = [*_numbered_rows(paths).values()]
-    if len(rows) != 1 or len(rows[0]) != len(paths):
-        return None
-    numbers = [int(match[0]) for match in rows[0]]
-    for before, (number, following) in zip(paths, pairwise(numbers), strict=False):
-        if following != number + 1:
-            return before, number, following
-    return None
-
-
-def _suffix_list() -> str:
-    return ", ".join(sorted(IMAGE_SUFFIXES))

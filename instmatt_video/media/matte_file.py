@@ -10,8 +10,8 @@ import numpy.typing as npt
 from instmatt_video.eval.alpha import Alpha
 
 from ..errors import MatteReadError
-from .image_sequence import natural_key
 from .picture_file import decode_frame, decode_pixels, read_pixels
+from .picture_names import natural_key
 
 SUFFIXES = frozenset({".png", ".tif", ".tiff", ".bmp"})
 """Of mattes: what keeps every value."""

@@ -145,7 +145,7 @@ def list_frames(spec: str | Path) -> list[Path] | None:
         VideoOpenError: There is nothing of the name, or no sequence of pictures.
     """
     from .animation import is_animated
-    from .image_sequence import (
+    from .picture_names import (
         IMAGE_SUFFIXES,
         list_globbed_frames,
         list_numbered_frames,

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from instmatt_video.eval.alpha import Alpha
 
 from ..errors import MatteReadError, OptionError
-from ..media.image_sequence import natural_key
 from ..media.matte_file import PICTURE_SUFFIXES, read_mattes, read_picture, require_folder
 from ..media.matte_folders import find_mattes, find_picture
+from ..media.picture_names import natural_key
 
 
 @dataclass(frozen=True)
