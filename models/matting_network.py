@@ -346,8 +346,12 @@ class MattingNetwork(nn.Module):
             )
             paste_blocks(os1[one], head_grid.places, activate(logits, self.config))
             if values is None:  # for all at once: joined in the end they would be kept twice
-                shape = (len(all_grid), *feature.shape[1:])
-                values = feature.new_empty(shape).to(memory_format=torch.channels_last)
+                values = torch.empty(
+                    (len(all_grid), *feature.shape[1:]),
+                    dtype=feature.dtype,
+                    device=feature.device,
+                    memory_format=torch.channels_last,
+                )
             values[filled : filled + len(grid)] = feature
             filled += len(grid)
         assert values is not None

@@ -68,8 +68,10 @@ def crop_losses(
         "box_iou": zero_box,
     }
     if bool(people.any()):
-        is_exact = targets.has_exact_outline[people]
-        weights = limb_weights(truth) * outline_weights(truth, is_exact, drawn_outline_weight)
+        weights = limb_weights(truth)
+        if drawn_outline_weight < 1:
+            is_exact = targets.has_exact_outline[people]
+            weights = weights * outline_weights(truth, is_exact, drawn_outline_weight)
         unit = torch.tensor([0.0, 0.0, 1.0, 1.0], device=logits.device)
         deltas, true_deltas = outputs.box_deltas[people], targets.box_deltas[people]
         losses |= {
