@@ -69,7 +69,7 @@ def compose_streams(
     """
     options, report, out = options or ComposeOptions(), progress or ignore, Path(out)
     container = out.suffix.lower()
-    quality = _quality(out, options)
+    quality = _quality(out, container, options)
     program = require_ffmpeg()
     material = gather(Path(folder), options)
     clip = material.clip
@@ -103,8 +103,7 @@ def compose_streams(
     )
 
 
-def _quality(out: Path, options: ComposeOptions) -> int:
-    container = out.suffix.lower()
+def _quality(out: Path, container: str, options: ComposeOptions) -> int:
     if container not in CONTAINERS:
         raise OptionError(f"{out}: a composition is written to {' or '.join(CONTAINERS)}")
     low, high, default = CONTAINERS[container]

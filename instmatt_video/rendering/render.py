@@ -340,15 +340,15 @@ def open_stream(
         audio_from: File whose sound is copied, where the config wants it.
         start: Time of the stream's first frame, in the clip's seconds.
     """
-    elapsed = plan.first
-    if info.is_variable_rate:  # timecode tells the time, not how many frames there were
-        elapsed = round((start - (info.first_time or 0)) * info.frame_rate)
-    if config.is_trimmed:
-        info = replace(info, first_time=Fraction(0))  # times count from where the person appears
     if config.is_trimmed and plan.first > 0:
+        elapsed = plan.first
+        if info.is_variable_rate:  # timecode tells the time, not how many frames there were
+            elapsed = round((start - (info.first_time or 0)) * info.frame_rate)
         timecode = info.timecode and shift_timecode(info.timecode, elapsed, info.frame_rate)
         number = info.first_frame_number + plan.first
         info = replace(info, timecode=timecode, first_frame_number=number)
+    if config.is_trimmed:
+        info = replace(info, first_time=Fraction(0))  # times count from where the person appears
     path = folder / plan.file
     path.parent.mkdir(parents=True, exist_ok=True)
     return open_alpha_stream(
