@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, or cut people out, and return the exit status; a run found in `--out` is resumed."""
     require_training()
     from ..console import make_console, set_up_logging
-    from .loop import is_first_process
+    from .processes import is_first_process
 
     console = make_console()
     set_up_logging(console, args.is_verbose, args.is_quiet)

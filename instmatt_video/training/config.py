@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..errors import OptionError, first_complaint
 from ..toml_file import read_toml
-from .loop import LoopConfig
+from .loop_config import LoopConfig
 from .matting_batch import MattingBatchConfig
 from .matting_task import Curriculum
 from .ranges import check_ranges

@@ -35,7 +35,8 @@ from .detector_weights import (
     load_initialisation,
     save_detector,
 )
-from .loop import LoopConfig, is_first_process, train
+from .loop import train
+from .loop_config import LoopConfig
 from .marked_photos import (
     PersonPatch,
     Photo,
@@ -45,6 +46,7 @@ from .marked_photos import (
     read_patches,
 )
 from .matting_validation import read_held_out_people, read_split
+from .processes import is_first_process
 from .ranges import check_ranges
 
 PARTS = ("decoder", "crops", "proposals", "mutual")

@@ -22,13 +22,14 @@ from ..weights.loading import resolve_weights
 from .composite_pool import CompositePool
 from .config import MattingData, MattingTraining, read_config, resolve
 from .cutouts import CutoutLibrary, read_long_hair_names
-from .loop import Progress, count_devices_and_nodes, train
+from .loop import Progress, train
 from .matting_batch import MattingBatchMaker
 from .matting_photos import read_photos
 from .matting_task import MattingTask
 from .matting_validation import MIN_HELD_OUT_PEOPLE, ValidationPicture, hold_out, make_validation
 from .packs import ImagePack, Pack
 from .photo_windows import MIN_HEIGHT_PX
+from .processes import count_devices_and_nodes
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from instmatt_video.training.loop import LoopConfig, train
+from instmatt_video.errors import OptionError
+from instmatt_video.training.loop import train
+from instmatt_video.training.loop_config import LoopConfig
 
 CONFIG = LoopConfig(
     steps=8,
@@ -81,6 +83,11 @@ def main() -> None:
     with contextlib.suppress(RuntimeError):
         train(SharedLine(fails_at=5), CONFIG, out / "broken")
     train(resumed, CONFIG, out / "broken")
+    try:
+        train(SharedLine(), CONFIG, out / "held")
+        refusal = ""
+    except OptionError as error:
+        refusal = str(error)
     torch.save(
         {
             "whole": whole.network.state_dict(),
@@ -90,6 +97,7 @@ def main() -> None:
             "num_validated": whole.num_validated,
             "num_saved": whole.num_saved,
             "best": best,
+            "refusal": refusal,
         },
         out / f"rank{rank}.pt",
     )

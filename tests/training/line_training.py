@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from instmatt_video.training.loop import LoopConfig
+from instmatt_video.training.loop_config import LoopConfig
 
 CONFIG = LoopConfig(
     steps=24,

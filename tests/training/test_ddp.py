@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from instmatt_video.training.loop import LoopConfig, count_devices_and_nodes, train
+from instmatt_video.folder_lock import training_alone
+from instmatt_video.training.loop import train
+from instmatt_video.training.loop_config import LoopConfig
+from instmatt_video.training.processes import count_devices_and_nodes
 
 from .ddp_worker import CONFIG, BothShares
 from .line_training import equal, rows
@@ -23,13 +26,14 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("ddp")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", "2", "-m", "tests.training.ddp_worker", str(out)]
-    subprocess.run(
-        command,
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        check=True,
-        timeout=300,
-    )
+    with training_alone(out / "held"):
+        subprocess.run(
+            command,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            check=True,
+            timeout=300,
+        )
     return out
 
 
@@ -67,6 +71,13 @@ def test_a_broken_run_resumes_to_the_same_weights(ranks: list[dict[str, Any]]) -
     for rank, left in enumerate(ranks):
         assert equal(left["resumed"], left["whole"])
         assert left["made_after"] == [(step, rank) for step in range(4, CONFIG.steps)]
+
+
+def test_a_folder_that_another_training_holds_is_told_by_all(
+    out: Path, ranks: list[dict[str, Any]]
+) -> None:
+    refusal = f"{out / 'held'} is being trained by another process"
+    assert [left["refusal"] for left in ranks] == [refusal] * 2
 
 
 @pytest.mark.parametrize(

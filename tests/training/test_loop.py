@@ -14,88 +14,12 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from instmatt_video.errors import AlphaWriteError, DeviceError, OptionError
-from instmatt_video.training import loop
-from instmatt_video.training.loop import AveragedWeights, LoopConfig, train
+from instmatt_video.training import processes
+from instmatt_video.training.loop import train
 
 from .line_training import CONFIG, Line, checkpoint, equal, losses
-
-
-class TestSchedule:
-    config = LoopConfig(steps=110, learning_rate=1.0, min_learning_rate=0.1, warmup_steps=10)
-
-    @pytest.mark.parametrize(
-        ("step", "rate"),
-        [
-            pytest.param(0, 0.1, id="first step of the warm-up"),
-            pytest.param(4, 0.5, id="its middle"),
-            pytest.param(9, 1.0, id="its end"),
-            pytest.param(10, 1.0, id="top of the cosine"),
-            pytest.param(35, 0.1 + 0.9 * (1 + math.sqrt(0.5)) / 2, id="a quarter"),
-            pytest.param(60, 0.55, id="half"),
-            pytest.param(110, 0.1, id="end"),
-            pytest.param(500, 0.1, id="beyond"),
-        ],
-    )
-    def test_rate(self, step: int, rate: float) -> None:
-        assert self.config.learning_rate_at(step) == pytest.approx(rate)
-
-    @pytest.mark.parametrize(
-        "wrong", [{"steps": -1}, {"log_steps": 0}, {"workers": -1}, {"seed": -1}, {"seed": 2**32}]
-    )
-    def test_what_cannot_be(self, wrong: dict[str, int]) -> None:
-        (name,) = wrong
-        with pytest.raises(ValueError, match=rf"{name} must be .*, not {wrong[name]}"):
-            replace(self.config, **wrong)
-
-    def test_without_warm_up(self) -> None:
-        assert replace(self.config, warmup_steps=0).learning_rate_at(0) == 1.0
-
-    def test_all_warm_up(self) -> None:
-        config = replace(self.config, steps=10)
-        assert config.learning_rate_at(9) == 1.0 and config.learning_rate_at(10) == 1.0
-
-
-class TestAverage:
-    def test_two_steps_by_hand(self) -> None:
-        network = nn.Linear(1, 1, bias=False)
-        network.weight.data.fill_(0.0)
-        average = AveragedWeights(network, 0.9)
-        network.weight.data.fill_(1.0)
-        average.update(network, 0)  # decay 1/10: 0.1 · 0 + 0.9 · 1
-        assert average.state["weight"].item() == pytest.approx(0.9)
-        network.weight.data.fill_(2.0)
-        average.update(network, 1)  # decay 2/11
-        assert average.state["weight"].item() == pytest.approx(2 / 11 * 0.9 + 9 / 11 * 2)
-
-    def test_the_decay_grows_to_its_limit(self) -> None:
-        network = nn.Linear(1, 1, bias=False)
-        network.weight.data.fill_(0.0)
-        average = AveragedWeights(network, 0.5)
-        network.weight.data.fill_(1.0)
-        average.update(network, 1000)
-        assert average.state["weight"].item() == pytest.approx(0.5)
-
-    def test_unit_vectors_of_spectral_norms_are_copied(self) -> None:
-        network = spectral_norm(nn.Linear(3, 2, bias=False))
-        average = AveragedWeights(network, 0.9)
-        with torch.no_grad():
-            for _ in range(5):
-                network(torch.ones(1, 3))  # in training mode each pass turns them
-                network.parametrizations.weight.original.mul_(-1)
-                average.update(network, 50)
-        for name, value in network.state_dict().items():
-            is_same = torch.equal(average.state[name], value)
-            assert is_same == name.endswith(("._u", "._v")), name
-
-    def test_counters_are_copied(self) -> None:
-        network = nn.BatchNorm1d(2)
-        average = AveragedWeights(network, 0.9)
-        network(torch.randn(4, 2))
-        average.update(network, 0)
-        assert average.state["num_batches_tracked"].item() == 1
 
 
 def test_the_loss_goes_down(tmp_path: Path) -> None:
@@ -176,7 +100,7 @@ def test_half_precision_finds_its_loss_scale_and_learns(
         words.pop("precision")  # on a CPU Fabric itself would take bfloat16 instead
         return Fabric(plugins=precision, **words)
 
-    monkeypatch.setattr(loop, "Fabric", make_fabric)
+    monkeypatch.setattr(processes, "Fabric", make_fabric)
     train(Line(), replace(CONFIG, precision="16-mixed"), tmp_path)
     assert precision.scaler is not None
     assert precision.scaler.get_scale() < 65536
