@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from .alpha_store import FOLDER_NAME, AlphaStore
 from .analysis import analyse
 from .checksums import sha256_of
 from .clip_folder import make_room, refuse_earlier, refuse_source_inside, remove_leftovers
-from .config import MatteConfig
+from .config import MatteConfig, OutputConfig
 from .detection.detector import Detector
 from .errors import AlphaWriteError, FrameDecodeError, OptionError
 from .folder_lock import changing_alone, rendering_alone
@@ -40,7 +40,7 @@ from .people.mask_steadying import MaskSteadier
 from .people.returned_pixels import return_pixels
 from .progress import Report, ignore
 from .rendering.online_streams import OnlineStreams
-from .rendering.publication import describe_run, publish, stitch_record, write_people
+from .rendering.publication import describe_run, publish, write_people
 from .rendering.render import check_names, check_output, stream_keys
 from .rendering.report import FILE_NAME as REPORT_FILE
 from .rendering.run_result import RunResult
@@ -110,69 +110,110 @@ def matte_video(
         make_room(folder, config)
         earlier = load_manifest(folder) if (folder / MANIFEST_FILE).is_file() else None
 
-        steadier = MaskSteadier.of(networks.detector, config.detection.steady_frames)
         checksum = sha256_of(Path(source))
-        sound = Path(source) if clip.info.has_audio and config.output.has_audio else None
         fingerprint = fingerprint_of(clip, checksum or str(source), config, networks, tracker)
-        store = AlphaStore(folder / FOLDER_NAME, fingerprint)
-        is_going_on = not config.run.is_online and store.resume(steadier.reach)
+        run = _Run(
+            clip,
+            folder,
+            config.output,
+            finder,
+            MaskSteadier.of(networks.detector, config.detection.steady_frames),
+            networks.matter,
+            AlphaStore(folder / FOLDER_NAME, fingerprint),
+            Path(source) if clip.info.has_audio and config.output.has_audio else None,
+            clock,
+            report,
+        )
+        is_going_on = not config.run.is_online and run.store.resume(run.steadier.reach)
         if config.run.is_online:
-            tracks_file = folder / TRACKS_FILE
-            streams = OnlineStreams(
-                clip.info, config.output, folder, clock, sound, tracks_file, finder.names
-            )
-            result = stream_online(clip, finder, steadier, networks.matter, streams, clock, report)
+            result = _write_online(run)
         else:
             if not is_going_on:
-                store.create()
-            chunk = config.run.chunk_frames
-            if not store.is_complete:
-                analyse(clip, finder, steadier, networks.matter, store, clock, chunk, report)
-            else:
-                for record in store.records():
-                    finder.replay(record)
-            found = _find_identities(clip, finder, store, networks.matter)
-            corrections = _earlier_corrections(folder, found) if is_going_on else ()
-            first = clip.info.first_frame_number
-            cast = corrected_cast(found, corrections, range(first, first + store.frame_count))
-            output = output_after(config.output, found, corrections)
-            plans, rendered = write_people(clip, store, cast, output, folder, clock, report, sound)
-            *_, last = store.records_between(store.frame_count - 1, store.frame_count)
-            result = RunResult(
-                cast,
-                plans,
-                rendered,
-                store.frame_count,
-                last.time - (clip.info.first_time or 0) + 1 / clip.info.frame_rate,
-                store.held_frames,
-                store.breaks_off,
-                store_bytes=store.size_bytes,
-                stitching=stitch_record(found),
-                corrections=corrections,
-                warnings=tell_of_brief_people(found, last, first, config.output.has_rest),
-            )
+                run.store.create()
+            result = _write_whole(run, config.run.chunk_frames, is_going_on)
         result = _warned(result, networks.detector)
 
         wall_s = time.monotonic() - started
         manifest = describe_run(clip, source, checksum, config, networks, result, clock, wall_s)
-        with changing_alone(store.folder) if is_going_on else nullcontext():
-            if is_going_on:  # corrections that came in the meantime stay, to be rendered next
+        found = result.found if is_going_on else None
+        with changing_alone(run.store.folder) if found is not None else nullcontext():
+            if found is not None:  # corrections that came in the meantime stay, rendered next
                 corrections = _earlier_corrections(folder, found)
                 manifest = manifest.model_copy(update={"corrections": corrections})
             manifest = publish(
                 folder, manifest, result.cast, result.plans, result.rendered, config.output
             )
         if config.run.is_resumed:
-            wanted = [*stream_keys(result.plans, result.cast, config.output, store)]
+            wanted = [*stream_keys(result.plans, result.cast, config.output, run.store)]
             wanted += [REPORT_FILE] if config.output.has_report else []
             remove_leftovers(folder, earlier, wanted)
         if config.run.is_cleaned:
-            store.remove()
+            run.store.remove()
     if result.breaks_off is not None:
         raise FrameDecodeError(
             f"{result.breaks_off}; the {result.frame_count} frames before are finished in {folder}"
         )
     return manifest
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run under way: a clip that is open, its folder, which is held, and who work on it."""
+
+    clip: FrameSource
+    folder: Path
+    output: OutputConfig
+    finder: PeopleFinder
+    steadier: MaskSteadier
+    matter: FrameMatter
+    store: AlphaStore
+    sound: Path | None
+    """Where the streams' sound comes from, if they have any."""
+    clock: StageClock
+    report: Report
+
+
+def _write_online(run: _Run) -> RunResult:
+    """Write the streams while the clip is read."""
+    info, tracks_file = run.clip.info, run.folder / TRACKS_FILE
+    streams = OnlineStreams(
+        info, run.output, run.folder, run.clock, run.sound, tracks_file, run.finder.names
+    )
+    return stream_online(
+        run.clip, run.finder, run.steadier, run.matter, streams, run.clock, run.report
+    )
+
+
+def _write_whole(run: _Run, chunk_frames: int, is_going_on: bool) -> RunResult:
+    """Analyse the clip as far as the store lacks it, say who is who, and write the streams."""
+    clip, finder, store = run.clip, run.finder, run.store
+    if store.is_complete:
+        for record in store.records():
+            finder.replay(record)
+    else:
+        analyse(clip, finder, run.steadier, run.matter, store, run.clock, chunk_frames, run.report)
+    found = _find_identities(clip, finder, store, run.matter)
+    corrections = _earlier_corrections(run.folder, found) if is_going_on else ()
+    first = clip.info.first_frame_number
+    cast = corrected_cast(found, corrections, range(first, first + store.frame_count))
+    output = output_after(run.output, found, corrections)
+    plans, rendered = write_people(
+        clip, store, cast, output, run.folder, run.clock, run.report, run.sound
+    )
+    *_, last = store.records_between(store.frame_count - 1, store.frame_count)
+    return RunResult(
+        cast,
+        plans,
+        rendered,
+        store.frame_count,
+        last.time - (clip.info.first_time or 0) + 1 / clip.info.frame_rate,
+        store.held_frames,
+        store.breaks_off,
+        store_bytes=store.size_bytes,
+        found=found,
+        corrections=corrections,
+        warnings=tell_of_brief_people(found, last, first, run.output.has_rest),
+    )
 
 
 def _find_identities(

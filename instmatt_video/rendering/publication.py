@@ -136,15 +136,6 @@ def people_records(
     )
 
 
-def stitch_record(found: Cast) -> StitchRecord:
-    """Return who was joined to whom, and their names, for a manifest; the cast is uncorrected."""
-    return StitchRecord(
-        people=tuple(tuple(sorted(identity.tracklet_ids)) for identity in found.identities),
-        others=tuple(sorted(found.rest(identity.track_id for identity in found.identities))),
-        names=tuple(identity.name for identity in found.identities),
-    )
-
-
 def describe_run(
     clip: FrameSource,
     source: str | Path,
@@ -219,7 +210,7 @@ def describe_run(
         ),
         cuts=tuple(cut + first_number for cut in result.cast.cuts),
         tracks=(),
-        stitching=result.stitching,
+        stitching=None if result.found is None else _stitch_record(result.found),
         corrections=result.corrections,
         rendered_corrections=result.corrections,
     )
@@ -232,3 +223,12 @@ def _fate_of_sound(info: ClipInfo, config: OutputConfig) -> str:
     if not config.has_audio:
         return "left out, as asked"
     return "copied" if spec.has_audio else f"left out: {spec.name} holds no sound"
+
+
+def _stitch_record(found: Cast) -> StitchRecord:
+    """Return who was joined to whom, and their names, for a manifest; the cast is uncorrected."""
+    return StitchRecord(
+        people=tuple(tuple(sorted(identity.tracklet_ids)) for identity in found.identities),
+        others=tuple(sorted(found.rest(identity.track_id for identity in found.identities))),
+        names=tuple(identity.name for identity in found.identities),
+    )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..manifest import StitchRecord
 from ..people.identities import Cast
 from ..review.correction import Correction
 from .render import RenderResult
@@ -30,8 +29,8 @@ class RunResult:
     """Why the clip could not be read on after the last frame."""
     store_bytes: int = 0
     """Size of the alpha store; an online run has none."""
-    stitching: StitchRecord | None = None
-    """Who was joined to whom; an online run joins nobody."""
+    found: Cast | None = None
+    """Everybody as they were found, before `corrections`; an online run joins nobody."""
     corrections: tuple[Correction, ...] = ()
     """What people have changed, and the streams show."""
     warnings: tuple[str, ...] = ()
