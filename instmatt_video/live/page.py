@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..rendering.preview import color_of_track
 from ..web.bad_requests import refuse_in_words
 from ..web.guard import guard, page_url
-from ..web.server import bind, require_web
+from ..web.server import bind, make_server, require_web
 from .backgrounds import Backgrounds
 from .live_matter import LiveFrame
 from .meter import Figures
@@ -79,8 +79,6 @@ class LivePage:
         self, control: ViewControl, backgrounds: Backgrounds, host: str, port: int
     ) -> None:
         require_web()
-        import uvicorn
-
         self._control, self._backgrounds = control, backgrounds
         self._pictures = _JpegSlot()
         self._live: LiveFrame | None = None
@@ -92,10 +90,7 @@ class LivePage:
         app = self._app()
         self.url = page_url(host, port, guard(app, host, port))
         """To open in a browser; a token is in it."""
-        settings = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=1
-        )
-        self._server = uvicorn.Server(settings)
+        self._server = make_server(app)
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="page", daemon=True
         )

@@ -11,9 +11,12 @@ import sys
 import webbrowser
 from contextlib import suppress
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError
+
+if TYPE_CHECKING:
+    import uvicorn
 
 
 def require_web() -> None:
@@ -70,12 +73,18 @@ def serve(app: Any, bound: socket.socket, url: str, opens_browser: bool) -> None
         url: From `guard.page_url`.
         opens_browser: Show the page in the user's browser.
     """
-    import uvicorn
-
+    server = make_server(app)
     print(f"open {url} (Ctrl-C ends)", file=sys.stderr, flush=True)
     if opens_browser:
         webbrowser.open(url)
+    with suppress(KeyboardInterrupt):
+        server.run([bound])
+
+
+def make_server(app: Any) -> uvicorn.Server:
+    """Return a server of an application, not running yet."""
+    import uvicorn
+
     # An endless answer (live pictures) must not hold up the end.
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
-    with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run([bound])
+    return uvicorn.Server(config)
