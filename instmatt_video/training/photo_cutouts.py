@@ -5,6 +5,7 @@ Their edge is the matting network's; a composite's truth is exact whatever edge 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, count
 from pathlib import Path
@@ -21,6 +22,8 @@ from .config import MattingData, read_config
 from .marked_photos import Person, Photo
 from .matting_photos import read_marked_packs
 from .photo_windows import edge_band
+
+logger = logging.getLogger(__name__)
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -56,7 +59,7 @@ def write_cutouts(
         progress: Told of photos as they pass.
 
     Raises:
-        OptionError: The data names no photos, or they cannot be read.
+        OptionError: The data names no photos, or a pack of them or a mask cannot be read.
         AlphaWriteError: A cut-out cannot be written.
     """
     packs = read_marked_packs(read_config(data_path, MattingData), data_path)
@@ -69,12 +72,22 @@ def write_cutouts(
     stems = _tell_apart(f"{pack}_{Path(photo.name).stem}" for pack, photo in todo)
     num_people = 0
     for done, ((_, photo), stem) in enumerate(zip(todo, stems, strict=True), 1):
-        for index, rgba in cut_out_people(photo, matter):
+        for index, rgba in _cut_out_if_readable(photo, matter):
             _write(folder / f"{stem}_{index}.webp", rgba)
             num_people += 1
         if progress is not None:
             progress(done, len(todo), num_people)
     return num_people
+
+
+def _cut_out_if_readable(photo: Photo, matter: Matter) -> Iterator[tuple[int, UInt8Array]]:
+    """Yield a photo's people; of a torn file none, with a warning: it must not end the others'."""
+    try:
+        photo.read()
+    except OptionError as error:
+        logger.warning("%s: nobody is cut out of it", error)
+        return
+    yield from cut_out_people(photo, matter)
 
 
 def _tell_apart(stems: Iterable[str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from instmatt_video.training.cutouts import CutoutLibrary, cut_out
 from instmatt_video.training.marked_photos import Photo, person_from_mask
 from instmatt_video.training.packs import ImagePack
 from instmatt_video.training.photo_cutouts import cut_out_people
-from tests.training.made_people import place, write_rgb
+from tests.training.made_people import place, write_coco_pack, write_rgb
 
 SIZE = (320, 400)
 """Width and height of the photos."""
@@ -150,6 +150,19 @@ class TestCommand:
         assert self.command(folder) == 0
         names = [path.name for path in sorted((folder / "pack" / "rgba").iterdir())]
         assert names == ["street_anna-2_0.webp", "street_anna-3_0.webp", "street_anna_0.webp"]
+
+    def test_a_torn_photo_does_not_end_the_others(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        data = folder / "data.toml"
+        data.write_text(f'instances = "crowd"\n{data.read_text()}')
+        write_coco_pack(folder / "crowd")
+        torn = sorted((folder / "crowd" / "images").iterdir())[0]
+        torn.write_bytes(torn.read_bytes()[:40])
+        assert self.command(folder) == 0
+        told = capsys.readouterr().err
+        assert f"{torn.name} of {folder / 'crowd'} cannot be read" in told
+        assert (folder / "pack" / "rgba" / "street_anna_0.webp").is_file()
 
     def test_needs_photos(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (folder / "data.toml").write_text('cutouts = "a"\nbackgrounds = "b"\n')
