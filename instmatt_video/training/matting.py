@@ -23,6 +23,7 @@ from .composite_pool import CompositePool
 from .config import MattingData, MattingTraining, read_config, resolve
 from .cutouts import CutoutLibrary, read_long_hair_names
 from .loop import Progress, train
+from .loop_config import LoopConfig
 from .matting_batch import MattingBatchMaker
 from .matting_photos import read_photos
 from .matting_task import MattingTask
@@ -66,26 +67,13 @@ def train_matting(
     cv2.setNumThreads(0)  # batches are made in processes of their own, or beside a busy network
     config = read_config(config_path, MattingTraining)
     data = read_config(data_path, MattingData)
-    loop = config.stage1 if stage == 1 else config.stage2
-    if not loop.steps:
-        raise OptionError(f"{config_path} is no schedule of stage {stage}: it names no steps of it")
+    loop = _schedule(config, config_path, stage, steps, seed)
     batch = config.batch
     if stage == 2 and config.stage2_targets is not None:
         batch = replace(batch, targets=config.stage2_targets)
-    if steps is not None:
-        loop = replace(loop, steps=steps)
-    if not loop.steps:
-        raise OptionError(f"stage {stage} needs a step at least")
-    if seed is not None:
-        loop = replace(loop, seed=seed)
     if start_from is not None:
         start_from = resolve_weights(start_from)
-        try:
-            network = load_matting_weights(start_from).train()
-        except CheckpointError as error:
-            raise WeightsError(str(error)) from error
-        if mask_channels not in (None, network.mask_channels):
-            raise OptionError(f"{start_from} has {network.mask_channels} mask channels: keep them")
+        network = _trained_network(start_from, mask_channels)
     elif stage == 1:
         if config.preset not in PRESETS:
             raise OptionError(f"{config_path}: preset must be one of {', '.join(PRESETS)}")
@@ -136,6 +124,33 @@ def train_matting(
         "number of photos": len(batches.photos),
     }
     return train(task, loop, out_dir, progress, made_by)
+
+
+def _schedule(
+    config: MattingTraining, config_path: Path, stage: int, steps: int | None, seed: int | None
+) -> LoopConfig:
+    """Return a stage's schedule, of another length and seed where they are given."""
+    loop = config.stage1 if stage == 1 else config.stage2
+    if not loop.steps:
+        raise OptionError(f"{config_path} is no schedule of stage {stage}: it names no steps of it")
+    if steps == 0:
+        raise OptionError(f"stage {stage} needs a step at least")
+    return replace(
+        loop,
+        steps=loop.steps if steps is None else steps,
+        seed=loop.seed if seed is None else seed,
+    )
+
+
+def _trained_network(path: Path, mask_channels: int | None) -> InstanceMattingNetwork:
+    """Return the network of a weights file, to be trained on."""
+    try:
+        network = load_matting_weights(path).train()
+    except CheckpointError as error:
+        raise WeightsError(str(error)) from error
+    if mask_channels not in (None, network.mask_channels):
+        raise OptionError(f"{path} has {network.mask_channels} mask channels: keep them")
+    return network
 
 
 def _plain(value: Any) -> int | float | str:

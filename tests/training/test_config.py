@@ -10,7 +10,7 @@ import pytest
 from instmatt_video.errors import OptionError
 from instmatt_video.training.command import shipped_config
 from instmatt_video.training.config import MattingData, MattingTraining, read_config, resolve
-from instmatt_video.training.detector import DetectorTraining
+from instmatt_video.training.detector_config import DetectorTraining
 
 
 def write(tmp_path: Path, text: str) -> Path:

@@ -15,16 +15,12 @@ from instmatt_video.errors import OptionError, WeightsError
 from instmatt_video.models.person_crops import CROP_SIZE, PersonCropNetwork
 from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 from instmatt_video.models.person_proposals import PersonProposals
-from instmatt_video.training import detector
+from instmatt_video.training import detector_material
 from instmatt_video.training.coco_photos import read_coco_photos
 from instmatt_video.training.command import shipped_config
 from instmatt_video.training.config import read_config
-from instmatt_video.training.detector import (
-    PARTS,
-    DetectorData,
-    DetectorTraining,
-    train_detector,
-)
+from instmatt_video.training.detector import train_detector
+from instmatt_video.training.detector_config import PARTS, DetectorData, DetectorTraining
 from instmatt_video.training.detector_crop_task import CropTask
 from instmatt_video.training.detector_crops import CropSampler
 from instmatt_video.training.detector_photos import PhotoMixer
@@ -336,7 +332,7 @@ def test_people_by_whom_mattes_are_measured_are_not_pasted(config, tmp_path, mon
         pasted.extend(patch.name for patch in patches)
         return patches
 
-    monkeypatch.setattr(detector, "read_patches", note)
+    monkeypatch.setattr(detector_material, "read_patches", note)
     train_detector(config, data, tmp_path / "out", parts=())
     assert pasted == ["me.webp"]
 
@@ -344,7 +340,7 @@ def test_people_by_whom_mattes_are_measured_are_not_pasted(config, tmp_path, mon
 def test_the_photos_own_people_are_pasted_where_the_schedule_says_so(config, tmp_path, monkeypatch):
     sources = []
     monkeypatch.setattr(
-        detector,
+        detector_material,
         "patches_of_photos",
         lambda photos, height_px: sources.append(len(photos)) or PicturesInOrder([]),
     )
