@@ -195,8 +195,9 @@ def summarise(
     else:
         undefined = math.nan if denominator == 0 else 0.0
     rq = tp / denominator if denominator else math.nan
-    imq = {name: x / denominator if denominator else math.nan for name, x in sums.items()}  # (16)
-    mq = {name: x / tp if tp else undefined for name, x in sums.items()}  # eq. (18)
+    # eq. (16), which eq. (18) takes apart into MQ and RQ
+    imq = {name: x / denominator if denominator else math.nan for name, x in sums.items()}
+    mq = {name: x / tp if tp else undefined for name, x in sums.items()}
     return ImqResult(Scores(**imq), Scores(**mq), rq, tp, fp, fn, iou_threshold)
 
 

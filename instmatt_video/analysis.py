@@ -68,14 +68,15 @@ def analyse(
             report(Progress("analyse", record.index + 1, source.info.frame_count, len(seen)))
             if len(pending) == chunk_frames:
                 source.refuse_changed(pending[0].index, record.index + 1 + steadier.reach)
-                with clock.measure("store"):
+                with clock.measure("store", len(pending)):
                     store.append(pending)
                 pending = []
     except FrameDecodeError as error:
         breaks_off = str(error)
     source.refuse_changed()
     if pending:
-        store.append(pending)
+        with clock.measure("store", len(pending)):
+            store.append(pending)
     store.complete(breaks_off)
 
 
@@ -106,7 +107,7 @@ def matted_frames(
             Stage("detect", finder.find),
             Stage("steady", steadier.take, finish=steadier.finish),
             Stage("matte", matte, workers=_matting_workers(matter)),
-            Stage("store", lambda matted: with_alphas(*matted)),
+            Stage("pack", lambda matted: with_alphas(*matted)),
         ),
         clock,
         prepare_thread=_take_one_core if str(matter.device) == "cpu" else None,

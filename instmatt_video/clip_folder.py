@@ -101,7 +101,7 @@ def _remove_earlier(folder: Path) -> None:
         if path.is_dir() and not holds_only_pictures(path):
             raise OptionError(f"{path} holds other files beside its pictures: move them away first")
     if store.is_dir():
-        stream_ledger(AlphaStore(store, {})).prune(())
+        stream_ledger(folder).prune(())
     streams = [path for path in folder.iterdir() if _STREAM_NAME.fullmatch(path.stem)]
     for path in {*told, *streams}:
         if path.is_dir() and not path.is_symlink() and holds_only_pictures(path):
@@ -109,7 +109,8 @@ def _remove_earlier(folder: Path) -> None:
         elif path.is_file() and path.suffix in _EXTENSIONS:
             path.unlink()
     remove_torn(folder)
-    for name in (FOLDER_NAME, TRACKS_FILE, REPORT_FILE, PREVIEW_FILE, MANIFEST_FILE):
+    made = (FOLDER_NAME, SEGMENTS_FOLDER, TRACKS_FILE, REPORT_FILE, PREVIEW_FILE, MANIFEST_FILE)
+    for name in made:
         _remove(folder / name)
 
 
@@ -121,7 +122,7 @@ def remove_leftovers(folder: Path, earlier: Manifest | None, wanted: Collection[
         earlier: What told of it before the present run, if anything did.
         wanted: Files of the present run.
     """
-    ledger = stream_ledger(AlphaStore(folder / FOLDER_NAME, {}))
+    ledger = stream_ledger(folder)
     told = {} if earlier is None else _files_of(earlier)
     ledger.adopt({file: digest for file, digest in told.items() if file not in wanted})
     ledger.prune(wanted)

@@ -63,7 +63,7 @@ class BatchError(InstMattVideoError):
 
 
 class DeviceError(InstMattVideoError):
-    """A device that was asked for is absent."""
+    """A device that was asked for is absent, or has too little memory."""
 
     exit_status = 5
 

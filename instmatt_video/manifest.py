@@ -88,10 +88,12 @@ class StageRecord(_Model):
     """Where the time went."""
 
     name: str
-    """`decode`, `detect`, `track`, `matte`, `store`, `foreground`, `encode`, …"""
+    """`decode`, `detect`, `steady`, `matte`, `pack`, `store`, `still`, `foreground`, `encode`,
+    `verify`, `preview`."""
     busy_s: float
     """Seconds of work, summed over threads."""
     frames: int
+    """Frames worked on, of all passes and streams; of `verify`, streams."""
 
 
 class TrackRecord(_Model):

@@ -74,7 +74,7 @@ def matte_video(
         detector: A detector of one's own instead of the config's.
         tracker: A tracker of one's own, fresh, instead of ours.
         matter: A matter of one's own instead of the config's.
-        provide_networks: Where both come from, unless from the config's weights.
+        provide_networks: Where both come from, unless from the config's weights or the caller.
 
     Returns:
         What was made, as it stands in `manifest.json`.
@@ -87,7 +87,10 @@ def matte_video(
         DeviceError: The device is not here.
         WeightsError: Weights are missing or damaged.
         AlphaWriteError: The disk is full, or a stream fails its verification.
+        ValueError: There are two places for a detector or a matter to come from.
     """
+    if provide_networks is not None and (detector is not None or matter is not None):
+        raise ValueError("provide_networks provides detector and matter, too: leave these out")
     config, report = config or MatteConfig(), progress or ignore
     started, clock = time.monotonic(), StageClock()
     check_format(config.output.format, quality=config.output.quality)
@@ -111,7 +114,9 @@ def matte_video(
         earlier = load_manifest(folder) if (folder / MANIFEST_FILE).is_file() else None
 
         checksum = sha256_of(Path(source))
-        fingerprint = fingerprint_of(clip, checksum or str(source), config, networks, tracker)
+        fingerprint = fingerprint_of(
+            clip, checksum or str(source), config, networks, tracker, matter
+        )
         run = _Run(
             clip,
             folder,
@@ -257,8 +262,18 @@ def fingerprint_of(
     config: MatteConfig,
     networks: Networks,
     tracker: PersonTracker | None = None,
+    matter: FrameMatter | None = None,
 ) -> dict[str, Any]:
-    """Return what the records of a store depend on; a run resumes only what has the same."""
+    """Return what the records of a store depend on; a run resumes only what has the same.
+
+    Args:
+        clip: The source.
+        origin: Its file's checksum, or its name.
+        config: Every choice.
+        networks: Detector, matter and their weights.
+        tracker: The caller's own, if it is.
+        matter: Likewise.
+    """
     matting = asdict(config.matting)
     finds_small_people = config.detection.finds_small_people
     return {
@@ -270,6 +285,7 @@ def fingerprint_of(
         "detector": networks.detector.name,
         **({} if networks.masks_sha256 is None else {"set of masks": networks.masks_sha256}),
         **({} if tracker is None else {"tracker": type(tracker).__qualname__}),
+        **({} if matter is None else {"matter": type(matter).__qualname__}),
         **{f"set of weights ({w.name})": w.sha256 for w in networks.weights},
         "interval of detection (--detect-every)": config.detection.detect_every,
         # Said where it is taken: runs of before there was one have none.

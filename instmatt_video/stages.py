@@ -30,16 +30,19 @@ class StageClock:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @contextmanager
-    def measure(self, stage: str) -> Iterator[None]:
-        """Count the time inside the `with` block, and one item, for a stage."""
+    def measure(self, stage: str, items: int = 1) -> Iterator[None]:
+        """Count the time inside the `with` block, and some items, for a stage."""
         started = time.perf_counter()
         try:
             yield
         finally:
-            elapsed = time.perf_counter() - started
-            with self._lock:
-                self.busy_s[stage] = self.busy_s.get(stage, 0.0) + elapsed
-                self.items[stage] = self.items.get(stage, 0) + 1
+            self.add(stage, time.perf_counter() - started, items)
+
+    def add(self, stage: str, busy_s: float, items: int = 1) -> None:
+        """Count work that is done."""
+        with self._lock:
+            self.busy_s[stage] = self.busy_s.get(stage, 0.0) + busy_s
+            self.items[stage] = self.items.get(stage, 0) + items
 
 
 @dataclass(frozen=True)
@@ -134,12 +137,14 @@ def run_stages(
     def feed() -> None:
         iterator = iter(items)
         while True:
+            started = time.perf_counter()
             try:
-                with clock.measure(source_name):
-                    item = next(iterator, _END)
+                item = next(iterator, _END)
             except BaseException as error:  # handed to the consumer, who raises it
                 last_error.append(error)
                 item = _END
+            # The end takes its time, too, but is no item.
+            clock.add(source_name, time.perf_counter() - started, int(item is not _END))
             boxes[0].put(item)
             if item is _END:
                 return
@@ -172,7 +177,7 @@ def run_stages(
     for thread in threads:
         thread.start()
     try:
-        while (item := _next(boxes[-1], errors)) is not _END:
+        while (item := _next(boxes[-1])) is not _END:
             yield item
     finally:
         stop.set()
@@ -187,7 +192,8 @@ def _result(item: Any) -> Any:
     return item.result() if isinstance(item, Future) else item
 
 
-def _next(box: Mailbox, errors: list[BaseException]) -> Any:
+def _next(box: Mailbox) -> Any:
+    """Return the next finished item; the end where the run was stopped."""
     try:
         return _result(box.get())
     except Cancelled:

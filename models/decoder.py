@@ -125,8 +125,7 @@ class DecoderBlock(nn.Module):
         """Return `(N, out_channels, H, W)`, both sides doubled by a doubling block."""
         identity = x
         if self.projection is not None:
-            # A 1×1 convolution and repeated pixels commute: project first, which
-            # costs a quarter.
+            # A 1×1 convolution and repeated pixels commute: project first, which costs a quarter.
             identity = F.interpolate(self.projection(x), scale_factor=2.0, mode="nearest")
         return F.leaky_relu(self.conv2(self.conv1(x)) + identity, LEAKY_SLOPE)
 

@@ -28,7 +28,7 @@ class LossTerms:
 
     def total(self) -> Tensor:
         """Return their sum, Eq. 12."""
-        return self.alpha + self.laplacian + self.composition + self.constraint
+        return self.alpha + self.laplacian + self.composition + self.constraint  # eq. (12)
 
 
 def weighted_l1(prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -47,9 +47,10 @@ class MattingNetworkConfig:
     """Hidden channels of a prediction head."""
     upsampling: Upsampling = "transposed"
     activation: Activation = "tanh"
-    """`tanh`: three independent mattes; `softmax`: the sum of Eq. 4 is built in."""
+    """`tanh`: three independent mattes; `softmax`: they sum to 1 (Eq. 4)."""
     saturation: float = 0.0
-    """How far the activation is stretched past 0 and 1 before its clamp: mattes reach both."""
+    """How far the activation is stretched past 0 and 1 before its clamp: mattes reach both, and a
+    softmax's sum may be so much less than 1."""
     has_spectral_norm: bool = True
     has_fine_norm: bool = True
     """Batch norm also at strides 1 and 2."""
@@ -369,7 +370,11 @@ class MattingNetwork(nn.Module):
 
 
 def activate(logits: Tensor, config: MattingNetworkConfig) -> Tensor:
-    """Return mattes, 0..1, of the logits `(N, 3, H, W)`."""
+    """Return mattes, 0..1, of the logits `(N, 3, H, W)`.
+
+    Source:
+        InstMatt Eq. 4: a softmax's three mattes sum to 1.
+    """
     mattes = (torch.tanh(logits) + 1) / 2 if config.activation == "tanh" else logits.softmax(1)
     margin = config.saturation
     if not margin:

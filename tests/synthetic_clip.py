@@ -42,11 +42,13 @@ def write_clip(
     frames: int = 40,
     has_audio: bool = False,
     picture: Callable[[int], np.ndarray] = picture,
+    pixel_aspect: Fraction = Fraction(1),
 ) -> Path:
     with av.open(path, "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"crf": "4", "preset": "fast"})
         stream.width, stream.height = SIZE
         stream.pix_fmt = "yuv444p"
+        stream.codec_context.sample_aspect_ratio = pixel_aspect
         sound = container.add_stream("aac", rate=16000, layout="mono") if has_audio else None
         for index in range(frames):
             picture_frame = av.VideoFrame.from_ndarray(picture(index), format="rgb24")

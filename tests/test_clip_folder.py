@@ -31,6 +31,7 @@ def test_overwriting_removes_our_streams_and_nothing_else(
     if not has_manifest:
         (folder / "manifest.json").unlink()
     ours = {path.name for path in folder.iterdir()}
+    (folder / "segments" / "0001").mkdir(parents=True)
     (folder / "person_07.mov").write_text("of a run that was broken off")
     (folder / "person_08").mkdir()
     (folder / "person_08" / "000001.png").touch()

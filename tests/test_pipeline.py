@@ -148,6 +148,26 @@ def test_an_earlier_output_is_neither_lost_nor_mixed(clip: Path, tmp_path: Path)
     assert stray.read_text() == "mine"
 
 
+def test_the_manifest_counts_the_frames_of_every_stage(clip: Path, tmp_path: Path) -> None:
+    config = replace(LIGHT, run=RunConfig(chunk_frames=16))  # 40 frames: two chunks and a part
+    manifest = run(clip, tmp_path, config)
+    counted = {stage.name: stage.frames for stage in manifest.stages}
+    once = dict.fromkeys(("detect", "steady", "matte", "pack", "store", "still"), FRAMES)
+    people = len(manifest.tracks)
+    assert counted == once | {
+        "decode": 2 * FRAMES,
+        "foreground": sum(track.frames_visible for track in manifest.tracks),
+        "encode": people * FRAMES,
+        "verify": people,
+    }
+
+
+def test_a_detector_comes_from_one_place(clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="provide_networks provides detector and matter"):
+        run(clip, tmp_path, provide_networks=lambda *_: pytest.fail("asked"))
+    assert not (tmp_path / "walk").exists()
+
+
 def test_nobody_else_works_in_the_folder_meanwhile(clip: Path, tmp_path: Path) -> None:
     refused = []
 

@@ -7,17 +7,18 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from instmatt_video import MatteConfig, __version__
+from instmatt_video import MatteConfig, __version__, matte_video
 from instmatt_video.config import DetectionConfig, OutputConfig, RunConfig
 from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.manifest import load_manifest
 from tests.made_run import FRAMES, LIGHT, alphas, run
-from tests.synthetic_clip import SIZE, ColorDetector, picture, write_clip
+from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, picture, write_clip
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,27 @@ def test_a_run_that_broke_off_resumes_to_the_same_bytes(clip: Path, tmp_path: Pa
     for name in chunks:
         first, second = (d / "walk" / "alphas" / name for d in (whole, broken))
         assert first.read_bytes() == second.read_bytes()
+
+
+def test_what_was_said_of_streams_is_said_again(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 12, pixel_aspect=Fraction(4, 3))
+    first = run(clip, tmp_path)
+    (tmp_path / "walk" / "person_02.mkv").unlink()  # written anew, the other one is as it was
+    again = run(clip, tmp_path, replace(LIGHT, run=RunConfig(is_resumed=True)))
+    assert [text[:29] for text in first.warnings] == [
+        f"person_{number:02d}.mkv: pixels are 4/3" for number in (1, 2)
+    ]
+    assert again.warnings == first.warnings
+
+
+def test_another_matter_does_not_go_on_with_the_alphas(clip: Path, tmp_path: Path) -> None:
+    class OtherMatter(BoxMatter):
+        pass
+
+    run(clip, tmp_path)
+    resumed = replace(LIGHT, run=RunConfig(is_resumed=True))
+    with pytest.raises(OptionError, match="another matter"):
+        matte_video(clip, tmp_path, resumed, detector=ColorDetector(), matter=OtherMatter())
 
 
 def test_a_cut_behind_a_long_black_stretch_is_found_again(tmp_path: Path) -> None:

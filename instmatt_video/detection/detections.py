@@ -22,11 +22,11 @@ class Detections:
     boxes: FloatArray
     """`(N, 4)` xyxy in pixels, half-open; may reach past the frame's edge by part of a pixel."""
     scores: FloatArray
-    """`(N,)`, 0..1, in descending order."""
+    """`(N,)`, 0..1."""
     masks: FloatArray
     """`(N, m, m)` probability that the cell shows the person, 0..1."""
     features: FloatArray | None = None
-    """`(N, D)` appearance vectors of unit length, or `None` where the detector has none."""
+    """`(N, D)` appearance vectors of unit length, or `None` before it was compared."""
     identities: npt.NDArray[np.int64] | None = None
     """`(N,)` who they are, from 1, the same throughout the clip and each once; `None` where the
     detector does not know."""

@@ -25,7 +25,7 @@ ImageArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
 class Detector(Protocol):
-    """Finds the people of single frames; remembers nothing between them."""
+    """Finds the people of single frames; remembers no picture between them."""
 
     @property
     def name(self) -> str:

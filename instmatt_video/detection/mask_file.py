@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..errors import MaskReadError
 from ..media.image_size import read_image_size
+from ..media.source import describe_av_error
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -94,5 +95,6 @@ def _decode(path: Path) -> VideoFrame:
     try:
         with av.open(str(path)) as container:
             return next(container.decode(video=0))
-    except (OSError, StopIteration, ValueError) as error:
-        raise MaskReadError(f"{path}: is no mask that can be read ({error})") from error
+    except (av.FFmpegError, OSError, StopIteration, ValueError) as error:
+        why = describe_av_error(error)
+        raise MaskReadError(f"{path}: is no mask that can be read ({why})") from error

@@ -54,7 +54,7 @@ def write_image_report(path: Path, evaluation: ImageEvaluation) -> None:
     """Write the report of an evaluation of images.
 
     Raises:
-        OptionError: The file cannot be written.
+        AlphaWriteError: The file cannot be written.
         MatteReadError: A matte has vanished since it was evaluated.
     """
     weight = evaluation.weight
@@ -128,7 +128,7 @@ def write_video_report(path: Path, evaluation: VideoEvaluation) -> None:
     """Write the report of an evaluation of clips.
 
     Raises:
-        OptionError: The file cannot be written.
+        AlphaWriteError: The file cannot be written.
         EvaluationError: Alphas have vanished since they were evaluated.
     """
     people = [(clip, person) for clip in evaluation.clips for person in clip.people]
@@ -168,6 +168,6 @@ def write_track_report(path: Path, evaluation: TrackEvaluation) -> None:
     """Write the report of an evaluation of tracks.
 
     Raises:
-        OptionError: The file cannot be written.
+        AlphaWriteError: The file cannot be written.
     """
     write_page(path, "Tracks", [("Scores", _draw_rich(track_table(evaluation)))])

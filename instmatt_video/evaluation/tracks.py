@@ -138,7 +138,9 @@ def evaluate_tracks(predictions: Path, targets: Path) -> TrackEvaluation:
         targets: A file of truth, or a folder.
 
     Raises:
-        EvaluationError: A file is missing or malformed; it is named.
+        EvaluationError: Predictions and truth do not fit together.
+        VideoOpenError: A file is missing or malformed; it is named.
+        MatteReadError: A folder is missing.
         OptionError: TrackEval is not installed.
     """
     try:

@@ -83,7 +83,7 @@ class Proposals(nn.Module):
 
 
 class PersonCrops(nn.Module):
-    """People's crops, and for the third look everybody's masks in them, to masks and more.
+    """People's crops to masks and more; the third look's with their own and others' masks.
 
     Args:
         network: The second look or the third, in evaluation mode.

@@ -81,7 +81,7 @@ class PaceKeeper:
 
     One level down when the mean of some frames is above the time that a frame may take, two when it
     is far above; one level up after a long calm. An attempt to do more that fails makes the next
-    one wait twice as long.
+    one wait twice as long; one that holds for as long as it was waited for ends the caution.
 
     Args:
         levels: From best to cheapest, at least one.
@@ -121,7 +121,11 @@ class PaceKeeper:
         mean_s = sum(self._times_s) / len(self._times_s)
         if mean_s > self.due_s:
             self._do_less(2 if mean_s > 2 * self.due_s else 1)
-        elif self._frames >= _CALM_FRAMES * self._caution and mean_s < _SPARE * self.due_s:
+            return
+        has_held = self._frames >= _CALM_FRAMES * self._caution
+        if has_held and self._is_trial:
+            self._is_trial, self._caution = False, 1
+        if has_held and mean_s < _SPARE * self.due_s and self.index > 0:
             self._do_more()
 
     def _do_less(self, steps: int) -> None:
@@ -132,7 +136,7 @@ class PaceKeeper:
 
     def _do_more(self) -> None:
         self._is_trial = True
-        self._move_to(max(self.index - 1, 0))
+        self._move_to(self.index - 1)
 
     def _move_to(self, index: int) -> None:
         if index != self.index:

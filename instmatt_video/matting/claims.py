@@ -116,5 +116,5 @@ def share_pixels(frames: Sequence[AlphaPart]) -> list[AlphaPart]:
     total = np.zeros((whole.height, whole.width), np.float32)
     for area, alpha in frames:
         total[area.slices_in(whole)] += alpha
-    np.maximum(total, 1, out=total)
+    np.maximum(total, 1, out=total)  # eq. (2)
     return [(area, alpha / total[area.slices_in(whole)]) for area, alpha in frames]

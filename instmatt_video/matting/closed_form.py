@@ -80,7 +80,7 @@ def _known(matte: FloatImage) -> FloatImage:
 
 
 def _solve(known: FloatImage, matte: FloatImage, image: FloatImage, variance: float) -> FloatImage:
-    """Return α that minimises αᵀLα + Σ p·(α - matte)² with the known values kept, eq. (13)."""
+    """Return the α of least αᵀLα + Σ p·(α - matte)², the known values kept; Levin eq. (13)."""
     height, width = known.shape
     is_unknown = np.isnan(known)
     pixels = np.flatnonzero(is_unknown)
@@ -148,7 +148,7 @@ def _laplacian_rows(
     """Return the rows of the matting Laplacian of the unknown pixels, `(count, 25)`.
 
     Every window of 3 x 3 pixels with an unknown one gives each pair of its pixels
-    δ_ij - (1 + (I_i - μ)ᵀ(Σ + ε/9 U)⁻¹(I_j - μ)) / 9, eq. (12), with the colours' variance as ε.
+    δ_ij - (1 + (I_i - μ)ᵀ(Σ + ε/9 U)⁻¹(I_j - μ)) / 9 (Levin eq. (12)); ε is the colours' variance.
     """
     width = is_unknown.shape[1]
     centres = cv2.dilate(is_unknown.astype(np.uint8), np.ones((3, 3), np.uint8))

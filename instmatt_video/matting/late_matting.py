@@ -54,7 +54,8 @@ class LateMatting:
         others = [
             alpha
             for alpha in record.alphas
-            if alpha.track_id in before or self._cast.counting_part(alpha.track_id, record.index)
+            if alpha.track_id in before
+            or self._cast.counting_part(alpha.track_id, record.index) is not None
         ]
         found = record.detections
         neighbours = [

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.codec.codec import UnknownCodecError
 
 from ..errors import AlphaWriteError
 from .frame import ClipInfo
@@ -218,7 +219,7 @@ class AlphaStream(WholeOutput):
         """Turn what FFmpeg or the disk say into an `AlphaWriteError` that names the stream."""
         try:
             yield
-        except (av.FFmpegError, OSError) as error:
+        except (av.FFmpegError, UnknownCodecError, OSError) as error:
             number = getattr(error, "errno", None)
             if number in (errno.ENOSPC, errno.EDQUOT):
                 message = f"{self.path}: the disk is full"

@@ -1,8 +1,7 @@
 """Colour policy: which matrix and range a clip has, and exact RGB <-> Y'CbCr by them.
 
 Knows matrices, ranges and FFmpeg's names and numbers; knows no files. Conversion is a 3 × 4 matrix
-in 16-bit
-integers: swscale is as good for 8 bits, but maps 16-bit white to 256/255 of its level.
+in 16-bit integers: swscale is as good for 8 bits, but maps 16-bit white to 256/255 of its level.
 """
 
 from __future__ import annotations

@@ -120,9 +120,11 @@ class LiveSource(FrameSource):
             if last is not None and time_s <= last.time:
                 time_s = due_s
             image = upright(self._converter(picture), self._turn)
+            before = last
             last = Frame(index, time_s, self._fitted(image))
-            ready = [*(frame for frame in missing if frame.time < time_s), last]
-            yield from (frame for frame in ready if frame.index >= start)
+            if before is not None and due_s > time_s:
+                missing = _spread(missing, before.time, time_s, tick_s)
+            yield from (frame for frame in (*missing, last) if frame.index >= start)
             missing = []
         yield from (frame for frame in missing if frame.index >= start)
 
@@ -134,6 +136,16 @@ class LiveSource(FrameSource):
         raise FrameDecodeError(
             f"{self._spec}: reading stopped: {describe_av_error(error)}"
         ) from error
+
+
+def _spread(frames: list[Frame], start: Fraction, end: Fraction, tick_s: Fraction) -> list[Frame]:
+    """Return frames at times of their own between two others, as evenly as the clock allows.
+
+    Where it has fewer ticks than there are frames, the last of them are left out.
+    """
+    ticks = int((end - start) / tick_s)
+    times = [start + max(k, k * ticks // (len(frames) + 1)) * tick_s for k in range(1, ticks)]
+    return [replace(frame, time=time) for frame, time in zip(frames, times, strict=False)]
 
 
 def _clip_name(spec: str) -> str:

@@ -16,6 +16,7 @@ from typing import Self, cast
 
 import av
 import cv2
+from av.codec.codec import UnknownCodecError
 
 from ..errors import VideoOpenError
 from ..printable import is_utf8, printable
@@ -177,6 +178,8 @@ def refuse_undecodable(path: Path) -> None:
 
 def describe_av_error(error: Exception) -> str:
     """Return the words of FFmpeg or the system for a fault, in one line."""
+    if isinstance(error, UnknownCodecError):
+        return f"this FFmpeg has no encoder {error}"
     words = error.strerror if isinstance(error, (av.FFmpegError, OSError)) else None
     return " ".join((words or str(error)).split())
 

@@ -59,6 +59,7 @@ class VideoAlphaStream(AlphaStream):
             )
         with self._named_errors():
             self._container = self._open_container()
+        with self._discarded_on_error():
             self._stream = self._add_stream(color)
             if audio is not None:
                 for message in audio.add_streams(self._container):

@@ -14,6 +14,7 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+from av.codec.codec import UnknownCodecError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -65,12 +66,16 @@ class VideoWriter(WholeOutput):
         try:
             self._partial_path.touch()
             self._container = av.open(self._partial_path.absolute(), "w", format="mp4")
+        except (av.FFmpegError, OSError) as error:
+            raise self._named(error) from error
+        try:
             self._stream: VideoStream = self._container.add_stream(
                 "libx264",
                 rate=frame_rate,
                 options={"crf": str(quality), "preset": "veryfast"},
             )
-        except (av.FFmpegError, OSError) as error:
+        except UnknownCodecError as error:
+            self.abort()
             raise self._named(error) from error
         self._stream.width, self._stream.height = padded_width, padded_height
         self._stream.pix_fmt = "yuv420p"

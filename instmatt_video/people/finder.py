@@ -208,7 +208,7 @@ class PeopleFinder:
 
     def _awaits_key_frame(self, index: int) -> bool:
         """Say whether masks that somebody drew go on soon after a frame."""
-        soon = range(index + 1, index + MAX_KEY_FRAMES_APART)
+        soon = range(index + 1, index - self._elapsed + MAX_KEY_FRAMES_APART + 1)
         return self.detector.has_exact_masks and any(map(self.detector.looks_at, soon))
 
     def replay(self, record: FrameRecord) -> None:

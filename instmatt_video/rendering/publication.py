@@ -87,9 +87,9 @@ def publish(
     first_number = manifest.source.first_frame_number
     tracks = people_records(cast, first_number, plans, rendered)
     # What was said of a stream goes with it.
-    gone = {track.file for track in manifest.tracks} - {plan.file for plan in plans}
-    gone |= set(rendered.written)
-    kept = [text for text in manifest.warnings if text.partition(": ")[0] not in gone]
+    gone = manifest.streams.keys() - {plan.file for plan in plans} | set(rendered.written)
+    said_of_gone = tuple(f"{file}: " for file in gone)
+    kept = [text for text in manifest.warnings if not text.startswith(said_of_gone)]
     warnings = tuple(dict.fromkeys((*kept, *rendered.warnings)))
     rest_file = next((plan.file for plan in plans if plan.track_id == 0), None)
     update = {

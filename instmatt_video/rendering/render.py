@@ -48,10 +48,11 @@ class RenderResult:
     """What came of a rendering."""
 
     checksums: dict[str, str | None]
-    """SHA-256 by stream file; `None` for folders of pictures."""
+    """By stream file, as `stream_checksum` counts; `None` where nothing lies."""
     thumbnails: dict[int, str]
     """JPEG as a data URL, by track."""
     warnings: tuple[str, ...]
+    """Of all streams, those that were there already, too."""
     written: tuple[str, ...] = ()
     """Files that were not there yet."""
     renamed: tuple[tuple[str, str], ...] = ()
@@ -159,7 +160,7 @@ def render(
         AlphaWriteError: A stream cannot be written or fails its verification; others are kept. Or
             something that no run has made lies under a stream's name; nothing is written.
     """
-    ledger = stream_ledger(store)
+    ledger = stream_ledger(folder)
     keys = stream_keys(plans, cast, config, store)
     _refuse_strangers(keys, ledger, folder)
     taken = [(ledger.take_over(file, key, keys), file) for file, key in keys.items()]
@@ -203,16 +204,19 @@ def render(
         if isinstance(error, Cancelled):  # one writer failed, and another was told so first
             raise next(w.error for w in workers if w.error is not None) from None
         raise
-    warnings: list[str] = []
-    for worker in workers:
-        if isinstance(worker.writer, StreamWriter):
-            plan, stream = worker.writer.plan, worker.writer.stream
-            warnings.extend(f"{plan.file}: {text}" for text in stream.warnings)
+    warnings = {
+        worker.writer.plan.file: worker.writer.stream.warnings
+        for worker in workers
+        if isinstance(worker.writer, StreamWriter)
+    }
     for file in due_files:
-        ledger.add(file, keys[file])
-    checksums = {plan.file: ledger.checksum(plan.file) for plan in plans}
+        ledger.add(file, keys[file], warnings=warnings.get(file, ()))
     return RenderResult(
-        checksums, portraits.pictures, tuple(dict.fromkeys(warnings)), tuple(due_files), renamed
+        {plan.file: ledger.checksum(plan.file) for plan in plans},
+        portraits.pictures,
+        tuple(f"{plan.file}: {text}" for plan in plans for text in ledger.warnings(plan.file)),
+        tuple(due_files),
+        renamed,
     )
 
 
@@ -227,9 +231,9 @@ def stream_keys(
     return keys
 
 
-def stream_ledger(store: AlphaStore) -> StreamLedger:
-    """Return which streams were written from a store."""
-    return StreamLedger(store.folder / _LEDGER, store.folder.parent)
+def stream_ledger(folder: Path) -> StreamLedger:
+    """Return which streams of a clip's output folder were written from its store."""
+    return StreamLedger(folder / STORE_FOLDER / _LEDGER, folder)
 
 
 class _Portraits:

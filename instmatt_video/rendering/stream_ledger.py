@@ -12,6 +12,7 @@ import json
 import logging
 import shutil
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..checksums import digest, sha256_of
@@ -21,8 +22,18 @@ from ..whole_file import write_whole
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """What is noted of a stream."""
+
+    key: str = ""
+    """Of what it was made from; empty of one that is not finished, or of a run without a ledger."""
+    sha256: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
 class StreamLedger:
-    """Streams by file, with a key of what they were made from and their checksum.
+    """Streams by file: what they were made from, their checksum, what there was to be told of them.
 
     Args:
         path: The ledger, one JSON line a stream.
@@ -31,22 +42,23 @@ class StreamLedger:
 
     def __init__(self, path: Path, folder: Path) -> None:
         self._path, self._folder = path, folder
-        self._entries: dict[str, tuple[str, str | None]] = {}
+        self._entries: dict[str, _Entry] = {}
         if path.is_file():
             for text in path.read_text().splitlines():
                 try:
                     line = json.loads(text)
                 except json.JSONDecodeError:
                     break  # the line that a crash tore
-                self._entries[line["file"]] = (line["key"], line["sha256"])
+                warnings = tuple(line.get("warnings", ()))
+                self._entries[line["file"]] = _Entry(line["key"], line["sha256"], warnings)
 
     def has(self, file: str, key: str) -> bool:
         """Say whether a stream made with the same settings is there and whole."""
         entry = self._entries.get(file)
-        if entry is None or entry[0] != key:
+        if entry is None or entry.key != key:
             return False
         path = self._folder / file
-        return path.exists() and stream_checksum(path) == entry[1]
+        return path.exists() and stream_checksum(path) == entry.sha256
 
     def begin(self, files: Iterable[str]) -> None:
         """Note files that are about to be written: whatever is under their names is not theirs.
@@ -54,24 +66,28 @@ class StreamLedger:
         Pictures that were changed since they were noted get another name: they may be painted.
         """
         for file in files:
-            _, checksum = self._entries.get(file, ("", None))
+            checksum = self.checksum(file)
             path = self._folder / file
             if checksum is not None and path.is_dir() and stream_checksum(path) != checksum:
                 names = (path.with_name(f"{path.name}_changed_{n}") for n in itertools.count(1))
                 aside = path.rename(next(name for name in names if not name.exists()))
                 _log.warning("%s was changed since it was written: now %s", path, aside.name)
-            self._entries[file] = ("", None)
+            self._entries[file] = _Entry()
         self._save()
 
-    def add(self, file: str, key: str, place: Path | None = None) -> None:
+    def add(
+        self, file: str, key: str, place: Path | None = None, warnings: Iterable[str] = ()
+    ) -> None:
         """Note a verified stream.
 
         Args:
             file: Its name.
             key: What it was made from.
             place: Where it lies, if it is yet to get its name.
+            warnings: What its user should know of it.
         """
-        self._entries[file] = (key, stream_checksum(place or self._folder / file))
+        checksum = stream_checksum(place or self._folder / file)
+        self._entries[file] = _Entry(key, checksum, tuple(warnings))
         self._save()
 
     def take_over(self, file: str, key: str, wanted: Collection[str]) -> str | None:
@@ -88,7 +104,7 @@ class StreamLedger:
         if (self._folder / file).exists():
             return None
         for other, entry in list(self._entries.items()):
-            if entry[0] == key and other not in wanted and self.has(other, key):
+            if entry.key == key and other not in wanted and self.has(other, key):
                 (self._folder / file).parent.mkdir(parents=True, exist_ok=True)
                 (self._folder / other).rename(self._folder / file)
                 self._remove_emptied(other)
@@ -107,7 +123,7 @@ class StreamLedger:
         Args:
             files: Checksums by name; `None` where the run gave none.
         """
-        told = {file: ("", digest) for file, digest in files.items()}
+        told = {file: _Entry(sha256=checksum) for file, checksum in files.items()}
         self._entries = told | self._entries
 
     def prune(self, wanted: Collection[str]) -> tuple[str, ...]:
@@ -118,7 +134,7 @@ class StreamLedger:
         removed = []
         for file in [name for name in self._entries if name not in wanted]:
             path = self._folder / file
-            _, checksum = self._entries.pop(file)
+            checksum = self._entries.pop(file).sha256
             # A ledger may come from anywhere; nothing outside the folder is ours.
             if not path.resolve().is_relative_to(self._folder.resolve()):
                 continue
@@ -143,15 +159,19 @@ class StreamLedger:
 
     def _save(self) -> None:
         lines = (
-            json.dumps({"file": name, "key": made_from, "sha256": checksum}) + "\n"
-            for name, (made_from, checksum) in self._entries.items()
+            json.dumps({"file": name, **asdict(entry)}) + "\n"
+            for name, entry in self._entries.items()
         )
         # Whole each time: it is short, and a line after a torn one would be lost with it.
         write_whole(self._path, "".join(lines))
 
     def checksum(self, file: str) -> str | None:
         """Return the checksum of a noted stream; `None` for others."""
-        return self._entries[file][1] if file in self._entries else None
+        return self._entries[file].sha256 if file in self._entries else None
+
+    def warnings(self, file: str) -> tuple[str, ...]:
+        """Return what there is to be told of a noted stream."""
+        return self._entries[file].warnings if file in self._entries else ()
 
 
 def stream_checksum(path: Path) -> str | None:

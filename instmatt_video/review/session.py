@@ -107,19 +107,23 @@ class Review:
         """Whether the streams show all corrections."""
         return self.manifest.is_rendered
 
-    def cast(self) -> Cast:
-        """Return everybody after all corrections."""
-        manifest = self.manifest
-        return corrected_cast(self.found, manifest.corrections, manifest.source.frames)
-
     def people(self) -> tuple[TrackRecord, ...]:
         """Return everybody as they are now; files and pictures are those that were rendered."""
-        manifest = self.manifest
-        if self.is_rendered:
+        return self._people_of(self.manifest)
+
+    def _cast_of(self, manifest: Manifest) -> Cast:
+        """Return everybody after all of a manifest's corrections."""
+        return corrected_cast(self.found, manifest.corrections, manifest.source.frames)
+
+    def _people_of(self, manifest: Manifest) -> tuple[TrackRecord, ...]:
+        if manifest.is_rendered:
             return manifest.tracks
         rendered = {track.id: track for track in manifest.tracks}
         bare = people_records(
-            self.cast(), manifest.source.first_frame_number, (), RenderResult({}, {}, ())
+            self._cast_of(manifest),
+            manifest.source.first_frame_number,
+            (),
+            RenderResult({}, {}, ()),
         )
         return tuple(
             track.model_copy(
@@ -198,17 +202,18 @@ class Review:
             return self._render(report, source, has_rest)
 
     def _render(self, report: Report, source: Path | None, has_rest: bool | None) -> Rendered:
-        manifest, cast = self.manifest, self.cast()
+        manifest = self.manifest
+        cast = self._cast_of(manifest)
         config = config_of(manifest.settings)
         if has_rest is not None:
             config = replace(config, output=replace(config.output, has_rest=has_rest))
         output = output_after(config.output, self.found, manifest.corrections)
         clip, path = reopen_source(manifest.source, manifest.settings, source)
         with clip:
-            ledger = stream_ledger(self.store)
+            ledger = stream_ledger(self.folder)
             plans = plan_streams(cast, clip.info, self.store.frame_count, output)
             keys = stream_keys(plans, cast, output, self.store)
-            is_as_before = self.is_rendered and plain_settings(config) == manifest.settings
+            is_as_before = manifest.is_rendered and plain_settings(config) == manifest.settings
             if is_as_before and all(ledger.has(file, key) for file, key in keys.items()):
                 return Rendered(manifest, (), ledger.prune(keys))
             remove_torn(self.folder)
@@ -225,7 +230,7 @@ class Review:
                 }
                 manifest = manifest.model_copy(update=update)
                 manifest = publish(self.folder, manifest, cast, plans, rendered, output)
-            removed = stream_ledger(self.store).prune(keys)
+            removed = stream_ledger(self.folder).prune(keys)
         return Rendered(manifest, rendered.written, removed, rendered.renamed)
 
     def document(self) -> dict[str, Any]:
@@ -237,10 +242,10 @@ class Review:
             "first_frame": manifest.source.first_frame_number,
             "frame_count": manifest.source.frame_count,
             "cuts": list(manifest.cuts),
-            "people": [track.model_dump(mode="json") for track in self.people()],
+            "people": [track.model_dump(mode="json") for track in self._people_of(manifest)],
             "corrections": [c.model_dump(mode="json") for c in manifest.corrections],
             "history": [str(correction) for correction in manifest.corrections],
-            "is_rendered": self.is_rendered,
+            "is_rendered": manifest.is_rendered,
             "revision": _revision(manifest),
         }
 

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from instmatt_video.models.checkpoint import CheckpointError, load_tensors
 from instmatt_video.models.person_crops import GUIDANCE_CHANNELS, PersonCropNetwork
 from instmatt_video.models.person_detector import FORMAT, PersonDetector
 from instmatt_video.models.person_proposals import NUM_BINS
@@ -84,12 +85,19 @@ def load_detector_part(network: nn.Module, part: str, path: Path) -> None:
     """Put the weights that `save_detector_part` wrote into `network`.
 
     Raises:
-        WeightsError: The file is missing: its part has not been trained yet.
+        WeightsError: The file is missing: its part has not been trained yet; or it is damaged, or
+            another part's.
     """
     if not path.is_file():
         raise WeightsError(f"no trained {part} at {path}")
-    state = load_file(path)
-    network.load_state_dict({k.removeprefix(f"{part}."): v for k, v in state.items()})
+    whose = f"{path}: not the weights of trained {part}"
+    try:
+        state = load_file(path)
+        load_tensors(network, {k.removeprefix(f"{part}."): v for k, v in state.items()}, whose)
+    except SafetensorError as error:
+        raise WeightsError(f"{whose}: {error}") from error
+    except CheckpointError as error:
+        raise WeightsError(str(error)) from error
 
 
 def save_detector(detector: PersonDetector, path: Path) -> None:

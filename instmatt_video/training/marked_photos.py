@@ -1,11 +1,12 @@
 """Photos whose people are marked, and people cut out of them, read from folders or tar packs.
 
-Pictures are decoded when they are asked for, so that a pack may be larger than memory. Knows files
-and formats; knows neither augmentation nor networks.
+A pack may be larger than memory: what of its pictures does not fit is decoded anew when it is asked
+for. Knows files and formats; knows neither augmentation nor networks.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,8 @@ from ..errors import OptionError
 from .kept_pictures import KeptPictures, PicturesInOrder
 from .packs import ImagePack, read_color
 from .straight_rgba import resize_straight
+
+logger = logging.getLogger(__name__)
 
 UInt8Array = npt.NDArray[np.uint8]
 MAX_PATCH_PX = 448
@@ -129,27 +132,38 @@ def read_masked_photos(
 ) -> list[Photo]:
     """Return photos of one person each, with masks (.png) of the same stem.
 
+    A torn file is passed over, with a warning.
+
     Args:
         path: Folder or tar pack.
         images_under: Folder of the photos inside it.
         masks_under: Folder of the masks inside it.
 
     Raises:
-        OptionError: A picture cannot be read, or a mask is not of its photo's size.
+        OptionError: A photo has no mask, or a mask is not of its photo's size, or none can be read.
     """
     images, masks = ImagePack(path, images_under), ImagePack(path, masks_under)
     pictures = _kept(partial(read_color, images))
+    known_masks = set(masks.names)
+    nowhere = np.zeros((0, 4), np.float32)
     photos = []
     for name in images.names:
         mask_name = f"{Path(name).stem}.png"
-        grey = masks.read(mask_name)
+        if mask_name not in known_masks:
+            raise OptionError(f"{images_under}/{name} of {path} has no {masks_under}/{mask_name}")
+        try:
+            image, grey = pictures[name], masks.read(mask_name)
+        except OptionError as error:
+            logger.warning("%s: passed over", error)
+            continue
         mask = (grey if grey.ndim == 2 else grey[..., 0]) > 127
-        if mask.shape != pictures[name].shape[:2]:
+        if mask.shape != image.shape[:2]:
             raise OptionError(f"{masks_under}/{mask_name} of {path} is not of its photo's size")
         person = person_from_mask(mask)
         people = () if person is None else (person,)
-        nowhere = np.zeros((0, 4), np.float32)
         photos.append(Photo(name, pictures, people, nowhere, is_complete=False))
+    if not photos:
+        raise OptionError(f"no photo of {path} can be read, with its mask")
     return photos
 
 

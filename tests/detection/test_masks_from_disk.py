@@ -300,6 +300,21 @@ class TestErrors:
         with pytest.raises(MaskReadError, match=r"0\.png: is no mask"):
             MasksFromDisk(tmp_path).detect([frame()])
 
+    def test_a_damaged_picture(self, tmp_path):
+        path = tmp_path / "0.png"
+        write_palette_png(path, two_people())
+        whole, told = path.read_bytes(), 0
+        for place in range(33, min(len(whole), 120)):
+            damaged = bytearray(whole)
+            damaged[place] ^= 0xFF
+            path.write_bytes(damaged)
+            try:
+                MasksFromDisk(tmp_path).detect([frame()])
+            except MaskReadError as error:  # whatever the decoder says of it
+                assert "0.png" in str(error)
+                told += 1
+        assert told
+
     def test_two_files_of_one_frame(self, tmp_path):
         for name in ("a_0001.png", "b_0001.png"):
             write_palette_png(tmp_path / name, two_people())

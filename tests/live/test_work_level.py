@@ -95,6 +95,19 @@ def test_attempts_to_do_more_that_fail_become_rarer() -> None:
     assert all(later > earlier for earlier, later in itertools.pairwise(gaps))
 
 
+def test_an_attempt_that_held_is_no_failure_when_load_comes_later() -> None:
+    pace = keeper(levels=2)
+    waits = []
+    for _ in range(4):  # calm at the best level, then a load from elsewhere
+        feed(pace, {0: 0.02, 1: 0.02}, 200)
+        assert pace.index == 0
+        feed(pace, {0: 0.15, 1: 0.02}, 30)
+        assert pace.index == 1
+        calm = feed(pace, {0: 0.02, 1: 0.02}, 150)
+        waits.append(calm.index(0))
+    assert max(waits) <= 60
+
+
 @pytest.mark.parametrize(
     ("levels", "due_s", "message"), [([], 0.1, "at least one"), ([STEPS[0]], 0.0, "above 0")]
 )

@@ -62,6 +62,25 @@ def test_the_picture_before_stands_in_for_a_fault(
     assert source.warnings == ["some frames cannot be decoded; a neighbouring picture stands in"]
 
 
+def test_faults_between_quick_pictures_keep_their_places(
+    make_video: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = [0, 40, 80, 120, 125, 130, 135, 175, 215, 255]
+    path = make_video(
+        "clip.nut",
+        codec="mjpeg",
+        pixel_format="yuvj420p",
+        count=len(ticks),
+        time_base=Fraction(1, 1000),
+        ticks=ticks,
+    )
+    feed(monkeypatch, damage(path, range(4, 6), kept_bytes=16).read_bytes())
+    with open_source("-") as source:
+        frames = list(source)
+    assert [frame.index for frame in frames if frame.is_held] == [4, 5]
+    assert [frame.time * 1000 for frame in frames] == ticks
+
+
 def test_a_turned_clip_is_upright(make_video: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_video("clip.mkv", codec="ffv1", rotation_deg=-90, count=2)
     feed(monkeypatch, path.read_bytes())

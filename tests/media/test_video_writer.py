@@ -11,6 +11,7 @@ import pytest
 from instmatt_video.errors import AlphaWriteError
 from instmatt_video.media import VideoWriter, open_source
 from tests.media.made_clips import disc_picture
+from tests.media.made_faults import lose_encoder
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,15 @@ def test_a_crash_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyError), VideoWriter(tmp_path / "a.mp4", 64, 48, Fraction(25)) as writer:
         writer.write(Fraction(0), disc_picture(0))
         raise KeyError("crash")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_encoder_is_named_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_encoder(monkeypatch, "libx264")
+    with pytest.raises(AlphaWriteError, match=r"a\.mp4: cannot be written: .* no encoder libx264"):
+        VideoWriter(tmp_path / "a.mp4", 64, 48, Fraction(25))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -23,6 +23,7 @@ from instmatt_video.media import (
     check_format,
     open_alpha_stream,
 )
+from tests.media.made_faults import lose_encoder
 from tests.media.made_layers import (
     INFO,
     coming_and_going,
@@ -133,6 +134,15 @@ def verification_fails(stream: AlphaStream, words: str) -> None:
         stream.close()
     assert not stream.path.exists()
     assert not stream.partial_path.exists()
+
+
+def test_a_missing_encoder_is_named_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_encoder(monkeypatch, "prores_ks")
+    with pytest.raises(AlphaWriteError, match=r"a\.mov: cannot be written: .* encoder prores_ks"):
+        open_alpha_stream("prores4444", tmp_path / "a.mov", INFO)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lost_frame_is_found(spec: FormatSpec, tmp_path: Path) -> None:

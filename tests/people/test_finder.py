@@ -11,7 +11,12 @@ import pytest
 
 from instmatt_video.detection.detections import Detections
 from instmatt_video.media.frame import Frame
-from instmatt_video.people.finder import MAX_COAST_FRAMES, FoundPeople, PeopleFinder
+from instmatt_video.people.finder import (
+    MAX_COAST_FRAMES,
+    MAX_KEY_FRAMES_APART,
+    FoundPeople,
+    PeopleFinder,
+)
 from instmatt_video.trackers import Tracker
 from tests.synthetic_clip import SIZE, ColorDetector, boxes_at, picture
 
@@ -91,6 +96,23 @@ def test_between_looks_masks_move_along() -> None:
         nearest = np.abs(found[k].people.boxes - boxes_at(k)[0]).max(1).min()
         assert nearest < 3, k
         assert all(found[k].is_coasted) == (k % 3 != 0)
+
+
+@pytest.mark.parametrize(
+    ("gap", "carried"),
+    [(MAX_KEY_FRAMES_APART, MAX_KEY_FRAMES_APART - 1), (MAX_KEY_FRAMES_APART + 1, 9)],
+)
+def test_drawn_masks_are_carried_so_far_and_no_farther(gap: int, carried: int) -> None:
+    class Drawn(ColorDetector):
+        has_exact_masks = True
+
+        def looks_at(self, frame_index: int) -> bool:
+            return frame_index in (0, gap)
+
+    finder = PeopleFinder(Drawn())
+    still = picture(0)
+    found = [finder.find(frame(k, still)) for k in range(gap + 1)]
+    assert sum(bool(people.track_ids) for people in found[1:gap]) == carried
 
 
 def test_a_cut_is_looked_at_at_once_and_begins_new_lives() -> None:

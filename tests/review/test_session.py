@@ -34,7 +34,15 @@ from instmatt_video.progress import Progress
 from instmatt_video.review.correction import Drop, Merge, Rename, Split, Swap
 from instmatt_video.review.session import Review
 from tests.review.conftest import FRAMES, LIGHT
-from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, boxes_at, picture, write_frames
+from tests.synthetic_clip import (
+    SIZE,
+    BoxMatter,
+    ColorDetector,
+    boxes_at,
+    picture,
+    write_clip,
+    write_frames,
+)
 
 ONE, TWO, THREE = "person_01_01.mkv", "person_02_02.mkv", "person_03_03.mkv"
 
@@ -351,6 +359,43 @@ def test_a_correction_during_a_run_is_not_lost(folder: Path, matted: Path) -> No
     review = Review(folder)
     assert review.manifest.corrections == (rename,) and not review.is_rendered
     assert review.render().manifest.tracks[0].name == "Ann"
+
+
+def test_a_correction_in_the_midst_of_a_rendering_waits_for_the_next(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review, drop, rename = Review(folder), Drop(track=2), Rename(track=1, name="Ann")
+    review.correct(drop)
+    found = Review.found.fget
+
+    def rename_meanwhile(self: Review) -> object:
+        monkeypatch.undo()
+        Review(folder).correct(rename)
+        return found(self)
+
+    monkeypatch.setattr(Review, "found", property(rename_meanwhile))
+    rendered = review.render().manifest
+    assert rendered.rendered_corrections == (drop,)
+    assert rendered.corrections == (drop, rename) and not rendered.is_rendered
+    assert [track.name for track in rendered.tracks] == ["person_01", "person_03"]
+    assert review.render().manifest.tracks[0].name == "Ann"
+
+
+def test_what_was_said_of_a_stream_goes_with_it(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 12, pixel_aspect=Fraction(4, 3))
+    output = replace(LIGHT.output, filename="take: {name}.{ext}")
+    matte_video(
+        clip,
+        tmp_path,
+        replace(LIGHT, output=output),
+        detector=ColorDetector(),
+        matter=BoxMatter(),
+    )
+    review = Review(tmp_path / "walk")
+    review.correct(Rename(track=1, name="Ann"))
+    review.correct(Drop(track=2))
+    (text,) = review.render().manifest.warnings
+    assert text.startswith("take: Ann.mkv: pixels are 4/3 as wide as high")
 
 
 def test_pictures_keep_their_numbers_and_their_rate(tmp_path: Path) -> None:

@@ -46,6 +46,36 @@ def test_mask_of_another_size_names_the_file(tmp_path):
         read_masked_photos(tmp_path)
 
 
+def write_masked_photos(folder, count):
+    for number in range(count):
+        write_image(folder / "image" / f"{number}.jpg")
+        mask = np.zeros((80, 100), np.uint8)
+        mask[30:50, 40:45] = 255
+        (folder / "mask").mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / "mask" / f"{number}.png"), mask)
+
+
+def test_a_photo_without_a_mask_is_named(tmp_path):
+    write_masked_photos(tmp_path, 2)
+    (tmp_path / "mask" / "1.png").unlink()
+    with pytest.raises(OptionError, match=r"image/1\.jpg of .* has no mask/1\.png"):
+        read_masked_photos(tmp_path)
+
+
+@pytest.mark.parametrize("torn", ["image/0.jpg", "mask/0.png"])
+def test_a_torn_masked_photo_is_passed_over(torn, tmp_path, caplog):
+    write_masked_photos(tmp_path, 2)
+    (tmp_path / torn).write_bytes(b"torn")
+    (photo,) = read_masked_photos(tmp_path)
+    assert photo.name == "1.jpg"
+    (line,) = caplog.messages
+    assert torn.split("/")[1] in line and "passed over" in line
+    for name in (torn, torn.replace("0", "1")):
+        (tmp_path / name).write_bytes(b"torn")
+    with pytest.raises(OptionError, match=r"no photo of .* can be read"):
+        read_masked_photos(tmp_path)
+
+
 def test_nobody_in_an_empty_mask():
     assert person_from_mask(np.zeros((4, 4), bool)) is None
     assert patch_from_rgba("", np.zeros((4, 4, 4), np.uint8)) is None
