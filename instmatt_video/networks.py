@@ -38,6 +38,8 @@ class Networks:
     """Of masks from disk in a network's place."""
     person_names: Mapping[int, str] = field(default_factory=dict)
     """What the masks call people, by `Detections.identities`; empty where they do not."""
+    person_numbers: Mapping[int, int] = field(default_factory=dict)
+    """Of an online run, the numbers that the masks give people, so too."""
 
 
 class NetworkProvider(Protocol):
@@ -134,8 +136,12 @@ def load_networks(
         weights.append(loaded.matting_record if loaded else _record(config.matting.model))
     networks = Networks(detector, reason, matter, tuple(weights))
     if isinstance(detector, MasksFromDisk):
-        names = detector.person_names
-        return replace(networks, masks_sha256=detector.checksum, person_names=names)
+        return replace(
+            networks,
+            masks_sha256=detector.checksum,
+            person_names=detector.person_names,
+            person_numbers=detector.person_numbers if config.run.is_online else {},
+        )
     return networks
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -131,7 +132,7 @@ def matte_video(
         )
         is_going_on = not config.run.is_online and run.store.resume(run.steadier.reach)
         if config.run.is_online:
-            result = _write_online(run)
+            result = _write_online(run, networks.person_numbers)
         else:
             if not is_going_on:
                 run.store.create()
@@ -178,11 +179,17 @@ class _Run:
     report: Report
 
 
-def _write_online(run: _Run) -> RunResult:
-    """Write the streams while the clip is read."""
-    info, tracks_file = run.clip.info, run.folder / TRACKS_FILE
+def _write_online(run: _Run, numbers: Mapping[int, int]) -> RunResult:
+    """Write the streams while the clip is read; `numbers` are known beforehand, by tracklet."""
     streams = OnlineStreams(
-        info, run.output, run.folder, run.clock, run.sound, tracks_file, run.finder.names
+        run.clip.info,
+        run.output,
+        run.folder,
+        run.clock,
+        run.sound,
+        run.folder / TRACKS_FILE,
+        run.finder.names,
+        numbers,
     )
     return stream_online(
         run.clip, run.finder, run.steadier, run.matter, streams, run.clock, run.report

@@ -242,6 +242,25 @@ def test_people_are_called_as_their_folders(
     ]
 
 
+@pytest.mark.parametrize("layout", ["{person}/{frame}.png", "{frame}.png"])
+@pytest.mark.parametrize("options", [(), ("--online",)], ids=["whole", "online"])
+def test_people_are_numbered_in_the_order_of_the_masks(
+    layout: str, options: tuple[str, ...], clip: Path, tmp_path: Path
+) -> None:
+    """Anna, the first, comes when Bert is there already; `--only 1` is Anna."""
+
+    def anna_comes_later(frame: int) -> Boxes:
+        nowhere = {"anna": (0, 0, 0, 0)} if frame < 4 else {}
+        return changing_places(frame) | nowhere
+
+    masks = draw(tmp_path / "masks", anna_comes_later, layout)
+    manifest = made(clip, tmp_path / "out", masks, "--only", "1", *options)
+    assert [(t.id, t.first_frame, t.file) for t in manifest.tracks] == [
+        (1, 5, "person_01.mkv"),
+        (2, 1, None),
+    ]
+
+
 def test_who_gets_no_stream_needs_no_name_of_a_file(clip: Path, tmp_path: Path) -> None:
     masks = draw(tmp_path / "masks", changing_places)
     only = ("--only", "2", "--filename", "star.{ext}")

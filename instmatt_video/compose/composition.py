@@ -169,6 +169,9 @@ def _output(video: Node, path: Path, clip: Clip, container: str, quality: int) -
     else:
         words |= {"vcodec": "prores_ks", "profile:v": "hq", "vendor": "apl0"}
         words |= {"flags:v": "+qscale", "global_quality:v": quality * _PRORES_QUALITY_UNIT}
+    if clip.first_field is not None:
+        words["flags:v"] = f"{words.get('flags:v', '')}+ildct+ilme"
+        words |= {"x264-params": f"{clip.first_field}=1"} if container == ".mp4" else {}
     sounds: list[Node] = []
     if clip.audio_from is not None:
         sounds, sound_words = _sounds(clip, clip.audio_from, container)

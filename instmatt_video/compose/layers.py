@@ -104,6 +104,8 @@ class LayerMaker:
             if _is_like_pattern(path):
                 words |= {"f": "image2", "pattern_type": "none"}
             layer = ffmpeg.input(_url(path), **words).video
+        if material.has_clear_background:
+            layer = layer.filter("premultiply", inplace=1)  # over black
         covering = {"force_original_aspect_ratio": "increase"}
         layer = self._converted(
             layer, material.background_color, f"{clip.width}:{clip.height}", **covering
@@ -354,10 +356,13 @@ def finished(layer: Node, size: tuple[int, int], clip: Clip, container: str) -> 
             layer = layer.filter("fillborders", right=odd_column, bottom=odd_row, mode="smear")
         matrices = {"in_color_matrix": matrix, "out_color_matrix": matrix}
         ranges = {"in_range": "tv", "out_range": "tv"}
-        layer = layer.filter("scale", "iw", "ih", flags=_SCALER, **matrices, **ranges)
+        # Chroma of interlaced frames stays in its field.
+        fields = {"interl": int(clip.first_field is not None)}
+        layer = layer.filter("scale", "iw", "ih", flags=_SCALER, **matrices, **ranges, **fields)
         layer = layer.filter("format", "yuv420p")
     return layer.filter("setsar", str(clip.pixel_aspect)).filter(
         "setparams",
+        field_mode=clip.first_field or "prog",
         range="tv",
         color_primaries=clip.color.primaries,
         color_trc=clip.color.transfer,

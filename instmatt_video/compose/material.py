@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
 from ..checksums import sha256_of
 from ..errors import OptionError, VideoOpenError
 from ..manifest import Manifest, load_manifest
@@ -25,6 +28,9 @@ from ..settings import config_of
 from .options import Background, ComposeOptions
 
 _log = logging.getLogger(__name__)
+
+_FIRST_FIELDS = {2: "tff", 3: "bff", 4: "tff", 5: "bff"}
+"""By FFmpeg's `AVFieldOrder`; the names are its filters'."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,8 @@ class Clip:
     """A file with the clip's sound."""
     gaps: tuple[tuple[int, int], ...] = ()
     """First and last frame, from 0, of each stretch that cannot be read in the source."""
+    first_field: str | None = None
+    """Of an interlaced source, as FFmpeg's filters call it: `tff` or `bff`."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,8 @@ class Material:
     """Tags of a background video; `None`: a picture's own, or no file."""
     is_moving: bool = False
     """The background's file is a video."""
+    has_clear_background: bool = False
+    """The background's file has an alpha channel; black shows through."""
 
 
 def gather(folder: Path, options: ComposeOptions) -> Material:
@@ -117,7 +127,10 @@ def gather(folder: Path, options: ComposeOptions) -> Material:
     is_moving = background.path.suffix.lower() not in IMAGE_SUFFIXES
     info = _open_file(background.path).info
     color = info.color if is_moving else None
-    return Material(clip, manifest.format, people, run_files, background, color, is_moving)
+    is_clear = _has_alpha(background.path)
+    return Material(
+        clip, manifest.format, people, run_files, background, color, is_moving, is_clear
+    )
 
 
 def _open_file(path: Path) -> FrameSource:
@@ -125,6 +138,15 @@ def _open_file(path: Path) -> FrameSource:
         raise VideoOpenError(f"background {path}: no such file, and no colour of such a name")
     # A picture is a folder of one; its rate means nothing.
     return open_source(str(path)) if path.suffix.lower() not in IMAGE_SUFFIXES else _picture(path)
+
+
+def _has_alpha(path: Path) -> bool:
+    """Say whether a file's pictures may be seen through."""
+    with open_container(path) as container:
+        frame_format = first_video_stream(container, path).codec_context.format
+    return frame_format is not None and (
+        frame_format.name == "pal8" or any(part.is_alpha for part in frame_format.components)
+    )
 
 
 def _picture(path: Path) -> FrameSource:
@@ -219,10 +241,12 @@ def _clip(
         raise OptionError(f"manifest: {color.matrix} is no matrix that can be composed in")
     rate = Fraction(record.frame_rate)
     info, path = (source[0].info, source[1]) if source else (None, None)
-    lead_s, audio_from = Fraction(0), None
+    lead_s, first_field, audio_from = Fraction(0), None, None
     whole = _whole_stream(manifest, people)
     if path is not None and path.is_file():
-        lead_s = _lead_of(path)
+        with open_container(path) as container:
+            stream = first_video_stream(container, path)
+            lead_s, first_field = _lead_of(container, stream), _first_field_of(stream)
     if record.has_audio and options.has_audio:
         audio_from = path or (whole if FORMATS[manifest.format].has_audio else None)
         if audio_from is None:
@@ -247,19 +271,23 @@ def _clip(
             (first - record.first_frame_number, last - record.first_frame_number)
             for first, last in record.unreadable
         ),
+        first_field=first_field,
     )
 
 
-def _lead_of(path: Path) -> Fraction:
+def _lead_of(container: InputContainer, stream: VideoStream) -> Fraction:
     """Return the seconds between a file's beginning, which may be sound, and its first picture."""
-    with open_container(path) as container:
-        stream = first_video_stream(container, path)
-        if stream.start_time is None or container.start_time is None or not stream.time_base:
-            return Fraction(0)
-        began = Fraction(container.start_time, 1_000_000)
-        lead_s = stream.start_time * stream.time_base - began
-        # The container's beginning is rounded to microseconds.
-        return lead_s if lead_s > stream.time_base else Fraction(0)
+    if stream.start_time is None or container.start_time is None or not stream.time_base:
+        return Fraction(0)
+    began = Fraction(container.start_time, 1_000_000)
+    lead_s = stream.start_time * stream.time_base - began
+    # The container's beginning is rounded to microseconds.
+    return lead_s if lead_s > stream.time_base else Fraction(0)
+
+
+def _first_field_of(stream: VideoStream) -> str | None:
+    """Return which field of an interlaced stream is coded first."""
+    return _FIRST_FIELDS.get(stream.codec_context.field_order)
 
 
 def _whole_stream(manifest: Manifest, people: tuple[PersonStream, ...]) -> Path | None:

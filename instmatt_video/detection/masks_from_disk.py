@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -96,6 +97,24 @@ class MasksFromDisk:
             total.update(line.encode())
         return total.hexdigest()
 
+    @cached_property
+    def person_numbers(self) -> dict[int, int]:
+        """The number of everybody who is shown anywhere, by identity; all files are read for it.
+
+        Raises:
+            MaskReadError: A mask cannot be read.
+        """
+        if not self._is_labelled and not self._identities:
+            return {}
+        paths = [path for _, paths in sorted(self._files.items()) for path in paths]
+        shown = {
+            identity
+            for path in paths
+            for mask, identity in self._people_in(path, self._pixels_of(path))
+            if mask.any()
+        }
+        return {identity: number for number, identity in enumerate(sorted(shown), 1)}
+
     def looks_at(self, frame_index: int) -> bool:
         """Return whether there are masks for this frame."""
         return frame_index in self._files
@@ -149,18 +168,28 @@ class MasksFromDisk:
         masks: list[BoolArray] = []
         identities: list[int] = []
         for path in self._files.get(index, []):
-            image = read_labels(path) if self._is_labelled else read_mask(path)
-            _check_shape(path, image.shape, shape)
-            if self._is_labelled:
-                nobody = (0,) if self._is_black_and_white() else (0, VOID_LABEL)
-                labels = [label for label in np.unique(image).tolist() if label not in nobody]
-                masks += [image == label for label in labels]
-                identities += labels
-            else:
-                masks.append(image > 127)
-                identities.append(self._identities.get(path.parent.name, 0))
+            pixels = self._pixels_of(path)
+            _check_shape(path, pixels.shape, shape)
+            for mask, identity in self._people_in(path, pixels):
+                masks.append(mask)
+                identities.append(identity)
         is_known = self._is_labelled or bool(self._identities)
         return detections_from_masks(masks, identities if is_known else None)
+
+    def _pixels_of(self, path: Path) -> npt.NDArray[np.integer[Any]]:
+        return read_labels(path) if self._is_labelled else read_mask(path)
+
+    def _people_in(
+        self, path: Path, pixels: npt.NDArray[np.integer[Any]]
+    ) -> Iterator[tuple[BoolArray, int]]:
+        """Yield everybody's mask in a file, `(H, W)`, and who they are; 0 where nothing tells."""
+        if not self._is_labelled:
+            yield pixels > 127, self._identities.get(path.parent.name, 0)
+            return
+        nobody = (0,) if self._is_black_and_white() else (0, VOID_LABEL)
+        for label in np.unique(pixels).tolist():
+            if label not in nobody:
+                yield pixels == label, label
 
     def _is_black_and_white(self) -> bool:
         """Say whether 255 is a person: so it is where the first file with anybody has nothing else.

@@ -50,6 +50,6 @@ def add_matting_options(group: argparse._ArgumentGroup) -> None:
         dest="matting.color_noise",
         type=float,
         metavar="STD",
-        help="errors of colours, of 0..1, that edges must not follow (default: by the coding)",
+        help="errors of colours, 0.0005..0.1 of white, no edge follows (default: by the coding)",
     )
     add_device_options(group)

@@ -6,6 +6,7 @@ Knows audio packets; decodes nothing.
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,10 @@ from av.stream import Stream
 
 from .source import describe_av_error
 from .timetable import starts_over
+
+_MAX_SECONDS_APART = 10
+"""What is heard at once lies in a file no farther apart than so many seconds: a stream that others
+are ahead of by more has ended, or pauses."""
 
 
 class AudioCopy:
@@ -39,7 +44,8 @@ class AudioCopy:
         self._source: InputContainer | None = None
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._targets: dict[int, AudioStream] = {}
-        self._waiting: Packet[Stream] | None = None
+        self._waiting: dict[int, deque[Packet[Stream]]] = {}
+        """By stream: read already, and to be written later."""
         self._moves: dict[int, int] = {}
         """Ticks by which a stream is later in the copy."""
         self._last_times: dict[int, int] = {}
@@ -69,6 +75,7 @@ class AudioCopy:
             told = ("language", "title")
             target.metadata.update({k: stream.metadata[k] for k in told if k in stream.metadata})
             self._targets[stream.index] = target
+            self._waiting[stream.index] = deque()
             taken.append(stream)
         if taken:
             self._packets = self._source.demux(taken)
@@ -76,19 +83,11 @@ class AudioCopy:
 
     def copy_until(self, container: OutputContainer, time: Fraction) -> None:
         """Write the packets that begin before `time` seconds of the output."""
-        while True:
-            packet = self._waiting or self._next_packet()
-            self._waiting = None
-            if packet is None:
-                return
-            assert packet.pts is not None
-            begins = packet.pts * packet.time_base - self._shift
-            if begins >= time:
-                self._waiting = packet
-                return
-            if begins < 0 < self._start:
+        for packet in self._take_until(time):
+            if self._begin(packet) < 0 < self._start:
                 continue
             shift = round(self._shift / packet.time_base)
+            assert packet.pts is not None
             packet.pts -= shift
             if packet.dts is not None:
                 packet.dts -= shift
@@ -101,6 +100,28 @@ class AudioCopy:
             self._source.close()
             self._source = None
             self._packets = iter(())
+
+    def _take_until(self, time: Fraction) -> Iterator[Packet[Stream]]:
+        """Yield every stream's packets that begin before `time` seconds of the output."""
+        for waiting in self._waiting.values():
+            while waiting and self._begin(waiting[0]) < time:
+                yield waiting.popleft()
+        while not self._is_read_until(time) and (packet := self._next_packet()) is not None:
+            if self._begin(packet) < time:
+                yield packet
+            else:
+                self._waiting[packet.stream_index].append(packet)
+
+    def _is_read_until(self, time: Fraction) -> bool:
+        """Say whether nothing that begins before `time` lies behind what has been read."""
+        newest = [self._begin(waiting[-1]) for waiting in self._waiting.values() if waiting]
+        is_far_ahead = max(newest, default=time) >= time + _MAX_SECONDS_APART
+        return len(newest) == len(self._waiting) or is_far_ahead
+
+    def _begin(self, packet: Packet[Stream]) -> Fraction:
+        """Return when a packet is heard, in seconds of the output."""
+        assert packet.pts is not None
+        return packet.pts * packet.time_base - self._shift
 
     def _next_packet(self) -> Packet[Stream] | None:
         try:

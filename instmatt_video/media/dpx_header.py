@@ -21,9 +21,12 @@ HEADER_SIZE = 2048
 _GENERIC_SIZE = 1664
 """Bytes; what follows, of film and video, a file may do without."""
 BYTE_ORDERS = {b"SDPX": ">", b"XPDS": "<"}
-_PIXELS, _SIZE, _ASPECT, _FILM_RATE, _TIMECODE, _VIDEO_RATE = 4, 772, 1628, 1724, 1920, 1940
+_PIXELS, _SIZE, _TRANSFER, _ASPECT = 4, 772, 801, 1628
+_FILM_RATE, _TIMECODE, _VIDEO_RATE = 1724, 1920, 1940
 """Where the fields lie, in bytes."""
 _UNKNOWN = (0, 0xFFFFFFFF)
+_LOGARITHMIC = (1, 3)
+"""Transfers: printing density, and logarithmic."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class DpxHeader:
     pixel_aspect: Fraction
     """Width of a pixel over its height."""
     timecode: str | None
+    is_logarithmic: bool
+    """Its codes are densities of film, or other logarithms of light."""
 
 
 def read_dpx_header(path: Path) -> DpxHeader | None:
@@ -60,6 +65,7 @@ def read_dpx_header(path: Path) -> DpxHeader | None:
         next((rate for rate in map(_as_rate, rates) if rate is not None), None),
         Fraction(1) if down in _UNKNOWN else as_pixel_aspect(across / down),
         None if bits in _UNKNOWN else timecode_of_bits(bits),
+        head[_TRANSFER] in _LOGARITHMIC,
     )
 
 

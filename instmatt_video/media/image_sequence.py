@@ -22,7 +22,7 @@ from .exr_header import ExrHeader
 from .frame import ClipInfo, ColorTags, Frame
 from .image_size import read_image_size
 from .jpeg_segments import is_whole_jpeg
-from .picture_file import decode_pixels
+from .picture_file import decode_frame, decode_pixels
 from .picture_names import counters, first_step
 from .plate import PLATE_SUFFIXES, Plate, read_plate, read_plate_header
 from .source import HELD, FrameSource
@@ -50,6 +50,11 @@ class ImageSequenceSource(FrameSource):
         exr = header if isinstance(header, ExrHeader) else None
         if exr is not None:
             _check_exr(self._paths[index], exr)
+        if isinstance(header, DpxHeader) and header.is_logarithmic:
+            self._warn(
+                f"{self._paths[index].name}: its codes are logarithms; they are passed on as they "
+                "are, and marked as sRGB: for right colours, of exr above all, convert them first"
+            )
         if frame_rate is None and header is not None:
             frame_rate = header.frame_rate
         if frame_rate is None:
@@ -223,11 +228,23 @@ def read_picture(path: Path) -> Plate | None:
     image = decode_pixels(data, flags)
     if image is None:
         return None
+    if path.suffix.lower() in (".tif", ".tiff") and image.dtype == np.uint8:
+        straight = _straight_colors(data)
+        if straight is not None and straight.shape == image.shape:
+            return Plate(straight)
     if image.dtype not in (np.uint8, np.uint16):
         raise VideoOpenError(
             f"{path}: its values are {image.dtype}, which is not supported: write 16 bits, or EXR"
         )
     return Plate(np.ascontiguousarray(image[..., ::-1]))
+
+
+def _straight_colors(data: bytes) -> Image | None:
+    """Return the RGB of a picture with alpha, whatever that is; `None` where it has none."""
+    frame = decode_frame(data)
+    if frame is None or not any(part.is_alpha for part in frame.format.components):
+        return None
+    return np.ascontiguousarray(frame.to_ndarray(format="rgba")[..., :3], np.uint8)
 
 
 def _stamps_of(paths: Sequence[Path]) -> list[str]:

@@ -16,14 +16,27 @@ from typing import NoReturn
 import av
 from av.container import InputContainer
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from ..errors import FrameDecodeError, VideoOpenError
 from .color import RgbConverter, tags_of_stream
 from .frame import ClipInfo, Frame
+from .frame_rate import snap_to_broadcast_rate
 from .source import HELD, FrameSource, describe_av_error
-from .timetable import DEFAULT_FRAME_RATE, FORMATS_WITHOUT_TIMES
+from .timecode import counts_frames_at
+from .timetable import (
+    DEFAULT_FRAME_RATE,
+    FINEST_CLOCK,
+    FORMATS_WITHOUT_TIMES,
+    common_tick,
+)
 from .turn import turn_of, upright
-from .video_file import MAX_BAD_FRAMES_IN_A_ROW, decode_pictures, first_video_stream
+from .video_file import (
+    MAX_BAD_FRAMES_IN_A_ROW,
+    decode_pictures,
+    first_video_stream,
+    told_timecode,
+)
 
 _TIMEOUT_S = 10.0
 
@@ -59,13 +72,21 @@ class LiveSource(FrameSource):
         self._first = next((picture for picture in self._pictures if picture is not None), None)
         if self._first is None:
             raise VideoOpenError(f"{spec}: no frame came")
-        rate = Fraction(
-            frame_rate or stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE
+        rate = frame_rate or snap_to_broadcast_rate(
+            Fraction(stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE)
         )
+        self._tick_s = stream.time_base
         self._keeps_times = (
             frame_rate is None
             and stream.time_base is not None
             and self._container.format.name not in FORMATS_WITHOUT_TIMES
+        )
+        clock = stream.time_base or 1 / rate if self._keeps_times else 1 / rate
+        # A file's rate is steady, most likely, but its clock may be too coarse for it.
+        self._has_grid = (
+            spec == "-"
+            and self._keeps_times
+            and common_tick(clock, 1 / rate).denominator <= FINEST_CLOCK
         )
         self._turn = turn_of(self._first)
         # No container that we write holds pictures below 0.
@@ -78,15 +99,35 @@ class LiveSource(FrameSource):
             width=height if self._turn.is_sideways else width,
             height=width if self._turn.is_sideways else height,
             frame_rate=rate,
-            time_base=stream.time_base or 1 / rate if self._keeps_times else 1 / rate,
+            time_base=common_tick(clock, 1 / rate) if self._has_grid else clock,
             bit_depth=max(component.bits for component in self._first.format.components),
             color=tags_of_stream(stream),
             rotation_deg=self._turn.clockwise_deg,
             pixel_aspect=1 / aspect if self._turn.is_sideways else aspect,
+            timecode=self._timecode(stream, rate) if spec == "-" else None,
             is_variable_rate=self._keeps_times and spec != "-",
             is_interlaced=self._first.interlaced_frame,
         )
         self._converter = RgbConverter(self.info.color)
+        if self._container.streams.audio:
+            self._warn("sound left out: of what can be read only once pictures alone are kept")
+
+    def _timecode(self, stream: VideoStream, rate: Fraction) -> str | None:
+        """Return the timecode of the first picture, if it can count the clip's frames."""
+        timecode = told_timecode(self._container, stream)
+        if timecode is None or counts_frames_at(timecode, rate):
+            return timecode
+        self._warn(f"timecode left out: {timecode} counts no frames at {rate} frames/s")
+        return None
+
+    def _time_of(self, pts: int) -> Fraction:
+        """Return when a picture is shown, to the frame where that is less than a tick away."""
+        assert self._tick_s is not None and self._first is not None
+        first_s = ((self._first.pts or 0) - self._origin) * self._tick_s
+        time_s = (pts - self._origin) * self._tick_s
+        rate = self.info.frame_rate
+        on_grid = first_s + round((time_s - first_s) * rate) / rate
+        return on_grid if self._has_grid and abs(on_grid - time_s) < self._tick_s else time_s
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Yield the frames as they arrive, dropping the first `start`.
@@ -116,7 +157,7 @@ class LiveSource(FrameSource):
                     missing.append(replace(last, index=index, time=due_s, is_held=True))
                 continue
             pts = picture.pts if self._keeps_times else None
-            time_s = due_s if pts is None else (pts - self._origin) * tick_s
+            time_s = due_s if pts is None else self._time_of(pts)
             if last is not None and time_s <= last.time:
                 time_s = due_s
             image = upright(self._converter(picture), self._turn)
@@ -133,8 +174,10 @@ class LiveSource(FrameSource):
         self._container.close()
 
     def _lose_connection(self, error: av.FFmpegError) -> NoReturn:
+        is_film = "mov" in self._container.format.name.split(",")
+        advice = "; an MP4 or MOV must have its index in front, or be named as a file"
         raise FrameDecodeError(
-            f"{self._spec}: reading stopped: {describe_av_error(error)}"
+            f"{self._spec}: reading stopped: {describe_av_error(error)}{advice if is_film else ''}"
         ) from error
 
 

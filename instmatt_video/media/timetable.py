@@ -31,7 +31,7 @@ FORMATS_WITHOUT_TIMES = frozenset(
 _LONGEST_GAP_S = 12 * 3600
 """What is longer is no gap: FFmpeg takes a step back for a turn of MPEG's clock, 26.5 h on."""
 
-_FINEST_CLOCK = 2**31 - 1
+FINEST_CLOCK = 2**31 - 1
 """Ticks per second that a movie's header can name."""
 
 
@@ -71,7 +71,7 @@ class Timetable:
         """Seconds per tick of a clock on which every `time_s` is a whole number."""
         if self.is_variable_rate:
             return self.time_base
-        return _common_tick(self.time_base, 1 / self.frame_rate)
+        return common_tick(self.time_base, 1 / self.frame_rate)
 
     def time_s(self, index: int) -> Fraction:
         """Return when picture `index` is shown, in seconds from `origin` on.
@@ -173,7 +173,7 @@ def make_timetable(
     nominal = snap_to_broadcast_rate(rates[-1])
     is_variable_rate = True
     for rate in (rate for exact in rates for rate in (snap_to_broadcast_rate(exact), exact)):
-        is_countable = _common_tick(time_base, 1 / rate).denominator <= _FINEST_CLOCK
+        is_countable = common_tick(time_base, 1 / rate).denominator <= FINEST_CLOCK
         if is_countable and not any(is_variable(take, time_base, rate) for take in takes):
             nominal, is_variable_rate = rate, False
             break
@@ -227,7 +227,7 @@ def _origin(ticks: Sequence[int], time_base: Fraction, start_us: int | None) -> 
     return min(ticks[0], max(0, begins))
 
 
-def _common_tick(a: Fraction, b: Fraction) -> Fraction:
+def common_tick(a: Fraction, b: Fraction) -> Fraction:
     """Return the longest time of which both are multiples."""
     numerator = gcd(a.numerator * b.denominator, b.numerator * a.denominator)
     return Fraction(numerator, a.denominator * b.denominator)

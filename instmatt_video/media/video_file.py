@@ -212,9 +212,7 @@ class VideoFileSource(FrameSource):
 
     def _timecode(self, container: InputContainer, stream: VideoStream) -> str | None:
         """Return the timecode of the first picture, if it can count the clip's frames."""
-        tags = (*stream.metadata.items(), *container.metadata.items())
-        # Matroska writes names in capitals.
-        timecode = next((value for key, value in tags if key.lower() == "timecode"), None)
+        timecode = told_timecode(container, stream)
         rate = self._timetable.frame_rate
         if timecode and not counts_frames_at(timecode, rate):
             self._warn(f"timecode left out: {timecode} counts no frames at {rate} frames/s")
@@ -251,6 +249,13 @@ class VideoFileSource(FrameSource):
 
     def _upright(self, picture: VideoFrame) -> Image:
         return self._fitted(upright(self._converter(picture), self._turn))
+
+
+def told_timecode(container: InputContainer, stream: VideoStream) -> str | None:
+    """Return what a file says is the timecode of its first picture."""
+    tags = (*stream.metadata.items(), *container.metadata.items())
+    # Matroska writes names in capitals.
+    return next((value for key, value in tags if key.lower() == "timecode"), None)
 
 
 def _own_duration_s(stream: VideoStream) -> float | None:

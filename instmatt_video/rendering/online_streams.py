@@ -59,6 +59,7 @@ class OnlineStreams:
         audio_from: File whose sound is copied into colour streams.
         tracks_file: Gets everybody's boxes as MOTChallenge text.
         names: What people are called of whom that is known beforehand, by tracklet.
+        numbers: Their numbers, so too; without them people are numbered as they come.
 
     Raises:
         OptionError: A format that cannot be; `check_output` says what else no streams can have.
@@ -74,12 +75,13 @@ class OnlineStreams:
         audio_from: Path | None = None,
         tracks_file: Path | None = None,
         names: Mapping[int, str] | None = None,
+        numbers: Mapping[int, int] | None = None,
     ) -> None:
         self.info, self.config, self.folder, self.clock = info, config, folder, clock
         self.frame_count = 0
         """Frames taken so far."""
         self._audio_from = audio_from
-        self._names = names or {}
+        self._names, self._numbers = names or {}, numbers or {}
         self._stop = threading.Event()
         self._workers: list[Worker] = []
         self._people: dict[int, _Person] = {}
@@ -281,7 +283,7 @@ class OnlineStreams:
         """Open the stream of a person who is new in this frame."""
         if track.track_id in self._people:
             return
-        number = len(self._people) + 1
+        number = self._numbers.get(track.track_id, len(self._people) + 1)
         name = self._names.get(track.track_id) or default_name(number)
         person = _Person(number, name, track.track_id)
         self._people[track.track_id] = person
@@ -306,7 +308,7 @@ class OnlineStreams:
         raise next(w.error for w in self._workers if w.error is not None) from None
 
     def _result(self) -> RunResult:
-        people = self._people.values()
+        people = sorted(self._people.values(), key=lambda person: person.number)
         writers = [p.writer for p in people if p.writer is not None]
         writers += [] if self._rest is None else [self._rest]
         known = {p.number for p in people}

@@ -219,7 +219,7 @@ def describe_run(
 def _fate_of_sound(info: ClipInfo, config: OutputConfig) -> str:
     spec = FORMATS[config.format]
     if not info.has_audio:
-        return "the clip has none that keeps time with the pictures"
+        return "the clip has none that can be carried along"
     if not config.has_audio:
         return "left out, as asked"
     return "copied" if spec.has_audio else f"left out: {spec.name} holds no sound"

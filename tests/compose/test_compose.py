@@ -19,6 +19,7 @@ from instmatt_video.config import OutputConfig
 from instmatt_video.errors import FrameDecodeError
 from instmatt_video.media import ColorTags, open_source
 from instmatt_video.media.color import plane_view
+from tests import synthetic_clip
 from tests.compose.conftest import FRAMES, soft_neighbours
 from tests.media.made_clips import damage, write_video
 from tests.synthetic_clip import (
@@ -201,6 +202,15 @@ def test_picture_behind(make_folder: Callable[..., Path], tmp_path: Path) -> Non
         assert np.abs(made[index] - (0, 200, 0)).max(2)[free].max() < 4
 
 
+def test_black_is_behind_a_clear_picture(make_folder: Callable[..., Path], tmp_path: Path) -> None:
+    image = np.full((96, 160, 4), (0, 0, 200, 128), np.uint8)  # red, half of it
+    cv2.imwrite(str(tmp_path / "back.png"), image)
+    options = ComposeOptions(parse_background(str(tmp_path / "back.png")), quality=1)
+    compose_streams(make_folder(), tmp_path / "out.mov", options)
+    free = away_from_edges(0) & ~is_person(0)
+    assert np.abs(pictures(tmp_path / "out.mov")[0] - (100, 0, 0)).max(2)[free].max() < 4
+
+
 def test_a_short_video_behind_is_looped(make_folder: Callable[..., Path], tmp_path: Path) -> None:
     write_video(tmp_path / "back.mp4", count=4, width=160, height=96, options={"crf": "1"})
     options = ComposeOptions(parse_background(str(tmp_path / "back.mp4")), quality=1)
@@ -329,6 +339,28 @@ def test_chroma_of_interlaced_frames_stays_in_its_field(
         blue = plane_view(next(container.decode(video=0)), 1)
         assert np.abs(blue[8:56:2] / 4.0 - 110).max() < 3
         assert np.abs(blue[9:56:2] / 4.0 - 150).max() < 3
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+@pytest.mark.parametrize("suffix", ["mov", "mp4"])
+def test_fields_come_in_the_clips_order(order: str, suffix: str, tmp_path: Path) -> None:
+    clip = tmp_path / "fields.mov"
+    with av.open(clip, "w") as container:
+        options = {"flags": "+ildct+ilme", "x264-params": f"{order}=1"}
+        stream = container.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = (*SIZE, "yuv420p")
+        for index in range(4):
+            frame = av.VideoFrame.from_ndarray(synthetic_clip.picture(index), format="rgb24")
+            frame.pts = index
+            container.mux(stream.encode(frame.reformat(format="yuv420p")))
+        container.mux(stream.encode(None))
+    light = MatteConfig(output=OutputConfig(has_preview=False))
+    matte_video(clip, tmp_path, light, detector=ColorDetector(), matter=BoxMatter())
+    made = compose_streams(tmp_path / "fields", tmp_path / f"out.{suffix}", ComposeOptions())
+    with av.open(made.path) as container:
+        assert next(container.decode(video=0)).interlaced_frame
+        field_order = container.streams.video[0].codec_context.field_order
+        assert field_order in {"tff": (2, 4), "bff": (3, 5)}[order]  # coded first, as FFmpeg counts
 
 
 def test_command_says_what_it_made(

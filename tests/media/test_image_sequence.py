@@ -106,6 +106,18 @@ def test_grey_and_alpha_become_rgb(tmp_path: Path, kind: str) -> None:
     assert np.array_equal(frame.image, np.full((4, 6, 3), 77))
 
 
+def test_colours_of_a_tiff_are_not_multiplied_by_its_alpha(tmp_path: Path) -> None:
+    rgba = np.zeros((4, 6, 4), np.uint8)
+    rgba[..., :3], rgba[..., 3] = (200, 100, 50), np.arange(6) * 51
+    frame = av.VideoFrame.from_ndarray(rgba, format="rgba")
+    with av.open(tmp_path / "%d.tif", "w", format="image2") as container:
+        stream = container.add_stream("tiff", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 6, 4, "rgba"
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    (found,) = open_source(tmp_path)
+    assert np.array_equal(found.image, rgba[..., :3])
+
+
 @pytest.mark.parametrize("other", ["b.{:04d}.png", "a_v2.{:04d}.png", "a.-{:04d}.png"])
 def test_two_sequences_in_one_folder_are_refused(make_folder: Maker, other: str) -> None:
     folder = make_folder(template="a.{:04d}.png", numbers=range(1, 5))

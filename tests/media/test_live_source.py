@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from instmatt_video.errors import VideoOpenError
+from instmatt_video.errors import FrameDecodeError, VideoOpenError
 from instmatt_video.media import open_source
 from tests.media.made_clips import damage
 
@@ -60,6 +60,37 @@ def test_the_picture_before_stands_in_for_a_fault(
     assert [frame.index for frame in frames if frame.is_held] == [4, 5]
     assert all(frame.image is frames[3].image for frame in frames[4:6])
     assert source.warnings == ["some frames cannot be decoded; a neighbouring picture stands in"]
+
+
+def test_a_steady_rate_is_told_from_a_coarse_clock(
+    make_video: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Matroska counts milliseconds."""
+    rate = Fraction(30000, 1001)
+    path = make_video("clip.mkv", codec="ffv1", rate=rate, count=12, timecode="00:00:59;25")
+    feed(monkeypatch, path.read_bytes())
+    with open_source("-") as source:
+        assert source.info.frame_rate == rate
+        assert source.info.timecode == "00:00:59;25"
+        assert [frame.time for frame in source] == [k / rate for k in range(12)]
+
+
+def test_sound_in_a_pipe_is_told_of(make_video: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed(monkeypatch, make_video("clip.mkv", sounds=("aac",)).read_bytes())
+    with open_source("-") as source:
+        (text,) = source.warnings
+    assert text.startswith("sound left out")
+
+
+def test_an_mp4_whose_index_comes_last_is_advised(
+    make_video: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_video("clip.mp4", codec="mjpeg", pixel_format="yuvj420p", count=60)
+    file = io.BytesIO(path.read_bytes())
+    pipe = SimpleNamespace(read=file.read)  # which cannot be wound on to the index
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=pipe))
+    with pytest.raises(FrameDecodeError, match=r"stopped: .*; an MP4 or MOV must have its"):
+        open_source("-")
 
 
 def test_faults_between_quick_pictures_keep_their_places(

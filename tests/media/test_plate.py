@@ -336,6 +336,14 @@ class TestDpxHeader:
         (warning,) = source.warnings
         assert "pictures have no frame rate" in warning
 
+    @pytest.mark.parametrize(
+        ("transfer", "is_told"), [(1, True), (3, True), (2, False), (6, False)]
+    )
+    def test_logarithmic_codes_are_told(self, tmp_path: Path, transfer: int, is_told: bool) -> None:
+        write_dpx(tmp_path / "a.1.dpx", ">", {801: ("B", transfer), 1724: ("f", 24.0)})
+        told = open_source(tmp_path).warnings
+        assert [text[:38] for text in told] == ["a.1.dpx: its codes are logarithms; the"] * is_told
+
     @pytest.mark.parametrize("pixel_format", ["gbrp10be", "gbrp10le"])
     def test_pixels_are_no_fields_where_the_header_is_short(
         self, tmp_path: Path, pixel_format: str

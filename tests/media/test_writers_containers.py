@@ -163,6 +163,49 @@ def test_sound_is_copied_bit_by_bit(tmp_path: Path, make_video: Maker) -> None:
     assert audio_packets(path) == audio_packets(source)
 
 
+@pytest.mark.parametrize("seconds", [(3, 3), (3, 1)], ids=["as long", "the second one ends early"])
+def test_every_track_of_sound_is_copied_however_far_apart_they_lie(
+    seconds: tuple[int, int], tmp_path: Path, make_video: Maker
+) -> None:
+    """Recorders write a second of one track, then a second of the next."""
+    picture, source = make_video("picture.mp4", count=49), tmp_path / "sounds.mov"
+    with av.open(picture) as container, av.open(source, "w") as out:
+        video = out.add_stream_from_template(container.streams.video[0])
+        tracks = [out.add_stream("pcm_s16le", rate=48000, layout="mono") for _ in seconds]
+        for second in range(3):
+            for number, track in enumerate(tracks):
+                if second < seconds[number]:
+                    samples = np.full((1, 48000), 100 * (1 + number) + second, np.int16)
+                    sound = av.AudioFrame.from_ndarray(samples, "s16", "mono")
+                    sound.sample_rate, sound.pts = 48000, 48000 * second
+                    sound.time_base = Fraction(1, 48000)
+                    out.mux(track.encode(sound))
+        for packet in container.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                out.mux(packet)
+    path = tmp_path / "person_01.mov"
+    frames = open_source(source)
+    with open_alpha_stream("prores4444", path, frames.info, audio_from=source) as stream:
+        for frame in frames:
+            stream.write(frame.time, None)
+    assert stream.warnings == []
+    for number, length in enumerate(seconds):
+        heard = [
+            value
+            for packet in packets_of(path, number)
+            for value in np.unique(np.frombuffer(packet, np.int16)).tolist()
+        ]
+        assert sorted(set(heard)) == [100 * (1 + number) + k for k in range(min(length, 2))]
+        samples = sum(len(packet) // 2 for packet in packets_of(path, number))
+        assert samples == pytest.approx(48000 * min(length, 49 / 25), abs=1024)
+
+
+def packets_of(path: Path, number: int) -> list[bytes]:
+    with av.open(path) as container:
+        return [bytes(packet) for packet in container.demux(audio=number) if packet.size]
+
+
 def test_sound_of_a_trimmed_stream_begins_with_it(tmp_path: Path, make_video: Maker) -> None:
     source = make_video("sound.mp4", sounds=("aac",), count=25)
     info = open_source(source).info
