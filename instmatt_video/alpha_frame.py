@@ -52,9 +52,8 @@ def trim_alpha(left: int, top: int, alpha: FloatImage) -> AlphaFrame:
         alpha: `(h, w)`, 0..1.
     """
     visible = alpha > FAINTEST_ALPHA
-    rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
-    if not len(rows):
+    part = Rectangle.around(visible)
+    if part is None:
         return AlphaFrame(0, 0, np.zeros((0, 0), np.float32))
-    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    trimmed = np.where(visible[part], alpha[part], np.float32(0))
-    return AlphaFrame(left + int(columns[0]), top + int(rows[0]), trimmed)
+    trimmed = np.where(visible[part.slices], alpha[part.slices], np.float32(0))
+    return AlphaFrame(left + part.left, top + part.top, trimmed)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 
 @dataclass(frozen=True)
 class Rectangle:
@@ -13,6 +16,14 @@ class Rectangle:
     top: int
     right: int
     bottom: int
+
+    @classmethod
+    def around(cls, mask: npt.NDArray[np.bool_]) -> Rectangle | None:
+        """Return the smallest rectangle around what a mask `(H, W)` shows; `None` if nothing."""
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if not len(rows):
+            return None
+        return cls(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
     @property
     def width(self) -> int:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 
-from .quick_resize import quick_resize
+from ..resizing import quick_resize
 
 FloatArray = npt.NDArray[np.float32]
 STRIDE_PX = 32

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..checksums import digest
 from ..errors import MaskReadError, first_complaint
 from ..printable import printable
+from ..rectangle import Rectangle
 from ..review.correction import Name
 from .detections import Detections
 from .detector import ImageArray
@@ -221,13 +222,12 @@ def detections_from_masks(
     """
     boxes, local, is_there = [], [], np.zeros(len(masks), np.bool_)
     for number, mask in enumerate(masks):
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        if not len(rows):
+        part = Rectangle.around(mask)
+        if part is None:
             continue
         is_there[number] = True
-        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-        inside = mask[top:bottom, left:right].astype(np.float32)
-        boxes.append([left, top, right, bottom])
+        inside = mask[part.slices].astype(np.float32)
+        boxes.append([part.left, part.top, part.right, part.bottom])
         local.append(resize_mask(inside, MASK_SIZE, MASK_SIZE))
     found = Detections.empty(MASK_SIZE)
     if boxes:

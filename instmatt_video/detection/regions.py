@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .quick_resize import area_resize
+from ..resizing import area_resize
 
 Region = tuple[int, int, int, int]
 """Left, top, right, bottom in whole pixels; may reach past the picture or miss it."""

@@ -19,6 +19,7 @@ from ..errors import FrameDecodeError, OptionError, VideoOpenError
 from ..media.frame import as_eight_bit
 from ..media.picture_names import IMAGE_SUFFIXES
 from ..media.source import open_source
+from ..resizing import area_resize
 from .capture import Capture
 from .live_matter import LiveFrame
 from .views import total_alpha
@@ -83,8 +84,7 @@ def cover(image: Picture, width: int, height: int) -> Picture:
     crop_w, crop_h = min(w, round(width / scale)), min(h, round(height / scale))
     left, top = (w - crop_w) // 2, (h - crop_h) // 2
     part = image[top : top + crop_h, left : left + crop_w]
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(part, (width, height), interpolation=interpolation), np.uint8)
+    return np.asarray(area_resize(part, (height, width)), np.uint8)
 
 
 class PlainBackground:

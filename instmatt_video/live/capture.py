@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import FrameDecodeError, VideoOpenError
 from ..media.frame import ClipInfo, Frame, as_eight_bit
 from ..media.source import FrameSource, is_stream, open_source
+from ..resizing import area_resize
 from .newest import Newest
 
 logger = logging.getLogger(__name__)
@@ -196,6 +196,4 @@ def _resized(image: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray
     """Return the picture at a size; one that has it already is not copied."""
     if image.shape[1::-1] == size:
         return image
-    is_smaller = size[0] < image.shape[1]
-    interpolation = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
+    return np.asarray(area_resize(image, size[::-1]), np.uint8)

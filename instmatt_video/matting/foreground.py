@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..errors import OptionError
 from ..media.layer import Layer
+from ..resizing import area_resize
 
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 FloatImage = npt.NDArray[np.float32]
@@ -121,20 +122,19 @@ def _blur_fusion(image: Image, alpha: FloatImage) -> Image:
 
     Source: Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021, eq. 4-7.
     """
-    h, w = alpha.shape
-    size = (w, h)
-    small_size = (max(1, w // _WIDE_SCALE), max(1, h // _WIDE_SCALE))
+    height, width = alpha.shape
+    small_size = (max(1, height // _WIDE_SCALE), max(1, width // _WIDE_SCALE))
     pixels = image.astype(np.float32)
-    small_pixels = _resized(pixels, small_size)
-    small_alpha = _resized(alpha, small_size)
+    small_pixels = area_resize(pixels, small_size)
+    small_alpha = area_resize(alpha, small_size)
     foreground, blurred, background = small_pixels, None, small_pixels
     for _ in range(_WIDE_PASSES):
         foreground, blurred, background = _fuse(
             small_pixels, small_alpha, foreground, blurred, background, _WIDE_PX // _WIDE_SCALE
         )
     assert blurred is not None
-    blurred = _resized(blurred, size)
-    background = _resized(background, size)
+    blurred = area_resize(blurred, alpha.shape)
+    background = area_resize(background, alpha.shape)
     foreground = _composite_residual(pixels, _over_colour(alpha), blurred, background)
     foreground, _, _ = _fuse(pixels, alpha, foreground, blurred, background, _NARROW_PX)
     largest = np.iinfo(image.dtype).max
@@ -182,12 +182,6 @@ def _weighted_blur(
 def _over_colour(alpha: FloatImage) -> FloatImage:
     """Return `(h, w)` alpha as `(h, w, 3)`: NumPy broadcasts over colour ten times slower."""
     return np.asarray(cv2.merge([alpha] * 3), np.float32)
-
-
-def _resized(values: FloatImage, size: tuple[int, int]) -> FloatImage:
-    is_smaller = size[0] < values.shape[1] or size[1] < values.shape[0]
-    interpolation = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(values, size, interpolation=interpolation), np.float32)
 
 
 def _multi_level(image: Image, alpha: FloatImage) -> Image:

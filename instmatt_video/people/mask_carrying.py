@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..detection.paste import mask_on_box
+from ..rectangle import Rectangle
 
 FloatImage = npt.NDArray[np.float32]
 EightBit = npt.NDArray[np.uint8]
@@ -141,17 +142,11 @@ def follow_person(
 
 def box_of_mask(mask: FloatImage, frame: Box) -> Box | None:
     """Return where a mask over `frame` shows somebody, `(4,)` xyxy; `None` where nowhere."""
-    rows, columns = (np.flatnonzero((mask > _LEAST).any(axis)) for axis in (1, 0))
-    if not len(rows):
+    part = Rectangle.around(mask > _LEAST)
+    if part is None:
         return None
-    height, width = mask.shape
     # Shares of the canvas to the pixels that it shows.
-    corners = np.array(
-        [
-            [columns[0] / width, rows[0] / height],
-            [(columns[-1] + 1) / width, (rows[-1] + 1) / height],
-        ]
-    )
+    corners = np.array([[part.left, part.top], [part.right, part.bottom]]) / mask.shape[::-1]
     return np.asarray((frame[:2] + corners * (frame[2:] - frame[:2])).reshape(4))
 
 

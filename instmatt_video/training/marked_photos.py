@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import OptionError
+from ..rectangle import Rectangle
 from .kept_pictures import KeptPictures, PicturesInOrder
 from .packs import ImagePack, read_color
 from .straight_rgba import resize_straight
@@ -228,13 +229,12 @@ def person_from_mask(
         mask: `(H, W)`.
         box: `(4,)` xyxy if it is known more exactly than by the mask's bounds.
     """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    part = Rectangle.around(mask)
+    if part is None:
         return None
-    left, right = int(columns[0]), int(columns[-1]) + 1
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    bounds = np.array([left, top, right, bottom], np.float32)
-    return Person.masked(bounds if box is None else box, mask[top:bottom, left:right], (left, top))
+    bounds = np.array([part.left, part.top, part.right, part.bottom], np.float32)
+    offset = part.left, part.top
+    return Person.masked(bounds if box is None else box, mask[part.slices], offset)
 
 
 def _kept(decode: Callable[[str], UInt8Array]) -> KeptPictures[UInt8Array]:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..resizing import area_resize
 from .composites import Composite, Layer, composite
 from .cutouts import Cutout
 from .degradation import match_light, soften
@@ -131,8 +132,7 @@ def place_background(
     crop = image[y : y + crop_h, x : x + crop_w]
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    scene = cv2.resize(np.ascontiguousarray(crop), size, interpolation=interpolation)
+    scene = area_resize(np.ascontiguousarray(crop), size[::-1])
     result = np.asarray(scene, np.float32) / 255
     if config.has_augmentation:
         if rng.random() < 0.4:

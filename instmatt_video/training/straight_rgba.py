@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+
+from ..resizing import area_resize
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -28,8 +29,6 @@ def resize_straight(rgba: UInt8Array, size: tuple[int, int]) -> UInt8Array:
     """
     alpha = rgba[..., 3:].astype(np.float32)
     premultiplied = np.concatenate([rgba[..., :3] * (alpha / 255), alpha], axis=2)
-    is_smaller = size[0] * size[1] < rgba.shape[0] * rgba.shape[1]
-    interpolation = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
-    resized = np.asarray(cv2.resize(premultiplied, size, interpolation=interpolation), np.float32)
+    resized = np.asarray(area_resize(premultiplied, size[::-1]), np.float32)
     resized[..., :3] *= 255 / np.maximum(resized[..., 3:], 1)
     return np.asarray(np.clip(resized + 0.5, 0, 255), np.uint8)

@@ -1,4 +1,4 @@
-"""Resize a picture for a network, without aliasing and in little time; knows pixels alone."""
+"""Pictures at another size, without aliasing and in little time."""
 
 from __future__ import annotations
 

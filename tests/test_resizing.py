@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from instmatt_video.detection.quick_resize import quick_resize
+from instmatt_video.resizing import quick_resize
 
 
 def smooth_picture(height, width):
