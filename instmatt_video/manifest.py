@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from .alpha_store import FOLDER_NAME as STORE_FOLDER
 from .alpha_store import JOURNAL_FILE
+from .correction import Correction, Name
 from .errors import VideoOpenError, first_complaint
-from .review.correction import Correction, Name
 from .whole_file import write_whole
 
 SCHEMA_VERSION = 1

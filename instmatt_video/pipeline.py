@@ -11,26 +11,26 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from . import __version__
 from .alpha_store import FOLDER_NAME, AlphaStore
 from .analysis import analyse
 from .checksums import sha256_of
 from .clip_folder import make_room, refuse_earlier, refuse_source_inside, remove_leftovers
 from .config import MatteConfig, OutputConfig
+from .correction import Correction
 from .detection.detector import Detector
 from .errors import AlphaWriteError, FrameDecodeError, OptionError
+from .fingerprint import fingerprint_of
 from .folder_lock import changing_alone, rendering_alone
 from .manifest import FILE_NAME as MANIFEST_FILE
 from .manifest import Manifest, load_manifest
 from .matting.frame_matter import FrameMatter
 from .media.formats import check_format
 from .media.source import FrameSource, is_stream, open_source
-from .networks import NetworkProvider, Networks, load_networks
+from .networks import NetworkProvider, load_networks
 from .online import stream_online
 from .people.brief_people import tell_of_brief_people, tell_of_nobody
 from .people.entrances import fill_entrances
@@ -46,7 +46,6 @@ from .rendering.render import check_names, check_output, stream_keys
 from .rendering.report import FILE_NAME as REPORT_FILE
 from .rendering.run_result import RunResult
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
-from .review.correction import Correction
 from .review.corrections import corrected_cast, corrections_of, output_after
 from .settings import refuse_undecodable_settings
 from .stages import StageClock
@@ -261,42 +260,3 @@ def _earlier_corrections(folder: Path, found: Cast) -> tuple[Correction, ...]:
     earlier = load_manifest(folder)
     people = () if earlier.stitching is None else earlier.stitching.people
     return corrections_of(found, earlier.corrections, people)
-
-
-def fingerprint_of(
-    clip: FrameSource,
-    origin: str,
-    config: MatteConfig,
-    networks: Networks,
-    tracker: PersonTracker | None = None,
-    matter: FrameMatter | None = None,
-) -> dict[str, Any]:
-    """Return what the records of a store depend on; a run resumes only what has the same.
-
-    Args:
-        clip: The source.
-        origin: Its file's checksum, or its name.
-        config: Every choice.
-        networks: Detector, matter and their weights.
-        tracker: The caller's own, if it is.
-        matter: Likewise.
-    """
-    matting = asdict(config.matting)
-    finds_small_people = config.detection.finds_small_people
-    return {
-        "version of this program": __version__,
-        "source": origin,
-        "source (its pictures)": clip.checksum,
-        "size": [clip.info.width, clip.info.height],
-        "frame rate": str(clip.info.frame_rate),
-        "detector": networks.detector.name,
-        **({} if networks.masks_sha256 is None else {"set of masks": networks.masks_sha256}),
-        **({} if tracker is None else {"tracker": type(tracker).__qualname__}),
-        **({} if matter is None else {"matter": type(matter).__qualname__}),
-        **{f"set of weights ({w.name})": w.sha256 for w in networks.weights},
-        "interval of detection (--detect-every)": config.detection.detect_every,
-        # Said where it is taken: runs of before there was one have none.
-        **({"look for small people (--no-small-people)": True} if finds_small_people else {}),
-        "reach of steadied masks (--steady-frames)": config.detection.steady_frames,
-        **{f"setting of matting ({key})": value for key, value in matting.items()},
-    }

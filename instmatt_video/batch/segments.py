@@ -20,13 +20,13 @@ from ..alpha_store import FOLDER_NAME, AlphaStore
 from ..analysis import analyse
 from ..clip_folder import SEGMENTS_FOLDER
 from ..errors import AlphaWriteError, FrameDecodeError, OptionError
+from ..fingerprint import fingerprint_of
 from ..frame_record import FrameRecord
 from ..media.frame import Frame, as_eight_bit
 from ..media.source import FrameSource, open_source
 from ..networks import NetworkProvider
 from ..people.finder import PeopleFinder
 from ..people.mask_steadying import MaskSteadier
-from ..pipeline import fingerprint_of
 from ..progress import Progress, Report
 from ..stages import StageClock
 from .job import ClipJob

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from pydantic import TypeAdapter, ValidationError
 
 from ..checksums import digest
+from ..correction import Name
 from ..errors import MaskReadError, first_complaint
 from ..printable import printable
 from ..rectangle import Rectangle
-from ..review.correction import Name
 from .detections import Detections
 from .detector import ImageArray
 from .mask_file import VOID_LABEL, read_labels, read_mask, read_mask_shape

@@ -17,9 +17,9 @@ from instmatt_video.trackers.boxes import FloatArray, expand_boxes, pairwise_iou
 from ..alpha_store import AlphaStore
 from ..frame_record import FrameRecord
 from ..matting.frame_matter import FrameMatter
-from ..matting.late_matting import LateMatting, rows_of_people
 from ..media.source import FrameSource
 from .identities import Cast, Identity
+from .late_matting import LateMatting, rows_of_people
 from .mask_carrying import CarriedMask
 
 MAX_ENTRANCE_FRAMES = 8

@@ -21,10 +21,10 @@ from ..alpha_store import AlphaStore
 from ..detection.paste import mask_on_box
 from ..frame_record import FrameRecord
 from ..matting.frame_matter import FrameMatter
-from ..matting.late_matting import LateMatting
 from ..media.frame import Frame, as_eight_bit
 from ..media.source import FrameSource
 from .identities import Cast
+from .late_matting import LateMatting
 from .mask_carrying import CarriedMask, carry_mask, enclosing_box
 
 MAX_GAP_FRAMES = 8

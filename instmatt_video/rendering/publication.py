@@ -91,7 +91,7 @@ def publish(
     said_of_gone = tuple(f"{file}: " for file in gone)
     kept = [text for text in manifest.warnings if not text.startswith(said_of_gone)]
     warnings = tuple(dict.fromkeys((*kept, *rendered.warnings)))
-    rest_file = next((plan.file for plan in plans if plan.track_id == 0), None)
+    rest_file = next((plan.file for plan in plans if plan.is_rest), None)
     update = {
         "tracks": tracks,
         "rest_file": rest_file,

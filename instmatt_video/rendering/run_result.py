@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ..correction import Correction
 from ..people.identities import Cast
-from ..review.correction import Correction
 from .render import RenderResult
 from .stream_writers import StreamPlan
 

@@ -44,6 +44,11 @@ class StreamPlan:
     """First frame that is written, from 0."""
     last: int
 
+    @property
+    def is_rest(self) -> bool:
+        """Whether it shows everybody who has no stream of their own."""
+        return self.track_id == 0
+
 
 class FrameAlphas:
     """A frame's alphas, decoded once for all writers, and only those that count."""

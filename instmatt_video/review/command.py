@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 def _correction(args: argparse.Namespace) -> Any:
     from pydantic import ValidationError
 
-    from .correction import Drop, Merge, Rename, Split, Swap
+    from ..correction import Drop, Merge, Rename, Split, Swap
 
     try:
         if args.tracks_command == "merge":

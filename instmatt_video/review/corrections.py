@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..config import OutputConfig
+from ..correction import Correction, Drop, Merge, Rename, Split, Swap
 from ..errors import OptionError
 from ..people.identities import Cast, default_name, make_identity
-from .correction import Correction, Drop, Merge, Rename, Split, Swap
 
 _Frames = frozenset[int]
 

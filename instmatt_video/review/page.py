@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 
+from ..correction import Correction
 from ..errors import AlphaStoreError, InstMattVideoError, OptionError
 from ..progress import Progress
 from ..rendering.preview import color_of_track, text_color_on
@@ -25,7 +26,6 @@ from ..rendering.render import PREVIEW_FILE
 from ..rendering.report_style import STYLE
 from ..settings import config_of
 from ..web.bad_requests import refuse_in_words
-from .correction import Correction
 from .session import Review
 
 _log = logging.getLogger(__name__)

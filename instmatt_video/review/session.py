@@ -15,6 +15,7 @@ from typing import Any
 
 from ..alpha_store import AlphaStore
 from ..clip_folder import remove_torn
+from ..correction import Correction
 from ..errors import OptionError
 from ..folder_lock import changing_alone, rendering_alone
 from ..manifest import Manifest, TrackRecord, load_manifest
@@ -31,7 +32,6 @@ from ..rendering.render import (
 from ..settings import config_of, plain_settings
 from ..stages import StageClock
 from .analysed import Analysed
-from .correction import Correction
 from .corrections import corrected_cast, output_after
 from .source import reopen_source
 

@@ -13,9 +13,9 @@ from instmatt_video import MatteConfig, matte_video
 from instmatt_video.compose.material import gather
 from instmatt_video.compose.options import ComposeOptions, parse_background
 from instmatt_video.config import OutputConfig
+from instmatt_video.correction import Drop
 from instmatt_video.errors import VideoOpenError
 from instmatt_video.evaluation.clip_layouts import open_clip
-from instmatt_video.review.correction import Drop
 from instmatt_video.review.session import Review
 from tests.media.made_clips import write_video
 from tests.synthetic_clip import BoxMatter, ColorDetector, boxes_at, write_frames

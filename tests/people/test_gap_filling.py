@@ -159,7 +159,7 @@ class TestFillGaps:
 
 def test_what_another_person_covers_is_left_to_them() -> None:
     from instmatt_video.alpha_frame import AlphaFrame
-    from instmatt_video.matting.late_matting import _within_rest
+    from instmatt_video.people.late_matting import _within_rest
     from tests.made_records import alpha
 
     person = AlphaFrame(10, 10, np.full((40, 20), 0.75, np.float32))

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from instmatt_video.correction import Merge
 from instmatt_video.people.identities import Cast, Identity, cast_of
 from instmatt_video.rendering.tracks_file import write_tracks
-from instmatt_video.review.correction import Merge
 from instmatt_video.review.corrections import corrected_cast
 from instmatt_video.trackers import StitchConfig, Tracker
 from tests.made_records import frame_record, tracked

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from instmatt_video.correction import Drop, Merge, Split
 from instmatt_video.manifest import load_manifest
-from instmatt_video.review.correction import Drop, Merge, Split
 from instmatt_video.review.session import Review
 
 pytest.importorskip("fastapi", reason="the extra web is not installed")

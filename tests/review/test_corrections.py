@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from instmatt_video.config import OutputConfig
+from instmatt_video.correction import Correction, Drop, Merge, Rename, Split, Swap
 from instmatt_video.errors import OptionError, first_complaint
 from instmatt_video.people.identities import Cast
-from instmatt_video.review.correction import Correction, Drop, Merge, Rename, Split, Swap
 from instmatt_video.review.corrections import corrected_cast, corrections_of, output_after
 from tests.review.made_casts import holdings, made_cast
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from instmatt_video.cli import main
+from instmatt_video.correction import Merge
 from instmatt_video.manifest import load_manifest
 from instmatt_video.review import session
-from instmatt_video.review.correction import Merge
 from instmatt_video.review.session import Review
 from instmatt_video.web import server
 

@@ -19,6 +19,7 @@ import pytest
 
 from instmatt_video import matte_video
 from instmatt_video.config import MatteConfig, OutputConfig, RunConfig
+from instmatt_video.correction import Drop, Merge, Rename, Split, Swap
 from instmatt_video.errors import (
     AlphaStoreError,
     AlphaWriteError,
@@ -31,7 +32,6 @@ from instmatt_video.manifest import load_manifest
 from instmatt_video.media import image_sequence
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.progress import Progress
-from instmatt_video.review.correction import Drop, Merge, Rename, Split, Swap
 from instmatt_video.review.session import Review
 from tests.review.conftest import FRAMES, LIGHT
 from tests.synthetic_clip import (

@@ -15,10 +15,10 @@ from ..alpha_frame import AlphaFrame
 from ..detection.detections import Detections
 from ..detection.paste import mask_on_box
 from ..frame_record import FrameRecord, StoredAlpha, TrackedBox, pack_alpha
+from ..matting.frame_matter import FrameMatter
 from ..media.frame import Frame
-from ..people.identities import Cast
-from ..people.mask_carrying import CarriedMask
-from .frame_matter import FrameMatter
+from .identities import Cast
+from .mask_carrying import CarriedMask
 
 
 class LateMatting:
