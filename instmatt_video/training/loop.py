@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from instmatt_video.models.checkpoint import CheckpointError, load_tensors
 
-from ..errors import WeightsError, disk_errors
+from ..errors import InstMattVideoError, WeightsError, disk_errors
 from ..whole_file import whole_file
 from .averaged_weights import AveragedWeights
 from .batches import load_batches
@@ -33,8 +33,16 @@ from .task import TrainingTask
 
 logger = logging.getLogger(__name__)
 
+MAX_LEFT_OUT = 50
+"""Steps in a row that may be left out. Half precision leaves out one for each halving of its loss
+scale, which begins at 2^16."""
+
 Progress = Callable[[int, int, Mapping[str, float]], None]
 """Called with (step, steps, newest figures) a few times a minute."""
+
+
+class DivergenceError(InstMattVideoError):
+    """A training has left every number behind; nothing is learned any more."""
 
 
 def train(
@@ -45,6 +53,8 @@ def train(
     data: Mapping[str, object] | None = None,
 ) -> dict[str, float]:
     """Train to the last step, resuming from `out_dir/last.ckpt` where there is one.
+
+    Where no step is left, weights that the folder lacks are made of that checkpoint.
 
     Leaves in `out_dir`: `last.ckpt`, `best.safetensors` and `last.safetensors` (averaged weights),
     `log.csv`, and TensorBoard events. Of several processes (torchrun) each makes its own batches;
@@ -66,9 +76,11 @@ def train(
         OptionError: Another process trains in the folder.
         AlphaWriteError: The folder cannot be made, or a file in it not written.
         WeightsError: The checkpoint is of another training or schedule, or damaged.
+        DivergenceError: Gradients or weights are finite no more.
     """
     fabric = launch(config)
     shared = {name: getattr(config, name) for name in DECISIVE} | dict(data or {})
+    shared["number of processes"] = fabric.world_size  # a batch is of all of them
     with training_together(fabric, out_dir):
         training = _Training(fabric, task, config, out_dir, shared)
         training.resume()
@@ -108,6 +120,7 @@ class _Training:
         self.wrapped_network, self.wrapped_optimizer = fabric.setup(task.network, self.optimizer)
         self.average = AveragedWeights(task.network, config.ema_decay) if config.ema_decay else None
         self.start = 0
+        self.num_left_out = 0
         self.best: dict[str, float] = {"score": -math.inf}
 
     @property
@@ -118,7 +131,8 @@ class _Training:
         """Go on from the checkpoint, if there is one.
 
         Raises:
-            WeightsError: It is damaged, or another network's, stage's or schedule's.
+            WeightsError: It is damaged, or another network's, stage's or schedule's, or of a
+                training that had diverged.
         """
         if not self.checkpoint.is_file():
             return
@@ -136,6 +150,10 @@ class _Training:
             ) from error
         if self.average is not None and state["average"] is not None:
             self.average.state = state["average"]
+        if not _is_finite(state["network"]):
+            raise WeightsError(
+                f"{self.checkpoint} has weights that are not finite; take another --out"
+            )
         self.start, self.best = int(state["step"]), dict(state["best"])
         if self.is_first and self.start > self.config.steps:
             logger.warning(
@@ -167,13 +185,20 @@ class _Training:
                         progress(done, config.steps, figures)
                 if self._is_due(done, config.validate_steps):
                     self._validate(done, log)
-                if self.is_first and self._is_due(done, config.checkpoint_steps):
+                if self._is_due(done, config.checkpoint_steps):
                     self._save_checkpoint(done)
+            if not steps and self.fabric.broadcast(self._lacks_weights()):
+                # Broken off before its first validation, and now asked for no more steps.
+                self._validate(self.start, log)
+                self._save_checkpoint(self.start)
         self.fabric.barrier()  # who reads the weights next finds them whole
         return self.best
 
     def _is_due(self, done: int, interval: int) -> bool:
         return done % interval == 0 or done == self.config.steps
+
+    def _lacks_weights(self) -> bool:
+        return not all(self._weights(name).is_file() for name in ("best", "last"))
 
     def _learn(self, step: int, batch: Any, buffers: KeptBuffers) -> dict[str, Tensor]:
         """Take one step; return the loss and its parts."""
@@ -192,18 +217,24 @@ class _Training:
         if is_finite or self.config.precision == "16-mixed":
             self.wrapped_optimizer.step()
         if is_finite:
+            self.num_left_out = 0
             buffers.keep()
             if self.average is not None:
                 self.average.update(self.task.network, step)
         else:
             logger.warning("step %d: the gradient is not finite; the step is left out", step)
             buffers.restore()
+            self.num_left_out += 1
+            if self.num_left_out == MAX_LEFT_OUT:
+                raise self._diverged(f"{MAX_LEFT_OUT} steps in a row had no finite gradient")
         self.wrapped_optimizer.zero_grad(set_to_none=True)
         return {"loss": loss, **parts}
 
     def _validate(self, done: int, log: RunLog | None) -> None:
         """Validate the averaged weights, and keep them; only the first process has a log."""
+        self._require_finite()
         figures: dict[str, float] = {}
+        is_best = False
         if log is not None:
             network = self.task.network
             with self.average.lent_to(network) if self.average is not None else nullcontext():
@@ -212,19 +243,28 @@ class _Training:
                     figures = self.task.validate(network)
                 log.write(done, {f"val_{name}": value for name, value in figures.items()})
                 self._save_weights("last")
-                if figures["score"] >= self.best["score"]:
+                is_best = figures["score"] >= self.best["score"]
+                is_best |= not self._weights("best").is_file()
+                if is_best:
                     self._save_weights("best")
-        figures = self.fabric.broadcast(figures)
-        if figures["score"] >= self.best["score"]:
+        figures, is_best = self.fabric.broadcast((figures, is_best))
+        if is_best:
             self.best = figures
         self.wrapped_network.train()
 
+    def _weights(self, name: str) -> Path:
+        return self.out_dir / f"{name}.safetensors"
+
     def _save_weights(self, name: str) -> None:
-        path = self.out_dir / f"{name}.safetensors"
+        path = self._weights(name)
         with disk_errors(path), whole_file(path) as temporary:
             self.task.save_weights(self.task.network, temporary)
 
     def _save_checkpoint(self, done: int) -> None:
+        """Write what a resumed run goes on from; the first process does."""
+        self._require_finite()
+        if not self.is_first:
+            return
         state = {
             "network": self.task.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -234,6 +274,23 @@ class _Training:
             "schedule": self.shared,
         }
         save_checkpoint(self.checkpoint, state)
+
+    def _require_finite(self) -> None:
+        if not _is_finite(self.task.network.state_dict()):
+            raise self._diverged("the weights are not finite")
+
+    def _diverged(self, what: str) -> DivergenceError:
+        kept = f"{self.checkpoint} is the last good state"
+        if not self.checkpoint.is_file():
+            kept = "there is no checkpoint yet"
+        return DivergenceError(
+            f"the training has diverged: {what}; {kept}, "
+            "and another learning_rate needs another --out"
+        )
+
+
+def _is_finite(state: Mapping[str, Tensor]) -> bool:
+    return all(bool(torch.isfinite(tensor).all()) for tensor in state.values())
 
 
 def _require_same_settings(path: Path, state: Mapping[str, Any], shared: Mapping[str, Any]) -> None:

@@ -15,11 +15,13 @@ def check_ranges(
         settings: Has them as attributes.
         names: The line tells the first that is wrong.
         low: Least that is allowed.
-        high: Most that is allowed.
+        high: Most that is allowed; infinity itself never is.
     """
     for name in names:
         value = getattr(settings, name)
         values = value if isinstance(value, tuple) else (value,)
+        if math.inf in values:
+            raise ValueError(f"{name} must be finite, not {value}")
         if not all(low <= each <= high for each in values):
             allowed = f"{low} or more" if high == math.inf else f"in {low}..{high}"
             raise ValueError(f"{name} must be {allowed}, not {value}")

@@ -90,8 +90,9 @@ class RunLog:
 
 
 def _read_rows(path: Path) -> Iterator[list[str]]:
+    """Yield the rows below the head that are whole: what a crash has garbled is no figure."""
     if path.is_file():
-        with path.open(newline="") as file:
+        with path.open(newline="", errors="replace") as file:
             rows = csv.reader(file)
             next(rows, None)
-            yield from (row for row in rows if len(row) == 3)
+            yield from (row for row in rows if len(row) == 3 and row[0].isdecimal())

@@ -142,6 +142,11 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, kind: type, named: st
             MattingTraining,
             "learning_rate must be 0 or more, not nan",
         ),
+        (
+            "[stage1]\nlearning_rate = inf\n",
+            MattingTraining,
+            "learning_rate must be finite, not inf",
+        ),
         ("crops_per_step = 0\n", DetectorTraining, "crops_per_step must be 1 or more, not 0"),
         ("held_out_photos = -1\n", DetectorTraining, "held_out_photos must be 0 or more, not -1"),
     ],

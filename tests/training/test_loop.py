@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from instmatt_video.errors import AlphaWriteError, DeviceError, OptionError
 from instmatt_video.training import processes
-from instmatt_video.training.loop import train
+from instmatt_video.training.loop import DivergenceError, train
 
 from .line_training import CONFIG, Line, checkpoint, equal, losses
 
@@ -88,6 +88,58 @@ def test_a_step_whose_gradient_is_not_finite_is_left_out(
     short, long = (checkpoint(tmp_path / name) for name in ("short", "long"))
     for part in ("network", "average"):  # with the statistics, which the forward pass had spoilt
         assert equal(short[part], long[part])
+
+
+def test_a_training_that_diverges_ends_and_names_its_last_good_state(tmp_path: Path) -> None:
+    class Diverging(Line):
+        def make_batch(self, step: int, rank: int) -> Tensor:
+            batch = super().make_batch(step, rank)
+            return batch * math.inf if step >= 6 else batch
+
+    config = replace(CONFIG, warmup_steps=100)
+    train(Line(), replace(config, steps=6), tmp_path / "short")
+    told = r"diverged: 50 steps in a row .*long/last\.ckpt is the last good state, and another"
+    task = Diverging()
+    with pytest.raises(DivergenceError, match=told):
+        train(task, replace(config, steps=80), tmp_path / "long")
+    assert max(task.made) == (6 + 50 - 1, 0)
+    assert equal(
+        checkpoint(tmp_path / "short")["network"], checkpoint(tmp_path / "long")["network"]
+    )
+
+
+def test_steps_left_out_now_and_then_do_not_end_a_training(tmp_path: Path) -> None:
+    class Stumbling(Line):
+        def make_batch(self, step: int, rank: int) -> Tensor:
+            batch = super().make_batch(step, rank)
+            return batch * math.inf if step >= 0 and step % 10 else batch
+
+    train(Stumbling(), replace(CONFIG, steps=61), tmp_path)  # of which 54 are left out
+    assert checkpoint(tmp_path)["step"] == 61
+
+
+@pytest.mark.parametrize(
+    ("spoilt_at", "left"),
+    [
+        pytest.param(3, set(), id="before the first checkpoint"),
+        pytest.param(6, {"last.ckpt"}, id="before the first validation"),
+        pytest.param(9, {"last.ckpt", "best.safetensors", "last.safetensors"}, id="later"),
+    ],
+)
+def test_weights_that_are_not_finite_are_never_written(
+    tmp_path: Path, spoilt_at: int, left: set[str]
+) -> None:
+    class Spoilt(Line):
+        def make_batch(self, step: int, rank: int) -> Tensor:
+            if step == spoilt_at:
+                nn.init.constant_(next(self.network.parameters()), math.nan)
+            return super().make_batch(step, rank)
+
+    with pytest.raises(DivergenceError, match="diverged: the weights are not finite; "):
+        train(Spoilt(), CONFIG, tmp_path)
+    assert {p.name for p in tmp_path.iterdir() if p.suffix in (".ckpt", ".safetensors")} == left
+    if "last.ckpt" in left:
+        assert all(bool(w.isfinite().all()) for w in checkpoint(tmp_path)["network"].values())
 
 
 def test_half_precision_finds_its_loss_scale_and_learns(

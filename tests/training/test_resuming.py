@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 from torch import nn
 
@@ -105,8 +107,56 @@ def test_a_run_that_is_past_the_steps_asked_for_says_so(
     assert "last.ckpt is at step 24, past the 10 steps: nothing is trained" in line
 
 
+def test_a_run_that_ends_before_its_first_validation_leaves_weights(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="killed"):
+        train(Line(fails_at=7), CONFIG, tmp_path)
+    assert checkpoint(tmp_path)["step"] == 5 and not list(tmp_path.glob("*.safetensors"))
+    shorter, task = replace(CONFIG, steps=5), Line()
+    best = train(task, shorter, tmp_path)
+    assert task.made == [(-1, 9)], "the validation's batch alone"
+    assert best["score"] > -math.inf
+    for name in ("best.safetensors", "last.safetensors"):
+        assert equal(load_file(tmp_path / name), checkpoint(tmp_path)["average"])
+    again = Line()
+    assert train(again, shorter, tmp_path) == best
+    assert again.made == []
+
+
+def test_the_best_begins_anew_where_its_weights_are_gone(tmp_path: Path) -> None:
+    class Worse(Line):
+        def validate(self, network: nn.Module) -> dict[str, float]:
+            super().validate(network)
+            return {"score": -1e6}
+
+    train(Line(), CONFIG, tmp_path)
+    (tmp_path / "best.safetensors").unlink()
+    assert train(Worse(), CONFIG, tmp_path) == {"score": -1e6}
+    assert equal(load_file(tmp_path / "best.safetensors"), checkpoint(tmp_path)["average"])
+
+
+def test_a_run_of_more_processes_is_not_gone_on_with(tmp_path: Path) -> None:
+    train(Line(), CONFIG, tmp_path)
+    state = checkpoint(tmp_path)
+    state["schedule"]["number of processes"] = 2
+    torch.save(state, tmp_path / "last.ckpt")
+    with pytest.raises(WeightsError, match="begun with number of processes 2, not 1; take another"):
+        train(Line(), replace(CONFIG, steps=30), tmp_path)
+
+
+def test_a_run_that_had_diverged_is_not_gone_on_with(tmp_path: Path) -> None:
+    train(Line(), CONFIG, tmp_path)
+    state = checkpoint(tmp_path)
+    state["network"]["0.weight"][0, 0] = math.nan
+    torch.save(state, tmp_path / "last.ckpt")
+    with pytest.raises(WeightsError, match=r"last\.ckpt has weights that are not finite; take"):
+        train(Line(), replace(CONFIG, steps=30), tmp_path)
+
+
 def test_a_run_begun_before_a_setting_was_kept_is_gone_on_with(tmp_path: Path) -> None:
     train(Line(), CONFIG, tmp_path, data={"batch.targets": 2})
+    state = checkpoint(tmp_path)
+    del state["schedule"]["number of processes"]
+    torch.save(state, tmp_path / "last.ckpt")
     data = {"batch.targets": 2, "first weights": "chance"}
     train(Line(), replace(CONFIG, steps=30), tmp_path, data=data)
     assert checkpoint(tmp_path)["step"] == 30

@@ -88,6 +88,14 @@ def test_a_resumed_log_has_each_step_once(
     assert shown(tmp_path) == expected
 
 
+def test_garbled_rows_are_dropped(tmp_path: Path) -> None:
+    garbled = b"\xff\xfe\x00,loss,0.5\n1x,loss,2\n,loss,0.1\n"
+    (tmp_path / "log.csv").write_bytes(b"step,name,value\n1,loss,0.5\n" + garbled + b"2,loss,0.4\n")
+    RunLog(tmp_path, 5).close()
+    rows = (tmp_path / "log.csv").read_text().splitlines()
+    assert rows == ["step,name,value", "1,loss,0.5", "2,loss,0.4"]
+
+
 def test_a_torn_last_row_is_dropped(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("step,name,value\n1,loss,0.5\n2,lo")
     RunLog(tmp_path, 5).close()
