@@ -44,6 +44,8 @@ from .task import TrainingTask
 
 PartProgress = Callable[[str, int, int, Mapping[str, float]], None]
 """As `loop.Progress`, with the name of the part before."""
+FIRST_WEIGHTS = "first weights"
+"""Under this name files keep the digest of the weights that a training began with."""
 MIN_VALIDATION_PX = 48.0
 MAX_PEOPLE = 12
 """Looked at in a photo before the third look learns from it: of crowds the nearest will do."""
@@ -98,7 +100,7 @@ def train_detector(
         first_weights = resolve_weights(start_from)
         detector = load_detector_networks(first_weights).train()
         parts = [part for part in parts if part != "decoder" and getattr(config, part).steps]
-    made_by = material.made_by(config) | {"first weights": digest(first_weights)}
+    made_by = material.made_by(config) | {FIRST_WEIGHTS: digest(first_weights)}
     run = _Run(detector, material, config, out_dir, progress, made_by)
     figures: dict[str, float] = {}
     if "decoder" in parts or "crops" in parts:
@@ -149,7 +151,10 @@ class _Run:
         """
         config, network = self.config, self.detector.crops
         recorded = _recorded_proposals(
-            self.out_dir / "start_proposals.npz", self.detector.proposals, self.material.photos
+            self.out_dir / "start_proposals.npz",
+            self.detector.proposals,
+            str(self.made_by[FIRST_WEIGHTS]),
+            self.material.photos,
         )
         sampler = CropSampler(self.material.mixed(), recorded)
         held_out = _validation_crops(self.material.held_out)
@@ -218,22 +223,31 @@ class _Run:
 
 
 def _recorded_proposals(
-    path: Path, network: PersonProposals, photos: Sequence[Photo]
+    path: Path, network: PersonProposals, first_weights: str, photos: Sequence[Photo]
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Return what the network finds in the photos; `path` keeps it for resumed runs.
+
+    Args:
+        path: What it holds of other weights, or of other photos, is found anew.
+        network: As the training begins.
+        first_weights: Digest of what it began as.
+        photos: Where people are looked for.
 
     Raises:
         AlphaWriteError: The file cannot be written.
     """
     if path.is_file():
         with np.load(path) as archive:
-            return dict(archive)
+            kept = dict(archive)
+        is_of_them = str(kept.pop(FIRST_WEIGHTS, "")) == first_weights
+        if is_of_them and kept.keys() == {photo.name for photo in photos}:
+            return kept
     found = find_proposals(network, photos)
     if is_first_process():  # the others of torchrun find the same at the same time
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as partial, partial.open("wb") as file:
-                np.savez(file, **found)  # type: ignore[arg-type]
+                np.savez(file, **found, **{FIRST_WEIGHTS: first_weights})  # type: ignore[arg-type]
     return found
 
 

@@ -15,11 +15,12 @@ from instmatt_video.errors import OptionError, WeightsError
 from instmatt_video.models.person_crops import CROP_SIZE, PersonCropNetwork
 from instmatt_video.models.person_detector import PersonDetector, load_person_detector
 from instmatt_video.models.person_proposals import PersonProposals
+from instmatt_video.training import detector as detector_training
 from instmatt_video.training import detector_material
 from instmatt_video.training.coco_photos import read_coco_photos
 from instmatt_video.training.command import shipped_config
 from instmatt_video.training.config import read_config
-from instmatt_video.training.detector import train_detector
+from instmatt_video.training.detector import FIRST_WEIGHTS, train_detector
 from instmatt_video.training.detector_config import PARTS, DetectorData, DetectorTraining
 from instmatt_video.training.detector_crop_task import CropTask
 from instmatt_video.training.detector_crops import CropSampler
@@ -358,9 +359,40 @@ def test_a_part_needs_the_one_it_builds_on_and_its_licences(config, tmp_path):
     with pytest.raises(WeightsError, match="no trained crops"):
         train_detector(config, data, out, ("crops",), licences=(4, 5, 7))
     with np.load(out / "start_proposals.npz") as archive:
-        numbers = [int(name.removesuffix(".png")) for name in archive]
+        names = set(archive) - {FIRST_WEIGHTS}
+    numbers = [int(name.removesuffix(".png")) for name in names]
     assert numbers
     assert all(number % 2 for number in numbers)  # the even ones are of another licence
+
+
+def test_proposals_of_other_photos_or_weights_are_found_anew(config, tmp_path, monkeypatch):
+    asked = []
+
+    def find(network, photos):
+        asked.append(len(photos))
+        return {photo.name: np.zeros((0, 4), np.float32) for photo in photos}
+
+    def run(**told):
+        with pytest.raises(WeightsError, match="no trained crops"):
+            train_detector(config, tmp_path / "data.toml", out, ("crops",), **told)
+
+    monkeypatch.setattr(detector_training, "find_proposals", find)
+    out, other = tmp_path / "out", tmp_path / "other.safetensors"
+    save_file({k: v.contiguous() for k, v in nanodet_state().items()}, other)
+    run(licences=(1,))  # 4 of 8 photos
+    run(licences=(1,))
+    assert asked == [2], "and 2 of them are held out"
+    run()
+    run()
+    assert asked == [2, 6]
+    run(initialisation=other)
+    run(initialisation=other)
+    assert asked == [2, 6, 6]
+    kept = dict(np.load(out / "start_proposals.npz"))
+    del kept[FIRST_WEIGHTS]  # as a run left it that did not yet say of which weights it was
+    np.savez(out / "start_proposals.npz", **kept)
+    run(initialisation=other)
+    assert asked == [2, 6, 6, 6]
 
 
 @pytest.mark.parametrize(
