@@ -19,6 +19,8 @@ DECISIVE = (
 )
 """Settings that a resumed run must share with its beginning; it may well be longer."""
 
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+
 
 @dataclass(frozen=True)
 class LoopConfig:
@@ -41,7 +43,7 @@ class LoopConfig:
     workers: int = 0
     """Processes that make batches; 0 makes them in the training process."""
     precision: str = "32-true"
-    """As Fabric names it: `32-true`, `bf16-mixed`, `16-mixed`."""
+    """One of `PRECISIONS`, as Fabric names them; `16-mixed` needs a GPU."""
     accelerator: str = "auto"
     devices: int = 1
     """Processes on each node, a device each; 0 is one for each GPU, or one where there is none.
@@ -57,6 +59,9 @@ class LoopConfig:
         check_ranges(self, ("betas",), 0, 0.999999)
         check_ranges(self, ("clip_norm",), 1e-6)  # at 0 nothing is learned
         check_ranges(self, ("seed",), 0, 2**32 - 1)
+        if self.precision not in PRECISIONS:
+            allowed = ", ".join(PRECISIONS)
+            raise ValueError(f"precision must be one of {allowed}, not {self.precision}")
 
     def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of a step: linear warm-up, then half a cosine."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -29,31 +30,49 @@ def count_devices_and_nodes(config: LoopConfig) -> tuple[int, int]:
     return devices, int(os.environ["WORLD_SIZE"]) // devices
 
 
+def shares_norms(config: LoopConfig) -> bool:
+    """Say whether several processes will train whose batch norms see all their samples: on GPUs."""
+    has_gpus = config.accelerator not in ("cpu", "mps") and torch.cuda.is_available()
+    return has_gpus and count_devices_and_nodes(config) != (1, 1)
+
+
+def process_rank() -> int:
+    """Return which this process is of those that train together, from 0."""
+    return int(rank_zero_only.rank)
+
+
 def is_first_process() -> bool:
     """Say whether this process is the first, or the only one, of those that train together."""
-    return bool(rank_zero_only.rank == 0)
+    return process_rank() == 0
 
 
 def launch(config: LoopConfig) -> Fabric:
     """Return the processes that train together, each on its device, seeded.
 
     Raises:
-        DeviceError: This machine has not the devices.
+        DeviceError: This machine has not the devices, or they have not the precision.
     """
     devices, nodes = count_devices_and_nodes(config)
     try:
-        fabric = Fabric(
-            accelerator=config.accelerator,
-            devices=devices,
-            num_nodes=nodes,
-            precision=config.precision,
-            strategy="ddp" if devices * nodes > 1 else "auto",
-        )
-    except (MisconfigurationException, RuntimeError) as error:
+        with warnings.catch_warnings():
+            # It takes bfloat16 instead; what it says of that is refused below.
+            warnings.filterwarnings("ignore", ".*AMP with fp16 is not supported on CPU")
+            fabric = Fabric(
+                accelerator=config.accelerator,
+                devices=devices,
+                num_nodes=nodes,
+                precision=config.precision,
+                strategy="ddp" if devices * nodes > 1 else "auto",
+            )
+    except (MisconfigurationException, ModuleNotFoundError, RuntimeError, ValueError) as error:
         wanted = f"{devices} devices of accelerator {config.accelerator!r}"
         raise DeviceError(
             f"this machine has not {wanted}: {' '.join(str(error).split())}"
         ) from error
+    if fabric.strategy.precision.precision != config.precision:
+        raise DeviceError(
+            f"precision {config.precision} is not for a {fabric.device.type}: take bf16-mixed"
+        )
     fabric.launch()
     fabric.seed_everything(config.seed, workers=True, verbose=False)
     return fabric

@@ -14,7 +14,7 @@ import torch
 from instmatt_video.folder_lock import training_alone
 from instmatt_video.training.loop import train
 from instmatt_video.training.loop_config import LoopConfig
-from instmatt_video.training.processes import count_devices_and_nodes
+from instmatt_video.training.processes import count_devices_and_nodes, shares_norms
 
 from .ddp_worker import CONFIG, BothShares
 from .line_training import equal, rows
@@ -108,3 +108,20 @@ def test_as_many_processes_as_there_are_gpus(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     config = LoopConfig(devices=0, accelerator=accelerator)
     assert count_devices_and_nodes(config) == (expected, 1)
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "has_gpus", "devices", "expected"),
+    [
+        pytest.param("auto", True, 2, True, id="two GPUs"),
+        pytest.param("auto", True, 1, False, id="a GPU alone"),
+        pytest.param("auto", False, 2, False, id="two processes without a GPU"),
+        pytest.param("cpu", True, 2, False, id="two that leave the GPUs alone"),
+    ],
+)
+def test_norms_are_of_all_processes_on_gpus_alone(
+    monkeypatch: pytest.MonkeyPatch, accelerator: str, has_gpus: bool, devices: int, expected: bool
+) -> None:
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpus)
+    assert shares_norms(LoopConfig(devices=devices, accelerator=accelerator)) is expected

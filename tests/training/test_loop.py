@@ -237,3 +237,16 @@ def test_a_picture_that_cannot_be_read_is_told_in_a_line(tmp_path: Path, workers
 def test_devices_that_are_not_here(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="has not 2 devices of accelerator 'cuda'"):
         train(Line(), replace(CONFIG, accelerator="cuda", devices=2), tmp_path)
+
+
+@pytest.mark.parametrize("accelerator", ["tpu", "abacus"])
+def test_an_accelerator_that_is_not_here(tmp_path: Path, accelerator: str) -> None:
+    with pytest.raises(DeviceError, match=f"has not 1 devices of accelerator '{accelerator}': "):
+        train(Line(), replace(CONFIG, accelerator=accelerator), tmp_path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_half_precision_is_not_for_a_cpu(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="precision 16-mixed is not for a cpu: take bf16-mixed"):
+        train(Line(), replace(CONFIG, precision="16-mixed"), tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -30,9 +31,18 @@ def test_learning_rate(step: int, rate: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"steps": -1}, {"log_steps": 0}, {"workers": -1}, {"seed": -1}, {"seed": 2**32}]
+    "wrong",
+    [
+        {"steps": -1},
+        {"log_steps": 0},
+        {"workers": -1},
+        {"seed": -1},
+        {"seed": 2**32},
+        {"precision": "64-true"},
+        {"precision": "bf16-true"},
+    ],
 )
-def test_what_cannot_be(wrong: dict[str, int]) -> None:
+def test_what_cannot_be(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(ValueError, match=rf"{name} must be .*, not {wrong[name]}"):
         replace(CONFIG, **wrong)
