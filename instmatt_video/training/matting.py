@@ -24,13 +24,14 @@ from .config import MattingData, MattingTraining, read_config, resolve
 from .cutouts import CutoutLibrary, read_long_hair_names
 from .loop import Progress, train
 from .loop_config import LoopConfig
+from .matted_pictures import MattedFiles
 from .matting_batch import MattingBatchMaker
 from .matting_photos import read_photos
 from .matting_task import MattingTask
 from .matting_validation import MIN_HELD_OUT_PEOPLE, ValidationPicture, hold_out, make_validation
 from .packs import ImagePack, Pack
 from .photo_windows import MIN_HEIGHT_PX
-from .processes import count_devices_and_nodes
+from .processes import shares_norms
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +84,9 @@ def train_matting(
         )
     else:
         raise OptionError("stage 2 refines a trained branch: name its weights with --start-from")
-    is_alone = count_devices_and_nodes(loop) == (1, 1)
     is_branch_trained = stage == 1 or not config.is_branch_frozen
-    if network.config.has_fine_norm and is_branch_trained and is_alone and batch.pictures < 2:
+    is_normed = network.config.has_fine_norm and is_branch_trained
+    if is_normed and batch.pictures < 2 and not shares_norms(loop):
         # Of a picture with one person its pooled branch has one value a channel.
         raise OptionError(f"{config_path}: batch.pictures must be 2 or more for a network's norms")
     people, validation = _read_people(data, data_path, config)
@@ -115,13 +116,20 @@ def train_matting(
         config.is_branch_frozen,
         config.second_look_chance,
     )
+    matted = [photo for photo in batches.photos if isinstance(photo, MattedFiles)]
     made_by = {f"batch.{name}": _plain(value) for name, value in vars(batch).items()} | {
         "first weights": "chance" if start_from is None else digest(start_from),
         "curriculum.starts": curriculum.starts,
         "curriculum.sizes_px": curriculum.sizes_px,
         "second_look_chance": config.second_look_chance,
         "number of cut-outs": 0 if people is None else len(people.cutouts),
+        "number of backgrounds": 0 if people is None else len(people.background_names),
         "number of photos": len(batches.photos),
+        "number of photos with soft alphas": len(matted),
+        "number of photos with known colours": sum(bool(files.foregrounds) for files in matted),
+        # The best of one validation is not the best of another.
+        "number of validation pictures": len(validation),
+        "validation_side_px": config.validation_side_px,
     }
     return train(task, loop, out_dir, progress, made_by)
 

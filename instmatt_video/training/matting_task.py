@@ -28,6 +28,10 @@ from instmatt_video.models.progressive_refinement import (
 
 from .matting_batch import MattingBatch, MattingBatchMaker
 from .matting_validation import ValidationPicture
+from .processes import process_rank
+
+SECOND_LOOKS = 2**32 - 1
+"""Draws them apart from the pictures of the batch, which are numbered from 0."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,8 @@ class MattingTask:
         """Return the batch; some pictures are guided by what the network answers to them now."""
         assert isinstance(self.network, InstanceMattingNetwork)
         pictures = int(batch.groups.max()) + 1
-        chosen = np.random.default_rng(step).random(pictures) < self.second_look_chance
+        rng = np.random.default_rng([self.batches.seed, step, process_rank(), SECOND_LOOKS])
+        chosen = rng.random(pictures) < self.second_look_chance
         is_chosen = torch.from_numpy(chosen).to(batch.groups.device)[batch.groups]
         if not is_chosen.any():
             return batch

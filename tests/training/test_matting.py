@@ -123,6 +123,41 @@ def test_a_run_is_gone_on_with_from_its_own_start_alone(
     assert train(folder, 1, "on", "--steps", "2", "--start-from", str(begun)) == 0
 
 
+@pytest.mark.parametrize(
+    ("option", "text", "words"),
+    [
+        pytest.param(
+            "--config",
+            SCHEDULE.replace("side_px = 96", "side_px = 128"),
+            "validation_side_px 96, not 128",
+            id="larger validation pictures",
+        ),
+        pytest.param(
+            "--config",
+            SCHEDULE.replace("validation_pictures = 1", "validation_pictures = 2"),
+            "number of validation pictures 1, not 2",
+            id="more of them",
+        ),
+        pytest.param(
+            "--data",
+            'cutouts = "cutouts"\nbackgrounds = "more"\n',
+            "number of backgrounds 2, not 3",
+            id="more backgrounds",
+        ),
+    ],
+)
+def test_a_run_is_gone_on_with_on_its_own_pictures_alone(
+    folder: Path, capsys: pytest.CaptureFixture[str], option: str, text: str, words: str
+) -> None:
+    assert train(folder, 1, "own", "--steps", "1") == 0  # the second time it is found there
+    for number in range(3):
+        write_rgb(folder / "more" / f"{number}.png", place(number))
+    write_rgb(folder / "more" / read_split("matting_val_backgrounds")[0], place(9))
+    (folder / "other.toml").write_text(text)
+    assert train(folder, 1, "own", "--steps", "2", option, str(folder / "other.toml")) == 6
+    assert f"begun with {words}; take another --out" in capsys.readouterr().err
+
+
 def test_the_seed_decides_what_is_seen(folder: Path) -> None:
     seen = {}
     for out, seed in (("seed-5", "5"), ("seed-5-again", "5"), ("seed-6", "6")):
@@ -182,14 +217,18 @@ foregrounds = "him/fg.txt"
 """
 
 
-@pytest.mark.parametrize("text", [HIM2K, LISTS], ids=["HIM2K's layout", "the release's lists"])
-def test_pictures_with_soft_alphas_are_trained_on(tmp_path: Path, text: str) -> None:
-    him = tmp_path / "him"
+def write_matted(him: Path) -> None:
+    """Write two pictures as `HIM2K` and `LISTS` name them."""
     for name in "ab":
         write_matted_picture(him, name)
     for kind, below in (("merged", "images"), ("alpha", "alphas"), ("fg", "fg")):
         files = sorted((him / below).rglob("*.png"))
         (him / f"{kind}.txt").write_text("".join(f"{p.relative_to(him)}\n" for p in files))
+
+
+@pytest.mark.parametrize("text", [HIM2K, LISTS], ids=["HIM2K's layout", "the release's lists"])
+def test_pictures_with_soft_alphas_are_trained_on(tmp_path: Path, text: str) -> None:
+    write_matted(tmp_path / "him")
     (tmp_path / "data.toml").write_text(text)
     (tmp_path / "schedule.toml").write_text(SCHEDULE.replace("log_steps = 4", "log_steps = 2"))
     assert train(tmp_path, 1, "out", "--steps", "2") == 0
@@ -197,6 +236,18 @@ def test_pictures_with_soft_alphas_are_trained_on(tmp_path: Path, text: str) -> 
         figures = {row[1]: float(row[2]) for row in csv.reader(file) if row[0] == "2"}
     assert figures["loss"] > 0
     assert (figures["composition"] > 0) is (text == LISTS), "Eq. 10 needs the people's colours"
+
+
+def test_a_run_without_colours_is_not_gone_on_with_with_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_matted(tmp_path / "him")
+    (tmp_path / "schedule.toml").write_text(SCHEDULE)
+    for text, status in ((HIM2K, 0), (LISTS, 6)):
+        (tmp_path / "data.toml").write_text(text)
+        assert train(tmp_path, 1, "out", "--steps", "1") == status
+    told = "begun with number of photos with known colours 0, not 2; take another --out"
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("more", [(), ("--steps", "1")], ids=["alone", "with steps"])
@@ -297,6 +348,18 @@ def test_norms_of_one_sample_are_refused_before_any_is_met(
     assert "batch.pictures must be 2 or more" in capsys.readouterr().err
     schedule.write_text(text.replace("targets = 2", "targets = 1"))
     assert train(folder, 1, "single", "--steps", "1", "--config", str(schedule)) == 0
+
+
+def test_processes_without_gpus_have_norms_of_their_own(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"):  # as torchrun sets them
+        monkeypatch.setenv(name, "2")
+    schedule = folder / "two.toml"
+    text = SCHEDULE.replace("pictures = 2", "pictures = 1")
+    schedule.write_text(text.replace('"lite"', '"base"'))
+    assert train(folder, 1, "two-processes", "--config", str(schedule)) == 2
+    assert "batch.pictures must be 2 or more" in capsys.readouterr().err
 
 
 def test_a_missing_extra_is_one_line(

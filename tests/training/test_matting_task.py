@@ -16,6 +16,7 @@ from instmatt_video.errors import OptionError
 from instmatt_video.models.checkpoint import load_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.matting_network import MattingOutput
+from instmatt_video.training import matting_task
 from instmatt_video.training.composite_pool import CompositePool
 from instmatt_video.training.cutouts import CutoutLibrary
 from instmatt_video.training.matting_batch import (
@@ -238,6 +239,26 @@ class TestSecondLook:
                 assert len(is_kept[batch.groups == picture].unique()) == 1
             shares.append(is_kept.float().mean())
         assert 0.2 < float(torch.stack(shares).mean()) < 0.8
+
+    def test_seed_and_process_decide_whose_it_is(
+        self,
+        maker: MattingBatchMaker,
+        batch: MattingBatch,
+        guidance: Callable[[float, int], Tensor],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def kept() -> list[bool]:
+            made = (guidance(0.5, step) for step in range(8))
+            return [
+                torch.equal(a, b) for m in made for a, b in zip(m, batch.tri_masks, strict=True)
+            ]
+
+        first = kept()
+        for owner, name, other in ((maker, "seed", 2), (matting_task, "process_rank", lambda: 1)):
+            with monkeypatch.context() as patch:
+                patch.setattr(owner, name, other)
+                assert kept() != first
+        assert kept() == first
 
     def test_it_has_the_precision_of_the_training(
         self, maker: MattingBatchMaker, batch: MattingBatch
