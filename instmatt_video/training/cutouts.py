@@ -140,9 +140,19 @@ def cut_out(name: str, rgba: npt.NDArray[np.uint8]) -> Cutout:
 
 
 def read_long_hair_names(pack: Pack) -> set[str]:
-    """Return the cut-outs that the pack's `index.csv` marks `long_hair`; none without an index."""
+    """Return the cut-outs that the pack's `index.csv` marks `long_hair`; none without an index.
+
+    Raises:
+        OptionError: The index is not UTF-8, or has no column `file`.
+    """
     try:
-        text = pack.read_bytes("index.csv").decode("utf-8-sig")
+        index = pack.read_bytes("index.csv")
     except OptionError:
         return set()
-    return {row["file"] for row in csv.DictReader(io.StringIO(text)) if row.get("long_hair") == "1"}
+    try:
+        rows = csv.DictReader(io.StringIO(index.decode("utf-8-sig")))
+    except UnicodeDecodeError as error:
+        raise OptionError(f"index.csv of {pack.path} is not UTF-8: {error}") from error
+    if "file" not in (rows.fieldnames or ()):
+        raise OptionError(f"index.csv of {pack.path} has no column `file`")
+    return {row["file"] for row in rows if row.get("long_hair") == "1"}

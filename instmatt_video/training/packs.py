@@ -24,7 +24,7 @@ class Pack:
         under: Only files below this folder of the pack; names are then relative to it.
 
     Raises:
-        OptionError: There is no such pack.
+        OptionError: There is no such pack, or the tar file is not whole.
     """
 
     def __init__(self, path: Path, under: str = "") -> None:
@@ -33,10 +33,9 @@ class Pack:
         self._members: dict[str, tuple[int, int]] = {}
         if path.is_file():
             prefix = f"{under.strip('/')}/" if under else ""
-            for member in _members_of(path):
-                name = member.name.removeprefix("./")
-                if member.isfile() and name.startswith(prefix):
-                    self._members[name[len(prefix) :]] = (member.offset_data, member.size)
+            for name, place in _files_of(path).items():
+                if name.startswith(prefix):
+                    self._members[name[len(prefix) :]] = place
         elif self._root is None:
             raise OptionError(f"no folder or tar file of pictures at {path}")
 
@@ -67,7 +66,7 @@ class ImagePack(Pack):
         under: So too.
 
     Raises:
-        OptionError: There is no such pack, or no picture in it.
+        OptionError: There is no such pack, it is not whole, or no picture is in it.
     """
 
     def __init__(self, path: Path, under: str = "") -> None:
@@ -134,9 +133,32 @@ def _is_picture(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) and not is_hidden
 
 
+def _files_of(path: Path) -> dict[str, tuple[int, int]]:
+    """Return where the files of a tar file lie in it, offset and size, by name; links too."""
+    files: dict[str, tuple[int, int]] = {}
+    for member in _members_of(path):
+        name = member.name.removeprefix("./")
+        if member.isfile():
+            files[name] = (member.offset_data, member.size)
+        elif member.islnk():  # another name of a file before it
+            target = files.get(member.linkname.removeprefix("./"))
+            if target is not None:
+                files[name] = target
+    return files
+
+
 def _members_of(path: Path) -> list[tarfile.TarInfo]:
     try:
-        with tarfile.open(path, "r:") as tar:
-            return tar.getmembers()
+        with tarfile.open(path, "r:") as tar, path.open("rb") as file:
+            members = tar.getmembers()
+            # Where a header cannot be read `tarfile` takes the archive for ended, without a word.
+            file.seek(tar.offset)
+            end = file.read(tarfile.BLOCKSIZE)
     except tarfile.TarError as error:
-        raise OptionError(f"{path} is neither a folder nor an uncompressed tar file") from error
+        raise OptionError(
+            f"{path} is neither a folder nor an uncompressed tar file: {error}"
+        ) from error
+    if not end or any(end):  # one block of zeros will do, also a torn one: no file is behind it
+        last = f" after {members[-1].name}" if members else ""
+        raise OptionError(f"{path} is cut off or damaged{last}: a tar file ends with zeros")
+    return members

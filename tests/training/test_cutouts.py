@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from instmatt_video.errors import OptionError
 from instmatt_video.training.cutouts import (
     CutoutLibrary,
     cut_out,
@@ -143,3 +144,19 @@ def test_library_and_long_hair(tmp_path: Path) -> None:
 def test_an_index_of_a_spreadsheet_begins_with_a_mark(tmp_path: Path) -> None:
     (tmp_path / "index.csv").write_bytes(b"\xef\xbb\xbffile,long_hair\r\na.png,1\r\n")
     assert read_long_hair_names(Pack(tmp_path)) == {"a.png"}
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [
+        pytest.param(b"name,long_hair\na.png,1\n", "has no column `file`", id="another column"),
+        pytest.param(b"", "has no column `file`", id="empty"),
+        pytest.param(
+            "file,long_hair\nJosé.png,1\n".encode("latin-1"), "is not UTF-8", id="Latin-1"
+        ),
+    ],
+)
+def test_an_index_that_cannot_be_used_is_named(tmp_path: Path, index: bytes, words: str) -> None:
+    (tmp_path / "index.csv").write_bytes(index)
+    with pytest.raises(OptionError, match=rf"\Aindex\.csv of .*{tmp_path.name} {words}"):
+        read_long_hair_names(Pack(tmp_path))

@@ -121,6 +121,70 @@ def test_what_is_no_tar_file(content: bytes, tmp_path: Path) -> None:
         ImagePack(path)
 
 
+@pytest.fixture
+def tar_path(folder: Path, tmp_path: Path) -> Path:
+    """Return a tar file of three pictures."""
+    path = tmp_path / "pack.tar"
+    with tarfile.open(path, "w") as tar:
+        tar.add(folder / "rgba", "rgba")
+    return path
+
+
+def headers_and_end(path: Path) -> tuple[list[int], int]:
+    """Return where the members begin, and where the last ends."""
+    with tarfile.open(path) as tar:
+        members = tar.getmembers()
+    blocks = -(-members[-1].size // tarfile.BLOCKSIZE)
+    return [m.offset for m in members], members[-1].offset_data + blocks * tarfile.BLOCKSIZE
+
+
+def test_a_tar_file_that_is_cut_off_is_refused(tar_path: Path) -> None:
+    whole = tar_path.read_bytes()
+    (*_, last), end = headers_and_end(tar_path)
+    for cut in (last + 100, last, end - 600, end):  # in a header, before it, in a picture, behind
+        tar_path.write_bytes(whole[:cut])
+        with pytest.raises(OptionError, match=r"pack\.tar is (cut off or damaged|neither)"):
+            ImagePack(tar_path, "rgba")
+
+
+def test_a_header_that_is_damaged_does_not_end_a_tar_file(tar_path: Path) -> None:
+    whole = bytearray(tar_path.read_bytes())
+    (*_, last), _ = headers_and_end(tar_path)
+    whole[last + 150] ^= 255  # in its checksum
+    tar_path.write_bytes(whole)
+    with pytest.raises(OptionError, match=r"cut off or damaged after rgba/person_1\.png: a tar"):
+        ImagePack(tar_path, "rgba")
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        pytest.param(bytes(512), id="one block of zeros"),
+        pytest.param(bytes(100), id="less"),
+        pytest.param(bytes(1024) + b"padding", id="two, and something more"),
+    ],
+)
+def test_a_tar_file_may_end_otherwise(tar_path: Path, behind: bytes) -> None:
+    _, end = headers_and_end(tar_path)
+    tar_path.write_bytes(tar_path.read_bytes()[:end] + behind)
+    pack = ImagePack(tar_path, "rgba")
+    assert len(pack) == 3 and np.array_equal(pack.read("person_2.png"), person(2, is_half=True))
+
+
+@pytest.mark.parametrize("root", ["", "./"])
+def test_hard_links_in_a_tar_file_are_followed(root: str, folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "links.tar"
+    with tarfile.open(path, "w") as tar:
+        tar.add(folder / "rgba" / "person_1.png", f"{root}rgba/person_1.png")
+        for name, target in (("same", "person_1"), ("again", "same"), ("lost", "nobody")):
+            link = tarfile.TarInfo(f"{root}rgba/{name}.png")
+            link.type, link.linkname = tarfile.LNKTYPE, f"{root}rgba/{target}.png"
+            tar.addfile(link)
+    pack = ImagePack(path, "rgba")
+    assert pack.names == ["again.png", "person_1.png", "same.png"]
+    assert np.array_equal(pack.read("again.png"), person(1))
+
+
 @pytest.mark.parametrize("content", [b"", b"no png"])
 def test_what_is_no_picture(folder: Path, content: bytes) -> None:
     (folder / "rgba" / "broken.png").write_bytes(content)
