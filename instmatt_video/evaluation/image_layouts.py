@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..media.matte_file import require_folder
 from ..media.matte_folders import find_mattes, find_picture
 from .errors import EvaluationError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class ImageCase:
 
 
 def find_images(predictions: Path, targets: Path, pictures: Path | None = None) -> list[ImageCase]:
-    """Return the images of a benchmark, by name.
+    """Return the images of a benchmark, by name; predictions of no image of it are warned of.
 
     Args:
         predictions: Folder that is laid out as the truth.
@@ -60,5 +63,14 @@ def find_images(predictions: Path, targets: Path, pictures: Path | None = None) 
         raise EvaluationError(
             f"{predictions}: no prediction of any image; {cases[0].name}/<nn>.png was expected, "
             f"as in {targets}"
+        )
+    strangers = sorted(name for name, paths in found.items() if paths and name not in truth)
+    if strangers:
+        logger.warning(
+            "%s: %d predicted images, %s first, are not in %s: they count for nothing",
+            predictions,
+            len(strangers),
+            strangers[0],
+            targets,
         )
     return cases

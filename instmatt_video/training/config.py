@@ -100,6 +100,9 @@ class MattingTraining:
         check_ranges(self, ("mask_channels",), 1, 3)
         check_ranges(self, ("validation_pictures",), 0)
         check_ranges(self, ("validation_side_px",), 64)
+        if self.validation_side_px % 32:
+            side = self.validation_side_px
+            raise ValueError(f"validation_side_px must be a multiple of 32, not {side}")
         check_ranges(self, ("second_look_chance",), 0, 1)
         if self.stage2_targets is not None:
             check_ranges(self, ("stage2_targets",), 1)

@@ -18,6 +18,11 @@ from ..media.matte_file import PICTURE_SUFFIXES, read_mattes, read_picture, requ
 from ..media.matte_folders import find_mattes, find_picture
 from ..media.picture_names import natural_key
 
+MAX_SUM = 1.02
+"""Of the visible alphas of a pixel, with what rounding and resizing add."""
+MAX_OVERLAP = 0.01
+"""Share of a picture's pixels that may have more."""
+
 
 @dataclass(frozen=True)
 class MattedPicture:
@@ -44,10 +49,17 @@ class MattedFiles:
         """Return the picture.
 
         Raises:
-            MatteReadError: A file is missing or damaged, or not of the picture's size.
+            MatteReadError: A file is missing or damaged, or not of the picture's size; or the
+                alphas are whole layers, of which one hides another.
         """
         image = read_picture(self.image)
         alphas = read_mattes(list(self.alphas), image.shape[:2])
+        highest = np.iinfo(alphas.dtype).max
+        if (alphas.sum(0, dtype=np.uint32) > MAX_SUM * highest).mean() > MAX_OVERLAP:
+            raise MatteReadError(
+                f"{self.alphas[0].parent}: its alphas add up to more than 1: what is seen of each "
+                "person is wanted, not whole layers"
+            )
         colors = [read_picture(path) for path in self.foregrounds]
         for path, color in zip(self.foregrounds, colors, strict=True):
             if color.shape != image.shape:

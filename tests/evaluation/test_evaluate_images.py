@@ -69,6 +69,19 @@ def test_single_mattes_of_one_person(tmp_path: Path, images: Images) -> None:
         assert evaluate_images(tmp_path / kind, tmp_path / "gt", jobs=1).total.tp == 3
 
 
+def test_predictions_of_images_that_the_truth_lacks_are_told_of(
+    folders: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    evaluate_images(*folders, jobs=1)
+    assert not caplog.messages
+    for name in ("street", "room"):
+        shutil.rmtree(folders[1] / name)
+    (folders[0] / "a").mkdir()  # of nobody: nothing is lost with it
+    assert evaluate_images(*folders, jobs=1).total.fp == 0
+    (told,) = caplog.messages
+    assert "2 predicted images, room first, are not in " in told
+
+
 def test_a_missing_folder_is_missed_or_left_out(folders: tuple[Path, Path]) -> None:
     shutil.rmtree(folders[0] / "stage")
     strict = evaluate_images(*folders, jobs=1).total

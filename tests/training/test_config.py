@@ -143,6 +143,11 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, kind: type, named: st
             "learning_rate must be 0 or more, not nan",
         ),
         (
+            "validation_side_px = 100\n",
+            MattingTraining,
+            "validation_side_px must be a multiple of 32, not 100",
+        ),
+        (
             "[stage1]\nlearning_rate = inf\n",
             MattingTraining,
             "learning_rate must be finite, not inf",

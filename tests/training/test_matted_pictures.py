@@ -131,3 +131,24 @@ def test_a_file_of_another_size_is_named(folder: Path) -> None:
     cv2.imwrite(str(files.alphas[1]), small)
     with pytest.raises(MatteReadError, match=r"alphas/natural/a/01.png is 9x9"):
         files.read()
+
+
+@pytest.mark.parametrize(
+    ("overlap", "is_refused"),
+    [
+        pytest.param(0, False, id="apart"),
+        pytest.param(1, False, id="one row of 120: less than a percent"),
+        pytest.param(2, True, id="two rows"),
+    ],
+)
+def test_whole_layers_are_no_visible_alphas(folder: Path, overlap: int, is_refused: bool) -> None:
+    (_, files) = list_matted(*lists(folder))
+    for index, path in enumerate(files.alphas):  # the upper and the lower half, as soft as 0.6
+        alpha = np.zeros((120, 160), np.uint8)
+        alpha[60 * index : 60 * (index + 1) + (1 - index) * overlap] = 153
+        cv2.imwrite(str(path), alpha)
+    if is_refused:
+        with pytest.raises(MatteReadError, match=r"natural/a: its alphas add up to more than 1"):
+            files.read()
+    else:
+        assert files.read().alphas.max() == 153
