@@ -50,6 +50,8 @@ class DetectorMaterial:
             "photos_per_step": config.photos_per_step,
             "drawn_outline_weight": config.drawn_outline_weight,
             "number of photos": len(self.photos) + len(self.single_photos),
+            "number of photos of one person": len(self.single_photos),
+            "number of held-out photos": len(self.held_out),
             "number of cut-outs": len(self.patches),
             "number of backgrounds": len(self.backgrounds),
         }

@@ -320,6 +320,21 @@ def test_a_detector_is_trained_on_in_the_parts_that_have_steps(steps, config, tm
         train_detector(config, tmp_path / "data.toml", out, steps=steps, start_from=other)
 
 
+def test_a_run_on_other_photos_is_not_gone_on_with(config, tmp_path):
+    text = config.read_text()
+    data, out = tmp_path / "data.toml", tmp_path / "out"
+    train_detector(config, data, out, ("proposals",), steps=1)
+    config.write_text(text.replace("held_out_photos = 2", "held_out_photos = 1"))
+    with pytest.raises(WeightsError, match=r"number of photos 6, not 7; take another --out"):
+        train_detector(config, data, out, ("proposals",), steps=2)
+    # As many as before, and one more to watch by: the best of those is not the best of these.
+    write_pack(tmp_path / "more", 9)
+    data.write_text(DATA.replace('"pack"', '"more"'))
+    config.write_text(text.replace("held_out_photos = 2", "held_out_photos = 3"))
+    with pytest.raises(WeightsError, match=r"number of held-out photos 2, not 3; take another"):
+        train_detector(config, data, out, ("proposals",), steps=2)
+
+
 def test_people_by_whom_mattes_are_measured_are_not_pasted(config, tmp_path, monkeypatch):
     names = [read_split(f"matting_val_{kind}")[0] for kind in ("cutouts", "photo_people")]
     for number, name in enumerate([*names, "me.webp"]):

@@ -248,7 +248,7 @@ class TestSecondLook:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         def kept() -> list[bool]:
-            made = (guidance(0.5, step) for step in range(8))
+            made = (guidance(0.5, step) for step in range(5))
             return [
                 torch.equal(a, b) for m in made for a, b in zip(m, batch.tri_masks, strict=True)
             ]
