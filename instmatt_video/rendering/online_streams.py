@@ -286,22 +286,20 @@ class OnlineStreams:
         number = self._numbers.get(track.track_id, len(self._people) + 1)
         name = self._names.get(track.track_id) or default_name(number)
         person = _Person(number, name, track.track_id)
-        self._people[track.track_id] = person
-        person.visible.append(index)
+        newcomer = person.identity(also_in=index)
         if self._preview is not None:
-            known = tuple(p.identity() for p in self._people.values())
-            self._preview.cast = Cast(known, {}, ())
+            known = [p.identity() for p in self._people.values()]
+            self._preview.cast = Cast((*known, newcomer), {}, ())
         if not self.config.only or person.number in self.config.only:
             plain = replace(self.config, only=(), has_rest=False)
-            cast = Cast((person.identity(),), {}, ())
-            (plan,) = plan_streams(cast, self.info, sys.maxsize, plain)
+            (plan,) = plan_streams(Cast((newcomer,), {}, ()), self.info, sys.maxsize, plain)
             plan = replace(plan, last=sys.maxsize)
             person.writer = self._open(plan, self.config.is_trimmed)
         elif self._rest is not None:
             # Earlier frames do not show the person, so a writer that is behind is not misled.
             own = self._rest.plan.tracklet_ids | {track.track_id}
             self._rest.plan = replace(self._rest.plan, tracklet_ids=own)
-        person.visible.pop()
+        self._people[track.track_id] = person
 
     def _raise_first(self) -> NoReturn:
         """Raise what stopped the writers first, where another was told so before."""
@@ -378,13 +376,18 @@ class _Person:
             self.best, self.best_frame = quality, frame.index
             self.portrait = thumbnail(frame.image, alpha.left, alpha.top, alpha.alpha)
 
-    def identity(self) -> Identity:
-        """Return the person as the manifest knows one."""
+    def identity(self, also_in: int | None = None) -> Identity:
+        """Return the person as the manifest knows one.
+
+        Args:
+            also_in: A frame in which the person counts, and that `see` has not been told of.
+        """
+        frames = [*self.visible, *([] if also_in is None else [also_in])]
         return Identity(
             self.number,
             self.name,
             frozenset({self.tracklet}),
-            np.array(self.visible, np.intp),
+            np.array(frames, np.intp),
             self.score_sum / max(1, self.detections),
             self.best_frame,
         )
