@@ -19,7 +19,7 @@ from .frame_record import FrameRecord, pack_alpha
 from .matting.claims import yield_to_seen
 from .matting.frame_matter import FrameMatter
 from .media.frame import Frame
-from .media.source import FrameSource
+from .media.frame_source import FrameSource
 from .people.finder import FoundPeople, PeopleFinder
 from .people.mask_steadying import MaskSteadier
 from .progress import Progress, Report

@@ -22,8 +22,8 @@ import numpy.typing as npt
 
 from .errors import AlphaWriteError, OptionError
 from .matting.foreground import estimate_foreground
+from .media.av_errors import describe_av_error
 from .media.made_sound import SAMPLE_RATE_HZ, add_sound_stream, encode_sound
-from .media.source import describe_av_error
 from .media.video_writer import VideoWriter
 
 EightBit = npt.NDArray[np.uint8]

@@ -8,7 +8,7 @@ from typing import Any
 from . import __version__
 from .config import MatteConfig
 from .matting.frame_matter import FrameMatter
-from .media.source import FrameSource
+from .media.frame_source import FrameSource
 from .networks import Networks
 from .people.finder import PersonTracker
 

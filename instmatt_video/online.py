@@ -11,7 +11,7 @@ from dataclasses import replace
 from .analysis import matted_frames
 from .errors import AlphaWriteError, FrameDecodeError
 from .matting.frame_matter import FrameMatter
-from .media.source import FrameSource
+from .media.frame_source import FrameSource
 from .people.finder import PeopleFinder
 from .people.mask_steadying import MaskSteadier
 from .progress import Progress, Report

@@ -29,7 +29,8 @@ from .manifest import FILE_NAME as MANIFEST_FILE
 from .manifest import Manifest, load_manifest
 from .matting.frame_matter import FrameMatter
 from .media.formats import check_format
-from .media.source import FrameSource, is_stream, open_source
+from .media.frame_source import FrameSource
+from .media.source import is_stream, open_source
 from .networks import NetworkProvider, load_networks
 from .online import stream_online
 from .people.brief_people import tell_of_brief_people, tell_of_nobody

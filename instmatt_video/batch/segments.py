@@ -23,7 +23,8 @@ from ..errors import AlphaWriteError, FrameDecodeError, OptionError
 from ..fingerprint import fingerprint_of
 from ..frame_record import FrameRecord
 from ..media.frame import Frame, as_eight_bit
-from ..media.source import FrameSource, open_source
+from ..media.frame_source import FrameSource
+from ..media.source import open_source
 from ..networks import NetworkProvider
 from ..people.finder import PeopleFinder
 from ..people.mask_steadying import MaskSteadier

@@ -13,7 +13,7 @@ import ffmpeg
 
 from ..errors import AlphaWriteError, FrameDecodeError, OptionError, VideoOpenError, disk_errors
 from ..folder_lock import writing_alone
-from ..media.source import describe_av_error
+from ..media.av_errors import describe_av_error
 from ..media.timetable import read_timetable
 from ..media.video_file import decode_pictures, first_video_stream, open_container
 from ..progress import Progress, Report, ignore

@@ -19,8 +19,9 @@ from ..manifest import Manifest, load_manifest
 from ..media.color import MATRICES
 from ..media.formats import FORMATS
 from ..media.frame import ClipInfo, ColorTags
+from ..media.frame_source import FrameSource
 from ..media.picture_names import IMAGE_SUFFIXES
-from ..media.source import FrameSource, open_source
+from ..media.source import open_source
 from ..media.video_file import first_video_stream, open_container
 from ..rendering.render import PREVIEW_FILE, REST
 from ..review.source import find_source

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import MaskReadError
+from ..media.av_errors import describe_av_error
 from ..media.image_size import read_image_size
-from ..media.source import describe_av_error
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame

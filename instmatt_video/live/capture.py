@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from ..errors import FrameDecodeError, VideoOpenError
 from ..media.frame import ClipInfo, Frame, as_eight_bit
-from ..media.source import FrameSource, is_stream, open_source
+from ..media.frame_source import FrameSource
+from ..media.source import is_stream, open_source
 from ..resizing import area_resize
 from .newest import Newest
 

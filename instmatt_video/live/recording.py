@@ -19,7 +19,7 @@ from ..errors import AlphaWriteError
 from ..folder_lock import rendering_alone
 from ..manifest import Manifest
 from ..media.frame import ClipInfo, Frame
-from ..media.source import FrameSource
+from ..media.frame_source import FrameSource
 from ..networks import Networks
 from ..people.finder import FoundPeople
 from ..rendering.online_streams import MAX_WAITING_FRAMES, OnlineStreams

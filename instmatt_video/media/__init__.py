@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from .frame import ClipInfo as ClipInfo
     from .frame import ColorTags as ColorTags
     from .frame import Frame as Frame
+    from .frame_source import FrameSource as FrameSource
     from .layer import Layer as Layer
-    from .source import FrameSource as FrameSource
     from .source import open_source as open_source
     from .timecode import shift_timecode as shift_timecode
     from .video_writer import VideoWriter as VideoWriter
@@ -30,7 +30,7 @@ _HOMES = {
     "ColorTags": "frame",
     "FormatSpec": "formats",
     "Frame": "frame",
-    "FrameSource": "source",
+    "FrameSource": "frame_source",
     "Layer": "layer",
     "VideoWriter": "video_writer",
     "check_format": "formats",

@@ -20,9 +20,9 @@ import numpy as np
 from av.codec.codec import UnknownCodecError
 
 from ..errors import AlphaWriteError
+from .av_errors import describe_av_error
 from .frame import ClipInfo
 from .layer import FloatImage, Layer
-from .source import describe_av_error
 from .whole_output import WholeOutput
 
 _log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from .source import describe_av_error
+from .av_errors import describe_av_error
 from .timetable import starts_over
 
 _MAX_SECONDS_APART = 10

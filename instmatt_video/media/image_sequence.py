@@ -20,12 +20,12 @@ from .color_noise import noise_of_picture
 from .dpx_header import DpxHeader
 from .exr_header import ExrHeader
 from .frame import ClipInfo, ColorTags, Frame
+from .frame_source import HELD, FrameSource
 from .image_size import read_image_size
 from .jpeg_segments import is_whole_jpeg
 from .picture_file import decode_frame, decode_pixels
 from .picture_names import counters, first_step
 from .plate import PLATE_SUFFIXES, Plate, read_plate, read_plate_header
-from .source import HELD, FrameSource
 from .timecode import fits_bits, shift_timecode
 from .timetable import DEFAULT_FRAME_RATE
 from .video_file import MAX_BAD_FRAMES_IN_A_ROW

@@ -19,10 +19,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import FrameDecodeError, VideoOpenError
+from .av_errors import describe_av_error
 from .color import RgbConverter, tags_of_stream
 from .frame import ClipInfo, Frame
 from .frame_rate import snap_to_broadcast_rate
-from .source import HELD, FrameSource, describe_av_error
+from .frame_source import HELD, FrameSource
 from .timecode import counts_frames_at
 from .timetable import (
     DEFAULT_FRAME_RATE,

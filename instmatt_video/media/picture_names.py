@@ -13,10 +13,11 @@ from pathlib import Path
 
 from ..errors import VideoOpenError
 from .plate import PLATE_SUFFIXES
-from .source import NUMBER_FIELD
 
 IMAGE_SUFFIXES = PLATE_SUFFIXES | {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 
+NUMBER_FIELD = re.compile(r"%0?\d*d|#+")
+"""What stands for a picture's number in a pattern."""
 _NUMBER = re.compile(r"\d+")
 
 

@@ -1,107 +1,30 @@
-"""What every source of frames offers, and the one door to all of them.
-
-Knows which kind of source a name means; the kinds themselves lie in one file each.
-"""
+"""The one door to all sources of frames: what a name means, and who reads it."""
 
 from __future__ import annotations
 
 import glob
-import logging
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Self, cast
-
-import av
-import cv2
-from av.codec.codec import UnknownCodecError
 
 from ..errors import VideoOpenError
 from ..printable import is_utf8, printable
-from .color import Image
-from .frame import ClipInfo, Frame
+from .animation import is_animated
+from .av_errors import describe_av_error
 from .frame_rate import as_frame_rate
+from .frame_source import FrameSource
+from .image_sequence import ImageSequenceSource
+from .live_source import LiveSource
+from .picture_names import (
+    IMAGE_SUFFIXES,
+    NUMBER_FIELD,
+    list_globbed_frames,
+    list_numbered_frames,
+    list_printf_frames,
+)
+from .video_file import VideoFileSource
 
-_log = logging.getLogger(__name__)
-
-HELD = "a neighbouring picture stands in"
-"""What becomes of a frame that cannot be decoded."""
 _NETWORK = re.compile(r"^(rtsps?|rtmps?|srt|udp|rtp|tcp|https?|mms)://", re.IGNORECASE)
-NUMBER_FIELD = re.compile(r"%0?\d*d|#+")
-"""What stands for a picture's number in a pattern."""
-
-
-class FrameSource(ABC):
-    """Frames of one clip, in order; one that cannot be read keeps its place (`Frame.is_held`).
-
-    Iterating reads from the first frame. `frames(start)` begins at an index and gives what reading
-    from the beginning would have given there. What was odd about the input stands in `warnings`,
-    one line each; each also goes to the log when it is noticed.
-    """
-
-    info: ClipInfo
-    checksum: str | None = None
-    """Of what an image sequence is made of: another one of the same name differs."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    @abstractmethod
-    def frames(self, start: int = 0) -> Iterator[Frame]:
-        """Yield the frames from index `start` on.
-
-        Raises:
-            FrameDecodeError: More than 8 frames in a row cannot be decoded; all before them came.
-        """
-
-    def __iter__(self) -> Iterator[Frame]:
-        return self.frames()
-
-    def refuse_changed(self, first: int = 0, stop: int | None = None) -> None:
-        """Raise where the files are no longer those that were opened, as far as the disk tells.
-
-        Args:
-            first: Frame from which on they matter.
-            stop: One more than the last such frame; `None`: all that follow.
-
-        Raises:
-            VideoOpenError: They have changed, or are gone: mattes and pictures would not match.
-        """
-        if self._has_changed(first, stop):
-            raise VideoOpenError(
-                f"{self.info.path} has changed while it was read: put the former one back and use "
-                "--resume, or run it again with --overwrite"
-            )
-
-    def _has_changed(self, first: int, stop: int | None) -> bool:
-        return False
-
-    def close(self) -> None:  # noqa: B027 - only live sources hold anything between frames
-        """Let go of files and devices; a second call does nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def _fitted(self, image: Image) -> Image:
-        """Return a picture at the clip's size: a recorded broadcast may change its own midway."""
-        width, height = self.info.width, self.info.height
-        if image.shape[:2] == (height, width):
-            return image
-        self._warn(
-            f"some frames are {image.shape[1]}x{image.shape[0]}, and scaled to {width}x{height}"
-        )
-        scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        return cast(Image, scaled)
-
-    def _warn(self, message: str) -> None:
-        if message not in self.warnings:
-            self.warnings.append(message)
-            _log.warning("%s", message)
 
 
 def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None) -> FrameSource:
@@ -119,11 +42,6 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
         VideoOpenError: Nothing there can be read as frames, or a name is not UTF-8.
         ValueError: `frame_rate` is out of `as_frame_rate`'s range.
     """
-    # The kinds know this module, so it meets them only here.
-    from .image_sequence import ImageSequenceSource
-    from .live_source import LiveSource
-    from .video_file import VideoFileSource
-
     rate = None if frame_rate is None else as_frame_rate(frame_rate)
     text = str(spec)
     try:
@@ -145,14 +63,6 @@ def list_frames(spec: str | Path) -> list[Path] | None:
     Raises:
         VideoOpenError: There is nothing of the name, or no sequence of pictures.
     """
-    from .animation import is_animated
-    from .picture_names import (
-        IMAGE_SUFFIXES,
-        list_globbed_frames,
-        list_numbered_frames,
-        list_printf_frames,
-    )
-
     text, path = str(spec), Path(spec)
     if path.is_dir():
         return list_numbered_frames(path)
@@ -174,14 +84,6 @@ def refuse_undecodable(path: Path) -> None:
     """
     if not is_utf8(path):
         raise VideoOpenError(f"{printable(path)}: the name is not UTF-8: rename it")
-
-
-def describe_av_error(error: Exception) -> str:
-    """Return the words of FFmpeg or the system for a fault, in one line."""
-    if isinstance(error, UnknownCodecError):
-        return f"this FFmpeg has no encoder {error}"
-    words = error.strerror if isinstance(error, (av.FFmpegError, OSError)) else None
-    return " ".join((words or str(error)).split())
 
 
 def is_stream(spec: str) -> bool:

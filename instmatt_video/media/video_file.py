@@ -20,11 +20,12 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import FrameDecodeError, VideoOpenError
+from .av_errors import describe_av_error
 from .color import Image, RgbConverter, tags_of_stream
 from .color_noise import noise_of_codec
 from .frame import ClipInfo, Frame
 from .frame_rate import snap_to_broadcast_rate
-from .source import HELD, FrameSource, describe_av_error
+from .frame_source import HELD, FrameSource
 from .timecode import counts_frames_at
 from .timetable import Timetable, in_order, make_timetable, read_timetable
 from .turn import turn_of, upright

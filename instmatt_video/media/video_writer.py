@@ -19,9 +19,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import AlphaWriteError
+from .av_errors import describe_av_error
 from .color import paint_frame, tag_codec, tag_frame
 from .frame import ColorTags
-from .source import describe_av_error
 from .whole_output import WholeOutput
 
 

@@ -17,7 +17,7 @@ from instmatt_video.trackers.boxes import FloatArray, expand_boxes, pairwise_iou
 from ..alpha_store import AlphaStore
 from ..frame_record import FrameRecord
 from ..matting.frame_matter import FrameMatter
-from ..media.source import FrameSource
+from ..media.frame_source import FrameSource
 from .identities import Cast, Identity
 from .late_matting import LateMatting, rows_of_people
 from .mask_carrying import CarriedMask

@@ -22,7 +22,7 @@ from ..detection.paste import mask_on_box
 from ..frame_record import FrameRecord
 from ..matting.frame_matter import FrameMatter
 from ..media.frame import Frame, as_eight_bit
-from ..media.source import FrameSource
+from ..media.frame_source import FrameSource
 from .identities import Cast
 from .late_matting import LateMatting
 from .mask_carrying import CarriedMask, carry_mask, enclosing_box

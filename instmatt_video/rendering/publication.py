@@ -16,7 +16,8 @@ from ..config import MatteConfig, OutputConfig
 from ..manifest import Manifest, SourceRecord, StageRecord, StitchRecord, TrackRecord
 from ..media.formats import FORMATS
 from ..media.frame import ClipInfo
-from ..media.source import FrameSource, is_stream
+from ..media.frame_source import FrameSource
+from ..media.source import is_stream
 from ..people.identities import Cast, stretches
 from ..progress import Report
 from ..settings import plain_settings

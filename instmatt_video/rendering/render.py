@@ -25,7 +25,7 @@ from ..media.alpha_stream import AlphaStream
 from ..media.file_name import render_filenames
 from ..media.formats import FORMATS, check_extension, check_format, open_alpha_stream
 from ..media.frame import ClipInfo, Frame
-from ..media.source import FrameSource
+from ..media.frame_source import FrameSource
 from ..media.timecode import shift_timecode
 from ..people.identities import Cast, Identity, default_name
 from ..progress import Progress, Report

@@ -10,7 +10,8 @@ from pathlib import Path
 from ..checksums import sha256_of
 from ..errors import VideoOpenError
 from ..manifest import SourceRecord
-from ..media.source import FrameSource, is_pattern, open_source
+from ..media.frame_source import FrameSource
+from ..media.source import is_pattern, open_source
 from ..settings import config_of
 
 

@@ -14,7 +14,7 @@ from instmatt_video.errors import FrameDecodeError
 from instmatt_video.live.live_matter import LiveFrame, LivePerson
 from instmatt_video.live.work_level import WorkLevel
 from instmatt_video.media.frame import ClipInfo, Frame
-from instmatt_video.media.source import FrameSource
+from instmatt_video.media.frame_source import FrameSource
 from instmatt_video.media.video_writer import VideoWriter
 from instmatt_video.networks import Networks
 from tests.synthetic_clip import COLORS, SIZE, WALL, BoxMatter, ColorDetector

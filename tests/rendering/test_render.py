@@ -17,7 +17,7 @@ from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.frame_record import FrameRecord
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.media.frame import ClipInfo, Frame
-from instmatt_video.media.source import FrameSource
+from instmatt_video.media.frame_source import FrameSource
 from instmatt_video.people.identities import Cast, cast_of
 from instmatt_video.progress import Progress, ignore
 from instmatt_video.rendering.render import (
