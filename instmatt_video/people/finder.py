@@ -137,9 +137,10 @@ class PeopleFinder:
     ) -> None:
         self.detector = detector
         self.detect_every = detect_every
-        own = _our_tracker(detector.confident_score)
-        self.tracker: PersonTracker = own if tracker is None else tracker
         self._is_word_taken = tracker is None
+        if tracker is None:
+            tracker = _our_tracker(detector.confident_score)
+        self.tracker: PersonTracker = tracker
         self.names = dict(person_names or {}) if self._is_word_taken else {}
         """What people are called of whom that is known before they are found, by tracklet."""
         self._told: set[int] = set()
