@@ -5,23 +5,15 @@ Knows one frame; knows nothing of time. Usable alone, on one image and its masks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from instmatt_video.models.blocks import BlockGrid
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
-from instmatt_video.models.matting_network import (
-    BlockFeatures,
-    CoarseMattes,
-    RunTrunk,
-    normalise_image,
-)
-from instmatt_video.models.tri_mask import build_tri_masks
+from instmatt_video.models.matting_network import RunTrunk
 
 from ..alpha_frame import FAINTEST_ALPHA, AlphaFrame, trim_alpha
 from ..config import MattingConfig
@@ -31,8 +23,9 @@ from ..errors import is_out_of_memory
 from ..media.color_noise import FINE
 from ..rectangle import Rectangle
 from .canvas import mask_on_canvas, resize_to_canvas
+from .canvas_network import CanvasNetwork
 from .claims import AlphaPart, leave_to_others, settle_claims, share_pixels
-from .crops import GRID_PX, Cluster, plan_clusters
+from .crops import Cluster, plan_clusters
 from .inputs import as_soft_masks, check_image
 from .portion import Portion, Portions
 from .source_resolution import resize_to_source, solve_at_source
@@ -40,8 +33,6 @@ from .work_room import WorkRoom
 
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 FloatImage = npt.NDArray[np.float32]
-Look = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
-"""Images and tri-masks of a batch in; what the network says of it out, sample by sample."""
 MaskOnCanvas = Callable[[int, Cluster], FloatImage]
 """A person's index and a cluster in; their mask on its canvas out."""
 
@@ -92,7 +83,7 @@ class Matter:
         self.has_second_look = has_second_look
         self.has_solved_edges = has_solved_edges
         self.color_noise = color_noise
-        self._run_trunk = run_trunk
+        self._on_canvas = CanvasNetwork(self.network, self.device, precision, run_trunk)
         self._room = WorkRoom(WORK_BYTES)
         self._portions = Portions(self.device, batch_size)
 
@@ -238,7 +229,14 @@ class Matter:
     ) -> list[AlphaPart]:
         canvas = resize_to_canvas(_as_float(image[cluster.source.slices]), cluster)
         masks = settle_claims(masks)
-        mattes = self._run_network(canvas, masks, cluster, portion)
+        mattes = self._on_canvas.matte(
+            canvas,
+            masks,
+            cluster.crops,
+            portion,
+            has_second_look=self.has_second_look,
+            has_refinement=self.has_refinement,
+        )
         mattes *= _near_masks(mattes, masks)
         height, width = image.shape[:2]
         parts = []
@@ -255,143 +253,17 @@ class Matter:
             parts.append((area, alpha))
         return parts
 
-    @torch.no_grad()
-    def _run_network(
-        self, canvas: FloatImage, masks: FloatImage, cluster: Cluster, portion: Portion
-    ) -> FloatImage:
-        """Return the members' alphas on the canvas, `(n, height, width)`.
-
-        First everybody's coarse mattes, then the finest layers and the refinement only where some
-        matte is still uncertain.
-        """
-        image = normalise_image(_to_chw(canvas)).to(self.device)
-        tri_masks = build_tri_masks(torch.from_numpy(masks)).to(self.device)
-        crops = cluster.crops
-        count, (rows, columns) = len(crops), canvas.shape[:2]
-        tri_mattes = torch.zeros(count, 3, rows, columns, device=self.device)
-        tri_mattes[:, 2] = 1  # outside of a person's crop there is background
-        with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
-            if self.has_second_look and self.network.config.has_second_look:
-                tri_masks = self._look_first(image, tri_masks, crops, portion)
-            coarse = self._coarse_mattes(image, tri_masks, crops, portion)
-            refined = self._refined_region(coarse, crops, rows, columns)
-            is_active = torch.zeros(
-                count, rows // GRID_PX, columns // GRID_PX, dtype=torch.bool, device=self.device
-            )
-            values = []
-            for k, crop in enumerate(crops):
-                wanted = refined.any(0, keepdim=True)[:, :, *crop.slices]
-                fused, features = self.network.branch.predict_fine(coarse[k], wanted)
-                tri_mattes[k][:, *crop.slices] = fused[0].float()
-                places = features.grid.places
-                is_active[
-                    k, places[:, 1] + crop.top // GRID_PX, places[:, 2] + crop.left // GRID_PX
-                ] = True
-                values.append(features.values)
-            if refined.any():
-                tri_mattes = self.network.refinement.refine_region(
-                    image,
-                    tri_mattes,
-                    BlockFeatures(BlockGrid(is_active), torch.cat(values)),
-                    refined,
-                    is_covered=_coverage(crops, is_active),
-                    patches_at_once=portion.patches,
-                ).float()
-        return np.asarray(tri_mattes[:, 0].clamp(0, 1).cpu().numpy(), np.float32)
-
-    def _look_first(
-        self, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle], portion: Portion
-    ) -> Tensor:
-        """Return tri-masks of what a first look says of everybody, `(n, 3, rows, columns)`."""
-
-        def look(images: Tensor, guidance: Tensor) -> tuple[Tensor]:
-            return (self.network.predict_targets(images, guidance, self._run_trunk),)
-
-        targets = torch.zeros_like(tri_masks[:, 0])
-        parts = _by_crop(look, image, tri_masks, crops, portion)
-        for k, (crop, (target,)) in enumerate(zip(crops, parts, strict=True)):
-            targets[k][crop.slices] = target[0].to(targets.dtype)
-        return build_tri_masks(targets)
-
-    def _coarse_mattes(
-        self, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle], portion: Portion
-    ) -> list[CoarseMattes]:
-        """Return the coarse mattes of each crop."""
-
-        def look(images: Tensor, guidance: Tensor) -> CoarseMattes:
-            coarse: CoarseMattes = self.network.predict_coarse(images, guidance, self._run_trunk)
-            return coarse
-
-        return [CoarseMattes(*parts) for parts in _by_crop(look, image, tri_masks, crops, portion)]
-
-    def _refined_region(
-        self, coarse: Sequence[CoarseMattes], crops: Sequence[Rectangle], rows: int, columns: int
-    ) -> Tensor:
-        """Return where each tri-matte is to be refined, `(n, 1, rows, columns)`, bool.
-
-        That is where the finest head decides and another person's crop reaches too.
-        """
-        region = torch.zeros(
-            len(crops), 1, rows, columns, dtype=torch.bool, device=coarse[0].region.device
-        )
-        if not self.has_refinement or len(crops) == 1:
-            return region
-        reached = torch.zeros(rows, columns, device=region.device)
-        for k, crop in enumerate(crops):
-            region[k][:, *crop.slices] = coarse[k].region[0]
-            reached[crop.slices] += 1
-        return region & (reached > 1)
-
-
-def _by_crop(
-    look: Look, image: Tensor, tri_masks: Tensor, crops: Sequence[Rectangle], portion: Portion
-) -> list[tuple[Tensor, ...]]:
-    """Return what a look at each crop gives; crops of one size go through together."""
-    parts: dict[int, tuple[Tensor, ...]] = {}
-    for batch in _by_size(crops, portion.people):
-        images = torch.stack([image[:, *crops[k].slices] for k in batch])
-        guidance = torch.stack([tri_masks[k][:, *crops[k].slices] for k in batch])
-        found = look(images, guidance)
-        for position, k in enumerate(batch):
-            parts[k] = tuple(part[position : position + 1] for part in found)
-    return [parts[k] for k in range(len(crops))]
-
-
-def _coverage(crops: Sequence[Rectangle], like: Tensor) -> Tensor:
-    """Return the grid cells of each crop, `(n, rows, columns)`, bool."""
-    covered = torch.zeros_like(like)
-    for k, crop in enumerate(crops):
-        rows = slice(crop.top // GRID_PX, crop.bottom // GRID_PX)
-        covered[k, rows, crop.left // GRID_PX : crop.right // GRID_PX] = True
-    return covered
-
-
-def _by_size(crops: Sequence[Rectangle], batch_size: int) -> list[list[int]]:
-    """Return batches of indices whose crops are of one size."""
-    sizes: dict[tuple[int, int], list[int]] = {}
-    for index, crop in enumerate(crops):
-        sizes.setdefault((crop.width, crop.height), []).append(index)
-    return [
-        same[start : start + batch_size]
-        for same in sizes.values()
-        for start in range(0, len(same), batch_size)
-    ]
-
 
 def _as_float(image: npt.NDArray[np.integer]) -> FloatImage:
     """Return colours 0..1 of an integer image."""
     return np.asarray(np.multiply(image, 1 / np.iinfo(image.dtype).max, dtype=np.float32))
 
 
-def _to_chw(image: FloatImage) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-
-
 def _box_of(mask: FloatImage) -> tuple[float, float, float, float]:
-    rows, columns = np.flatnonzero(mask.max(1) > 0.5), np.flatnonzero(mask.max(0) > 0.5)
-    if not len(rows):
+    part = Rectangle.around(mask > 0.5)
+    if part is None:
         return (-1.0, -1.0, -1.0, -1.0)
-    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+    return float(part.left), float(part.top), float(part.right), float(part.bottom)
 
 
 def _near_masks(mattes: FloatImage, masks: FloatImage) -> npt.NDArray[np.bool_]:
