@@ -1,4 +1,4 @@
-"""`matte_video`: a clip in, one alpha stream a person out; the whole flow on one screen.
+"""`matte_video`: a clip in, one alpha stream a person out.
 
 analyse   source → detector → tracker → matter → alpha store     (once: the networks)
 stitch    tracklets of the whole clip → identities

@@ -18,7 +18,7 @@ MEMORY = 0.6
 """Share of the last alpha where nothing moved."""
 
 
-class AlphaSteadier:
+class LiveAlphaSteadier:
     """Mixes each alpha with the last one of the same person where the picture stands still."""
 
     def __init__(self) -> None:

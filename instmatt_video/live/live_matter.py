@@ -18,7 +18,7 @@ from ..detection.paste import resize_mask
 from ..matting.matter import Matter
 from ..media.frame import Frame, as_eight_bit
 from ..people.finder import FoundPeople, PeopleFinder
-from .alpha_steadying import AlphaSteadier
+from .alpha_steadying import LiveAlphaSteadier
 from .capture import Captured
 from .work_level import PaceKeeper, WorkLevel
 
@@ -72,7 +72,7 @@ class LiveMatter:
     ) -> None:
         self._finder, self._matter, self.pace = finder, matter, pace
         self._record, self._clock = record, clock
-        self._steadier = AlphaSteadier()
+        self._steadier = LiveAlphaSteadier()
         self._centers: dict[int, np.ndarray[tuple[int], np.dtype[np.float32]]] = {}
         self._numbers: dict[int, int] = {}
         self._has_newcomers = False

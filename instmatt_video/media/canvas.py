@@ -17,7 +17,7 @@ from .color import plane_view, rgb_to_yuv, tag_frame
 from .frame import ColorTags
 from .layer import Layer, quantise_alpha
 
-Rectangle = tuple[slice, slice]
+Slices = tuple[slice, slice]
 
 
 class Canvas(ABC):
@@ -30,7 +30,7 @@ class Canvas(ABC):
         self._bits = max(component.bits for component in self.frame.format.components)
         self._planes = [plane_view(self.frame, i) for i in range(len(self.frame.planes))]
         self._blank = self._blank_codes()
-        self._painted: list[Rectangle] | None = None
+        self._painted: list[Slices] | None = None
         for plane, code in zip(self._planes, self._blank, strict=True):
             plane[:] = code
 
@@ -56,7 +56,7 @@ class Canvas(ABC):
         """Return each plane's code for black and transparent."""
 
     @abstractmethod
-    def _layer_codes(self, layer: Layer) -> list[tuple[Rectangle, npt.NDArray[np.uint16]]]:
+    def _layer_codes(self, layer: Layer) -> list[tuple[Slices, npt.NDArray[np.uint16]]]:
         """Return each plane's rectangle and codes."""
 
 
@@ -67,7 +67,7 @@ class ColorCanvas(Canvas):
         unit = 1 << (self._bits - 8)
         return [16 * unit, 128 * unit, 128 * unit, 0]
 
-    def _layer_codes(self, layer: Layer) -> list[tuple[Rectangle, npt.NDArray[np.uint16]]]:
+    def _layer_codes(self, layer: Layer) -> list[tuple[Slices, npt.NDArray[np.uint16]]]:
         if layer.foreground is None:
             raise ValueError("a format with colour needs the layer's foreground")
         top, left = layer.top, layer.left
@@ -93,7 +93,7 @@ class MatteCanvas(Canvas):
         unit = 1 << (self._bits - 8)
         return [16 * unit] + [128 * unit] * (len(self._planes) - 1)
 
-    def _layer_codes(self, layer: Layer) -> list[tuple[Rectangle, npt.NDArray[np.uint16]]]:
+    def _layer_codes(self, layer: Layer) -> list[tuple[Slices, npt.NDArray[np.uint16]]]:
         unit = 1 << (self._bits - 8)
         luma = quantise_alpha(layer.alpha, 219 * unit) + np.uint16(16 * unit)
         nothing = (slice(0, 0), slice(0, 0))
@@ -107,13 +107,13 @@ class GrayCanvas(Canvas):
     def _blank_codes(self) -> list[int]:
         return [0]
 
-    def _layer_codes(self, layer: Layer) -> list[tuple[Rectangle, npt.NDArray[np.uint16]]]:
+    def _layer_codes(self, layer: Layer) -> list[tuple[Slices, npt.NDArray[np.uint16]]]:
         return [(layer.area.slices, quantise_alpha(layer.alpha, (1 << self._bits) - 1))]
 
 
 def _halve(
     codes: npt.NDArray[np.uint16], top: int, left: int
-) -> tuple[Rectangle, npt.NDArray[np.uint16]]:
+) -> tuple[Slices, npt.NDArray[np.uint16]]:
     """Return where in a half-size plane codes at (`top`, `left`) lie, and their 2 × 2 means.
 
     Cells that the crop covers only in part take the colour of the part that it covers.

@@ -12,7 +12,7 @@ import pytest
 
 from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.detection.detections import Detections
-from instmatt_video.live.alpha_steadying import MEMORY, AlphaSteadier
+from instmatt_video.live.alpha_steadying import MEMORY, LiveAlphaSteadier
 from instmatt_video.live.capture import Captured
 from instmatt_video.live.live_matter import QUICK_LOOK, LiveFrame, LiveMatter
 from instmatt_video.live.work_level import PaceKeeper, WorkLevel
@@ -124,7 +124,7 @@ def alpha_of(value: float, left: int = 4) -> AlphaFrame:
 
 
 def test_where_the_picture_stands_still_alphas_are_mixed() -> None:
-    steadier, image = AlphaSteadier(), np.full((20, 20, 3), 90, np.uint8)
+    steadier, image = LiveAlphaSteadier(), np.full((20, 20, 3), 90, np.uint8)
     (first,) = steadier.steady(image, (1,), [alpha_of(1.0)])
     (second,) = steadier.steady(image.copy(), (1,), [alpha_of(0.5)])
     assert np.array_equal(first.alpha, alpha_of(1.0).alpha)
@@ -132,14 +132,14 @@ def test_where_the_picture_stands_still_alphas_are_mixed() -> None:
 
 
 def test_where_the_picture_moves_alphas_are_taken_as_they_come() -> None:
-    steadier = AlphaSteadier()
+    steadier = LiveAlphaSteadier()
     steadier.steady(np.full((20, 20, 3), 90, np.uint8), (1,), [alpha_of(1.0)])
     (second,) = steadier.steady(np.full((20, 20, 3), 120, np.uint8), (1,), [alpha_of(0.5)])
     assert second.alpha == pytest.approx(0.5)
 
 
 def test_a_newcomer_a_gone_person_and_a_new_size_have_no_past() -> None:
-    steadier, image = AlphaSteadier(), np.full((20, 20, 3), 90, np.uint8)
+    steadier, image = LiveAlphaSteadier(), np.full((20, 20, 3), 90, np.uint8)
     nothing = AlphaFrame(0, 0, np.zeros((0, 0), np.float32))
     steadier.steady(image, (1, 2), [alpha_of(1.0), nothing])
     new, empty = steadier.steady(image, (3, 2), [alpha_of(0.5), nothing])
@@ -151,7 +151,7 @@ def test_a_newcomer_a_gone_person_and_a_new_size_have_no_past() -> None:
 
 
 def test_two_people_who_share_pixels_go_on_sharing_them() -> None:
-    steadier, image = AlphaSteadier(), np.full((20, 20, 3), 90, np.uint8)
+    steadier, image = LiveAlphaSteadier(), np.full((20, 20, 3), 90, np.uint8)
     rng = np.random.default_rng(3)
     for _ in range(4):
         share = rng.random((8, 8)).astype(np.float32)
@@ -161,7 +161,7 @@ def test_two_people_who_share_pixels_go_on_sharing_them() -> None:
 
 
 def test_somebody_who_was_part_of_another_makes_no_pixel_brighter() -> None:
-    steadier, image = AlphaSteadier(), np.full((20, 20, 3), 90, np.uint8)
+    steadier, image = LiveAlphaSteadier(), np.full((20, 20, 3), 90, np.uint8)
     steadier.steady(image, (1,), [alpha_of(1.0)])
     old, new = steadier.steady(image, (1, 2), [alpha_of(0.0), alpha_of(1.0)])
     # The old one keeps 0.6 of their alpha for a frame, and the two share the pixel.
