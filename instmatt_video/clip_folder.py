@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
-from .alpha_store import FOLDER_NAME, AlphaStore
+from .alpha_store import FOLDER_NAME, JOURNAL_FILE, AlphaStore
 from .config import MatteConfig
 from .errors import OptionError, disk_errors
 from .manifest import FILE_NAME as MANIFEST_FILE
@@ -109,9 +110,17 @@ def _remove_earlier(folder: Path) -> None:
         elif path.is_file() and path.suffix in _EXTENSIONS:
             path.unlink()
     remove_torn(folder)
-    made = (FOLDER_NAME, SEGMENTS_FOLDER, TRACKS_FILE, REPORT_FILE, PREVIEW_FILE, MANIFEST_FILE)
-    for name in made:
+    _remove_segments(folder / SEGMENTS_FOLDER)
+    for name in (FOLDER_NAME, TRACKS_FILE, REPORT_FILE, PREVIEW_FILE, MANIFEST_FILE):
         _remove(folder / name)
+
+
+def _remove_segments(folder: Path) -> None:
+    """Remove the stores of a clip's parts, and their folder where nothing else lies there."""
+    for journal in folder.glob(f"*/{JOURNAL_FILE}"):
+        shutil.rmtree(journal.parent)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def remove_leftovers(folder: Path, earlier: Manifest | None, wanted: Collection[str]) -> None:

@@ -132,7 +132,8 @@ def matte_video(
         )
         is_going_on = not config.run.is_online and run.store.resume(run.steadier.reach)
         if config.run.is_online:
-            result = _write_online(run, networks.person_numbers)
+            numbers = networks.person_numbers if tracker is None else {}
+            result = _write_online(run, numbers)
         else:
             if not is_going_on:
                 run.store.create()

@@ -31,12 +31,14 @@ def test_overwriting_removes_our_streams_and_nothing_else(
     if not has_manifest:
         (folder / "manifest.json").unlink()
     ours = {path.name for path in folder.iterdir()}
-    (folder / "segments" / "0001").mkdir(parents=True)
+    for name in ("segments/000000/journal.jsonl", "segments/000000/000000.chunk"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
     (folder / "person_07.mov").write_text("of a run that was broken off")
     (folder / "person_08").mkdir()
     (folder / "person_08" / "000001.png").touch()
     foreign = ["person_01_retouched.mov", "person_02_comp/shot.nk", "restored/a", "person_03.txt"]
-    foreign += ["person_09/person_09.nk"]
+    foreign += ["person_09/person_09.nk", "segments/notes.txt"]
     for name in foreign:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("mine")

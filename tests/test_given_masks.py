@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from instmatt_video import MatteConfig
+from instmatt_video import MatteConfig, matte_video
 from instmatt_video.batch.clip_work import matte_clip
 from instmatt_video.batch.job import ClipJob, Outcome
 from instmatt_video.cli import main
@@ -21,6 +21,7 @@ from instmatt_video.matting.matter import Matter
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.people.finder import MAX_COAST_FRAMES
 from instmatt_video.progress import ignore
+from instmatt_video.trackers import Tracker
 from tests.synthetic_clip import SIZE, BoxMatter, boxes_at, write_clip
 
 FRAMES = 24
@@ -259,6 +260,21 @@ def test_people_are_numbered_in_the_order_of_the_masks(
         (1, 5, "person_01.mkv"),
         (2, 1, None),
     ]
+
+
+def test_a_tracker_of_ones_own_numbers_people_itself(clip: Path, tmp_path: Path) -> None:
+    masks = draw(tmp_path / "masks", layout="{frame}.png")
+    for path in masks.iterdir():  # nobody is label 1
+        labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert cv2.imwrite(str(path), np.where(labels > 0, labels + 1, 0).astype(np.uint8))
+    config = MatteConfig(
+        output=OutputConfig(format="matte-ffv1", has_preview=False),
+        detection=DetectionConfig(detector=f"masks:{masks}"),
+        run=RunConfig(is_online=True),
+    )
+    manifest = matte_video(clip, tmp_path / "out", config, tracker=Tracker())
+    assert [track.id for track in manifest.tracks] == list(range(1, len(manifest.tracks) + 1))
+    assert len({track.file for track in manifest.tracks}) == len(manifest.tracks) >= 2
 
 
 def test_who_gets_no_stream_needs_no_name_of_a_file(clip: Path, tmp_path: Path) -> None:

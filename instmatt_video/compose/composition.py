@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,7 @@ def compose_streams(
                 layer, size = build_sheet(material, Path(scratch))
             else:
                 layer, size = build_composition(material, options, Path(scratch))
+            clip = replace(clip, first_field=_first_field(clip, options, size, container))
             video = finished(layer, size, clip, container)
             output = _output(video, partial, clip, container, quality)
             run_ffmpeg(
@@ -133,6 +134,19 @@ def _warn(material: Material, options: ComposeOptions, suffix: str) -> None:
         )
     if transfer in _HDR_TRANSFERS and suffix == ".mp4":
         _log.warning("an .mp4 holds 8 bits, few for HDR: .mov holds 10")
+
+
+def _first_field(
+    clip: Clip, options: ComposeOptions, size: tuple[int, int], container: str
+) -> str | None:
+    """Return which field of the composition comes first; `None` where its rows are no fields."""
+    is_whole = all(place.scale == 1 and place.y % 2 == 0 for place in options.places.values())
+    if clip.first_field is None or options.is_sheet or not is_whole:
+        return None
+    if container == ".mp4" and size[1] % 4:
+        _log.warning("an .mp4 of %d rows cannot be coded in fields: .mov can", size[1])
+        return None
+    return clip.first_field
 
 
 def _refuse_taken(out: Path, material: Material, options: ComposeOptions) -> None:

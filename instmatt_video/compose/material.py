@@ -142,7 +142,9 @@ def _open_file(path: Path) -> FrameSource:
 
 
 def _has_alpha(path: Path) -> bool:
-    """Say whether a file's pictures may be seen through."""
+    """Say whether colours of a file must be multiplied by its alpha; EXR's are already."""
+    if path.suffix.lower() == ".exr":
+        return False
     with open_container(path) as container:
         frame_format = first_video_stream(container, path).codec_context.format
     return frame_format is not None and (
@@ -247,7 +249,10 @@ def _clip(
     if path is not None and path.is_file():
         with open_container(path) as container:
             stream = first_video_stream(container, path)
-            lead_s, first_field = _lead_of(container, stream), _first_field_of(stream)
+            lead_s = _lead_of(container, stream)
+            # Turned, its rows are other rows, or columns.
+            is_turned = info is not None and info.rotation_deg != 0
+            first_field = None if is_turned else _first_field_of(stream)
     if record.has_audio and options.has_audio:
         audio_from = path or (whole if FORMATS[manifest.format].has_audio else None)
         if audio_from is None:

@@ -100,7 +100,7 @@ class MasksFromDisk:
 
     @cached_property
     def person_numbers(self) -> dict[int, int]:
-        """The number of everybody who is shown anywhere, by identity; all files are read for it.
+        """The number of everybody who is shown in any frame, by identity; all files are read.
 
         Raises:
             MaskReadError: A mask cannot be read.

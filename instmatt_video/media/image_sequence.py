@@ -6,6 +6,7 @@ Knows picture files; knows no video.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -26,12 +27,15 @@ from .jpeg_segments import is_whole_jpeg
 from .picture_file import decode_frame, decode_pixels
 from .picture_names import counters, first_step
 from .plate import PLATE_SUFFIXES, Plate, read_plate, read_plate_header
+from .tiff_tags import read_tiff_tags
 from .timecode import fits_bits, shift_timecode
 from .timetable import DEFAULT_FRAME_RATE
 from .video_file import MAX_BAD_FRAMES_IN_A_ROW
 
 _COLORS = frozenset("RGBYXUV")
 """Channels that FFmpeg takes for a picture's; depth alone (Z) is none."""
+_SAMPLES_PER_PIXEL = 277
+"""A tag of TIFF."""
 _PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 
 
@@ -229,7 +233,7 @@ def read_picture(path: Path) -> Plate | None:
     if image is None:
         return None
     if path.suffix.lower() in (".tif", ".tiff") and image.dtype == np.uint8:
-        straight = _straight_colors(data)
+        straight = _straight_colors(data) if _may_have_alpha(data) else None
         if straight is not None and straight.shape == image.shape:
             return Plate(straight)
     if image.dtype not in (np.uint8, np.uint16):
@@ -237,6 +241,11 @@ def read_picture(path: Path) -> Plate | None:
             f"{path}: its values are {image.dtype}, which is not supported: write 16 bits, or EXR"
         )
     return Plate(np.ascontiguousarray(image[..., ::-1]))
+
+
+def _may_have_alpha(tiff: bytes) -> bool:
+    """Say whether a TIFF's pixels are more than grey or colours, as far as its header tells."""
+    return read_tiff_tags(io.BytesIO(tiff)).get(_SAMPLES_PER_PIXEL) not in (1, 3)
 
 
 def _straight_colors(data: bytes) -> Image | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
-from typing import BinaryIO
 
 import cv2
 
@@ -13,12 +12,10 @@ from . import dpx_header, exr_header
 from .jpeg_segments import START, segments_of
 from .picture_file import read_pixels
 from .plate import read_plate_header
+from .tiff_tags import read_tiff_tags
 
-_TIFF_MAGIC = 42
 _WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274
 """Tags."""
-_WHOLE_NUMBERS = {3: "H", 4: "I"}
-"""Types of their values, 16 and 32 bits."""
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
@@ -63,32 +60,13 @@ def _exif_orientation(segment: bytes) -> int:
     """Return the orientation, 1..8, in an APP1 segment; 1 without one (Exif 2.3, tag 0x0112)."""
     if segment[:6] != b"Exif\0\0":
         return 1
-    return _tiff_tags(io.BytesIO(segment[6:])).get(_ORIENTATION, 1)
+    return read_tiff_tags(io.BytesIO(segment[6:])).get(_ORIENTATION, 1)
 
 
 def _tiff_size(path: Path) -> tuple[int, int] | None:
     """Return the size in a TIFF's first directory; `None` where there is none, or it is turned."""
     with path.open("rb") as file:
-        tags = _tiff_tags(file)
+        tags = read_tiff_tags(file)
     if tags.get(_ORIENTATION, 1) != 1 or not {_WIDTH, _HEIGHT} <= tags.keys():
         return None
     return tags[_WIDTH], tags[_HEIGHT]
-
-
-def _tiff_tags(file: BinaryIO) -> dict[int, int]:
-    """Return the single whole numbers in the first directory of a TIFF (TIFF 6.0, section 2)."""
-    order = "<" if file.read(2) == b"II" else ">"
-    tags = {}
-    try:
-        magic, directory = struct.unpack(order + "HI", file.read(6))
-        if magic != _TIFF_MAGIC:  # BigTIFF is laid out in another way
-            return {}
-        file.seek(directory)
-        (entries,) = struct.unpack(order + "H", file.read(2))
-        for _ in range(entries):
-            tag, kind, count, value = struct.unpack(order + "HHI4s", file.read(12))
-            if count == 1 and kind in _WHOLE_NUMBERS:
-                (tags[tag],) = struct.unpack_from(order + _WHOLE_NUMBERS[kind], value)
-    except struct.error:  # cut off
-        pass
-    return tags

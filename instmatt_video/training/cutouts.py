@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import OptionError
+from ..rectangle import Rectangle
 from .composites import Layer
 from .kept_pictures import KeptPictures, PicturesInOrder
 from .packs import ImagePack, Pack
@@ -111,17 +112,15 @@ def cut_out(name: str, rgba: npt.NDArray[np.uint8]) -> Cutout:
     if rgba.ndim != 3 or rgba.shape[2] != 4:
         raise ValueError(f"{name}: a cut-out needs an alpha channel")
     alpha = rgba[..., 3]
-    rows, columns = np.flatnonzero(alpha.max(1) > 8), np.flatnonzero(alpha.max(0) > 8)
-    if not len(rows):
+    part = Rectangle.around(alpha > 8)
+    if part is None:
         raise ValueError(f"{name}: there is nobody in this cut-out")
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    left, right = int(columns[0]), int(columns[-1]) + 1
 
     def is_cut(edge: npt.NDArray[np.uint8]) -> bool:
         return bool((edge > 128).mean() > OPAQUE_EDGE)
 
     height, width = alpha.shape
-    trimmed = rgba[top:bottom, left:right]
+    trimmed = rgba[part.slices]
     weight = trimmed[..., 3:].astype(np.uint16)
     premultiplied = trimmed.copy()
     premultiplied[..., :3] = (trimmed[..., :3] * weight + 127) // 255
@@ -133,9 +132,9 @@ def cut_out(name: str, rgba: npt.NDArray[np.uint8]) -> Cutout:
     return Cutout(
         name,
         tuple(levels),
-        is_cut_below=bottom >= height - 2 and is_cut(alpha[bottom - 1]),
-        is_cut_left=left <= 1 and is_cut(alpha[:, left]),
-        is_cut_right=right >= width - 2 and is_cut(alpha[:, right - 1]),
+        is_cut_below=part.bottom >= height - 2 and is_cut(alpha[part.bottom - 1]),
+        is_cut_left=part.left <= 1 and is_cut(alpha[:, part.left]),
+        is_cut_right=part.right >= width - 2 and is_cut(alpha[:, part.right - 1]),
     )
 
 

@@ -36,9 +36,7 @@ from .detector_weights import (
     save_detector,
 )
 from .loop import train
-from .marked_photos import (
-    Photo,
-)
+from .marked_photos import Photo
 from .processes import is_first_process
 from .task import TrainingTask
 
@@ -84,6 +82,9 @@ def train_detector(
         OptionError: A configuration or a pack cannot be used.
         WeightsError: The weights to begin with, the initialisation, or a part that another builds
             on, is missing.
+        DeviceError: This machine has not the devices.
+        AlphaWriteError: A file cannot be written.
+        DivergenceError: Gradients or weights are finite no more.
     """
     if steps == 0:
         raise OptionError("a training needs a step at least")

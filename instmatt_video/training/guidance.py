@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..rectangle import Rectangle
 from .ranges import check_ranges
 
 FloatArray = npt.NDArray[np.float32]
@@ -84,10 +85,10 @@ def _simulate_mask(
     alpha = alphas[index]
     if rng.random() < config.exact_chance:
         return np.asarray(alpha > 0.5, np.float32)
-    rows, columns = np.flatnonzero(alpha.max(1) > 0.3), np.flatnonzero(alpha.max(0) > 0.3)
-    if not len(rows) or not len(columns):
+    part = Rectangle.around(alpha > 0.3)
+    if part is None:
         return np.zeros_like(alpha)
-    box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float64)
+    box = np.array([part.left, part.top, part.right, part.bottom], np.float64)
     side = np.array([box[2] - box[0], box[3] - box[1]])
     size = float(np.sqrt(side.prod()))
     shape = _deform(alpha, alphas, index, box, size, config, rng)

@@ -157,7 +157,7 @@ class _Training:
         self.start, self.best = int(state["step"]), dict(state["best"])
         if self.is_first and self.start > self.config.steps:
             logger.warning(
-                "%s is at step %d, past the %d steps: nothing is trained, and the weights stay",
+                "%s is at step %d, past the %d steps: nothing is trained",
                 self.checkpoint,
                 self.start,
                 self.config.steps,

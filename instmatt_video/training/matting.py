@@ -64,6 +64,9 @@ def train_matting(
     Raises:
         OptionError: A file is missing or wrong, or stage 2 has nothing to start from.
         WeightsError: The weights to begin with cannot be read.
+        DeviceError: This machine has not the devices.
+        AlphaWriteError: A file cannot be written.
+        DivergenceError: Gradients or weights are finite no more.
     """
     cv2.setNumThreads(0)  # batches are made in processes of their own, or beside a busy network
     config = read_config(config_path, MattingTraining)
