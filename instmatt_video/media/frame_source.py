@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Self, cast
 
 import cv2
@@ -12,6 +13,7 @@ import cv2
 from ..errors import VideoOpenError
 from .color import Image
 from .frame import ClipInfo, Frame
+from .timecode import counts_frames_at
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +85,15 @@ class FrameSource(ABC):
         )
         scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         return cast(Image, scaled)
+
+    def _usable(self, timecode: str | None, frame_rate: Fraction) -> str | None:
+        """Return the timecode of the first picture, if it can count the clip's frames."""
+        if not timecode:
+            return None
+        if counts_frames_at(timecode, frame_rate):
+            return timecode
+        self._warn(f"timecode left out: {timecode} counts no frames at {frame_rate} frames/s")
+        return None
 
     def _warn(self, message: str) -> None:
         if message not in self.warnings:

@@ -16,7 +16,6 @@ from typing import NoReturn
 import av
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from ..errors import FrameDecodeError, VideoOpenError
 from .av_errors import describe_av_error
@@ -24,7 +23,6 @@ from .color import RgbConverter, tags_of_stream
 from .frame import ClipInfo, Frame
 from .frame_rate import snap_to_broadcast_rate
 from .frame_source import HELD, FrameSource
-from .timecode import counts_frames_at
 from .timetable import (
     DEFAULT_FRAME_RATE,
     FINEST_CLOCK,
@@ -82,6 +80,7 @@ class LiveSource(FrameSource):
             and stream.time_base is not None
             and self._container.format.name not in FORMATS_WITHOUT_TIMES
         )
+        timecode = told_timecode(self._container, stream) if spec == "-" else None
         clock = stream.time_base or 1 / rate if self._keeps_times else 1 / rate
         # A file's rate is steady, most likely, but its clock may be too coarse for it.
         self._has_grid = (
@@ -105,21 +104,13 @@ class LiveSource(FrameSource):
             color=tags_of_stream(stream),
             rotation_deg=self._turn.clockwise_deg,
             pixel_aspect=1 / aspect if self._turn.is_sideways else aspect,
-            timecode=self._timecode(stream, rate) if spec == "-" else None,
+            timecode=self._usable(timecode, rate),
             is_variable_rate=self._keeps_times and spec != "-",
             is_interlaced=self._first.interlaced_frame,
         )
         self._converter = RgbConverter(self.info.color)
         if self._container.streams.audio:
             self._warn("sound left out: of what can be read only once pictures alone are kept")
-
-    def _timecode(self, stream: VideoStream, rate: Fraction) -> str | None:
-        """Return the timecode of the first picture, if it can count the clip's frames."""
-        timecode = told_timecode(self._container, stream)
-        if timecode is None or counts_frames_at(timecode, rate):
-            return timecode
-        self._warn(f"timecode left out: {timecode} counts no frames at {rate} frames/s")
-        return None
 
     def _time_of(self, pts: int) -> Fraction:
         """Return when a picture is shown, to the frame where that is less than a tick away."""

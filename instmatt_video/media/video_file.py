@@ -26,7 +26,6 @@ from .color_noise import noise_of_codec
 from .frame import ClipInfo, Frame
 from .frame_rate import snap_to_broadcast_rate
 from .frame_source import HELD, FrameSource
-from .timecode import counts_frames_at
 from .timetable import Timetable, in_order, make_timetable, read_timetable
 from .turn import turn_of, upright
 
@@ -202,7 +201,7 @@ class VideoFileSource(FrameSource):
             color=tags_of_stream(stream),
             rotation_deg=turn.clockwise_deg,
             pixel_aspect=1 / aspect if turn.is_sideways else aspect,
-            timecode=self._timecode(container, stream),
+            timecode=self._usable(told_timecode(container, stream), timetable.frame_rate),
             has_audio=self._has_audio(container, stream, frame_rate),
             is_variable_rate=timetable.is_variable_rate,
             is_interlaced=is_interlaced,
@@ -210,15 +209,6 @@ class VideoFileSource(FrameSource):
             origin_s=timetable.origin_s,
             color_noise=noise_of_codec(stream.codec_context.name),
         )
-
-    def _timecode(self, container: InputContainer, stream: VideoStream) -> str | None:
-        """Return the timecode of the first picture, if it can count the clip's frames."""
-        timecode = told_timecode(container, stream)
-        rate = self._timetable.frame_rate
-        if timecode and not counts_frames_at(timecode, rate):
-            self._warn(f"timecode left out: {timecode} counts no frames at {rate} frames/s")
-            return None
-        return timecode
 
     def _has_audio(
         self, container: InputContainer, stream: VideoStream, frame_rate: Fraction | None
