@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import MaskReadError
-from ..media.av_errors import describe_av_error
 from ..media.image_size import read_image_size
 
 if TYPE_CHECKING:
@@ -91,6 +90,8 @@ def _is_deep(frame: VideoFrame) -> bool:
 
 def _decode(path: Path) -> VideoFrame:
     import av  # PyAV shows a palette's indices; OpenCV shows its colours
+
+    from ..media.av_errors import describe_av_error
 
     try:
         with av.open(str(path)) as container:

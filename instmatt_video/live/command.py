@@ -151,6 +151,9 @@ def run(args: argparse.Namespace) -> int:
         DeviceError: There is no virtual camera, or not the device that was asked for.
         AlphaWriteError: The recording cannot be written.
     """
+    # Before PyAV: behind its X libraries OpenCV's window waits for ever.
+    import cv2  # noqa: F401
+
     from ..console import make_console, set_up_logging
     from ..settings import flags_of, resolve_config
 
