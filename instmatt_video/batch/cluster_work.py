@@ -6,7 +6,6 @@ back as its outcome; only the death of a worker is the cluster's to mend.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,8 +95,6 @@ def plan_clip(job: ClipJob, segment_frames: int, threads: int, post: Report) -> 
         segments = plan_segments(cuts, frame_count, segment_frames)
         if len(segments) > 1:
             make_room(job.folder, config)
-            if config.run.is_overwriting:
-                shutil.rmtree(segments_folder(job), ignore_errors=True)
             run = replace(config.run, is_overwriting=False, is_resumed=True)
             first_job = replace(job, config=replace(config, run=run))
         return ClipPlan(first_job, tuple(segments), origin)

@@ -31,7 +31,7 @@ from .options import Background, ComposeOptions
 _log = logging.getLogger(__name__)
 
 _FIRST_FIELDS = {2: "tff", 3: "bff", 4: "tff", 5: "bff"}
-"""By FFmpeg's `AVFieldOrder`; the names are its filters'."""
+"""Which is coded first, by FFmpeg's `AVFieldOrder`, as its filters call it; 0 is unknown."""
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,8 @@ def _clip(
             lead_s = _lead_of(container, stream)
             # Turned, its rows are other rows, or columns.
             is_turned = info is not None and info.rotation_deg != 0
-            first_field = None if is_turned else _first_field_of(stream)
+            field_order = 0 if is_turned else stream.codec_context.field_order
+            first_field = _FIRST_FIELDS.get(field_order)
     if record.has_audio and options.has_audio:
         audio_from = path or (whole if FORMATS[manifest.format].has_audio else None)
         if audio_from is None:
@@ -289,11 +290,6 @@ def _lead_of(container: InputContainer, stream: VideoStream) -> Fraction:
     lead_s = stream.start_time * stream.time_base - began
     # The container's beginning is rounded to microseconds.
     return lead_s if lead_s > stream.time_base else Fraction(0)
-
-
-def _first_field_of(stream: VideoStream) -> str | None:
-    """Return which field of an interlaced stream is coded first."""
-    return _FIRST_FIELDS.get(stream.codec_context.field_order)
 
 
 def _whole_stream(manifest: Manifest, people: tuple[PersonStream, ...]) -> Path | None:

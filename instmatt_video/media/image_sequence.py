@@ -233,7 +233,7 @@ def read_picture(path: Path) -> Plate | None:
     if image is None:
         return None
     if path.suffix.lower() in (".tif", ".tiff") and image.dtype == np.uint8:
-        straight = _straight_colors(data) if _may_have_alpha(data) else None
+        straight = _straight_colors(data)
         if straight is not None and straight.shape == image.shape:
             return Plate(straight)
     if image.dtype not in (np.uint8, np.uint16):
@@ -243,14 +243,11 @@ def read_picture(path: Path) -> Plate | None:
     return Plate(np.ascontiguousarray(image[..., ::-1]))
 
 
-def _may_have_alpha(tiff: bytes) -> bool:
-    """Say whether a TIFF's pixels are more than grey or colours, as far as its header tells."""
-    return read_tiff_tags(io.BytesIO(tiff)).get(_SAMPLES_PER_PIXEL) not in (1, 3)
-
-
-def _straight_colors(data: bytes) -> Image | None:
-    """Return the RGB of a picture with alpha, whatever that is; `None` where it has none."""
-    frame = decode_frame(data)
+def _straight_colors(tiff: bytes) -> Image | None:
+    """Return the RGB of a TIFF with alpha, whatever that is; `None` where it has none."""
+    if read_tiff_tags(io.BytesIO(tiff)).get(_SAMPLES_PER_PIXEL) in (1, 3):
+        return None  # grey or colours alone: it need not be decoded once more
+    frame = decode_frame(tiff)
     if frame is None or not any(part.is_alpha for part in frame.format.components):
         return None
     return np.ascontiguousarray(frame.to_ndarray(format="rgba")[..., :3], np.uint8)

@@ -74,18 +74,15 @@ class LiveSource(FrameSource):
         rate = frame_rate or snap_to_broadcast_rate(
             Fraction(stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE)
         )
-        self._tick_s = stream.time_base
-        self._keeps_times = (
-            frame_rate is None
-            and stream.time_base is not None
-            and self._container.format.name not in FORMATS_WITHOUT_TIMES
-        )
+        has_times = self._container.format.name not in FORMATS_WITHOUT_TIMES
+        self._tick_s = stream.time_base if has_times and frame_rate is None else None
+        """Of the pictures' own times; `None` where these are not kept."""
         timecode = told_timecode(self._container, stream) if spec == "-" else None
-        clock = stream.time_base or 1 / rate if self._keeps_times else 1 / rate
+        clock = self._tick_s or 1 / rate
         # A file's rate is steady, most likely, but its clock may be too coarse for it.
         self._has_grid = (
             spec == "-"
-            and self._keeps_times
+            and self._tick_s is not None
             and common_tick(clock, 1 / rate).denominator <= FINEST_CLOCK
         )
         self._turn = turn_of(self._first)
@@ -105,7 +102,7 @@ class LiveSource(FrameSource):
             rotation_deg=self._turn.clockwise_deg,
             pixel_aspect=1 / aspect if self._turn.is_sideways else aspect,
             timecode=self._usable(timecode, rate),
-            is_variable_rate=self._keeps_times and spec != "-",
+            is_variable_rate=self._tick_s is not None and spec != "-",
             is_interlaced=self._first.interlaced_frame,
         )
         self._converter = RgbConverter(self.info.color)
@@ -148,7 +145,7 @@ class LiveSource(FrameSource):
                     self._warn(f"some frames cannot be decoded; {HELD}")
                     missing.append(replace(last, index=index, time=due_s, is_held=True))
                 continue
-            pts = picture.pts if self._keeps_times else None
+            pts = None if self._tick_s is None else picture.pts
             time_s = due_s if pts is None else self._time_of(pts)
             if last is not None and time_s <= last.time:
                 time_s = due_s
