@@ -1,6 +1,7 @@
 """Time and memory of matting one picture, as a Markdown table beside the authors' release.
 
 python bench/matting_speed.py --weights base --mode release
+`--mode plain` is the release's way with nothing saved, for the time it would take on this machine.
 Each case runs in a process of its own, so that its peak of memory is its own.
 """
 
@@ -64,14 +65,19 @@ def make_picture(height: int, width: int, count: int) -> tuple[np.ndarray, np.nd
 
 def measure(arguments: argparse.Namespace) -> Measurement:
     import torch
+    from plain_release import matte_plainly
 
     from instmatt_video.matting.release import matte_image_release
+    from instmatt_video.models.checkpoint import load_matting_weights
     from instmatt_video.models.matting_network import normalise_image
     from instmatt_video.models.tri_mask import build_tri_masks
-    from instmatt_video.weights.loading import load_matting_network
+    from instmatt_video.weights.loading import load_matting_network, resolve_weights
 
     torch.set_num_threads(arguments.threads)
-    network = load_matting_network(arguments.weights)
+    if arguments.mode == "plain":
+        network = load_matting_weights(resolve_weights(arguments.weights)).eval()
+    else:
+        network = load_matting_network(arguments.weights)
     height, width, count = arguments.case
     image, masks = make_picture(height, width, count)
     pixels = normalise_image(torch.from_numpy(image).permute(2, 0, 1) / 255)
@@ -81,6 +87,8 @@ def measure(arguments: argparse.Namespace) -> Measurement:
         with torch.inference_mode():
             if arguments.mode == "release":
                 matte_image_release(network, image, masks)
+            elif arguments.mode == "plain":
+                matte_plainly(network, pixels, guidance)
             else:
                 network.matte_picture(pixels, guidance)
 
@@ -104,7 +112,7 @@ def measure(arguments: argparse.Namespace) -> Measurement:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", default="lite", help="a name or a weights file")
-    parser.add_argument("--mode", choices=("default", "release"), default="default")
+    parser.add_argument("--mode", choices=("default", "release", "plain"), default="default")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--height", type=int, help="only the cases of this height")
