@@ -305,9 +305,22 @@ def find_clips(
 
 
 def is_clip(folder: Path, layout: Layout) -> bool:
-    """Return whether a folder holds a clip itself, rather than a folder for each clip."""
-    if (folder / "pha").is_dir() or (folder / FILE_NAME).is_file():
+    """Return whether a folder holds a clip itself, rather than a folder for each clip.
+
+    A set stays one where a picture or film lies beside a clip's people, or beside the clips.
+    """
+    if _says_clip(folder):
         return True
+    return _holds_people(folder, layout) and not any(
+        _says_clip(part) or _holds_people(part, layout) for part in list_folders(folder)
+    )
+
+
+def _says_clip(folder: Path) -> bool:
+    return (folder / "pha").is_dir() or (folder / FILE_NAME).is_file()
+
+
+def _holds_people(folder: Path, layout: Layout) -> bool:
     if layout in ("auto", "streams") and _list_stream_files(folder):
         return True
     return any(list_mattes(path) for path in list_folders(folder))

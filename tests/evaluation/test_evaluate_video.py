@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -140,6 +141,20 @@ def test_a_single_clip_needs_no_folder_around_it(tmp_path: Path, clip: Clip) -> 
     write_streams(tmp_path / "pred", clip)
     write_vim(tmp_path / "gt", clip)
     evaluation = evaluate_video(tmp_path / "pred" / "a", tmp_path / "gt" / "a", jobs=1)
+    assert evaluation.total.vmq == pytest.approx(1)
+
+
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+@pytest.mark.parametrize("stray", ["a/poster.png", "poster.png", "film.mp4"])
+def test_stray_files_leave_a_set_of_clips_one(
+    tmp_path: Path, clip: Clip, write: Callable[[Path, Clip, str], Path], stray: str
+) -> None:
+    for side in ("pred", "gt"):
+        for name in ("a", "b"):
+            write(tmp_path / side, clip, name)
+    (tmp_path / "gt" / stray).write_bytes(b"not read")
+    evaluation = evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1)
+    assert [found.name for found in evaluation.clips] == ["a", "b"]
     assert evaluation.total.vmq == pytest.approx(1)
 
 
