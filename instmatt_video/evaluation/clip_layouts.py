@@ -25,6 +25,7 @@ from ..manifest import FILE_NAME, load_manifest
 from ..media.matte_file import list_folders, list_mattes, read_mattes, require_folder
 from ..settings import config_of
 from .errors import EvaluationError
+from .strangers import warn_of_strangers
 
 Layout: TypeAlias = Literal["auto", "vim", "maggie", "streams"]
 LAYOUTS: tuple[str, ...] = get_args(Layout)
@@ -282,7 +283,7 @@ def find_clips(
 ) -> list[tuple[str, Clip, Clip]]:
     """Return (name, prediction, truth) of every clip of the truth.
 
-    A folder that is itself a clip is taken as one.
+    A folder that is itself a clip is taken as one. Predictions of other clips are warned of.
 
     Raises:
         MatteReadError: A folder is missing.
@@ -301,6 +302,13 @@ def find_clips(
         clips.append((folder.name, open_clip(predicted, layout), open_clip(folder, target_layout)))
     if not clips:
         raise EvaluationError(f"{targets}: no clips")
+    known = {name for name, _, _ in clips}
+    strangers = [
+        folder.name
+        for folder in list_folders(predictions)
+        if folder.name not in known and _may_be_clip(folder, layout)
+    ]
+    warn_of_strangers(predictions, targets, strangers, "clips")
     return clips
 
 
@@ -312,8 +320,12 @@ def is_clip(folder: Path, layout: Layout) -> bool:
     if _says_clip(folder):
         return True
     return _holds_people(folder, layout) and not any(
-        _says_clip(part) or _holds_people(part, layout) for part in list_folders(folder)
+        _may_be_clip(part, layout) for part in list_folders(folder)
     )
+
+
+def _may_be_clip(folder: Path, layout: Layout) -> bool:
+    return _says_clip(folder) or _holds_people(folder, layout)
 
 
 def _says_clip(folder: Path) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..media.matte_file import require_folder
 from ..media.matte_folders import find_mattes, find_picture
 from .errors import EvaluationError
-
-logger = logging.getLogger(__name__)
+from .strangers import warn_of_strangers
 
 
 @dataclass(frozen=True)
@@ -64,13 +62,6 @@ def find_images(predictions: Path, targets: Path, pictures: Path | None = None) 
             f"{predictions}: no prediction of any image; {cases[0].name}/<nn>.png was expected, "
             f"as in {targets}"
         )
-    strangers = sorted(name for name, paths in found.items() if paths and name not in truth)
-    if strangers:
-        logger.warning(
-            "%s: %d predicted images, %s first, are not in %s: they count for nothing",
-            predictions,
-            len(strangers),
-            strangers[0],
-            targets,
-        )
+    strangers = [name for name, paths in found.items() if paths and name not in truth]
+    warn_of_strangers(predictions, targets, strangers, "images")
     return cases

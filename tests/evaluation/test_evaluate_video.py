@@ -428,6 +428,25 @@ def test_a_missing_clip(tmp_path: Path, clip: Clip) -> None:
         evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1)
 
 
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_predictions_of_clips_that_the_truth_lacks_are_told_of(
+    tmp_path: Path,
+    clip: Clip,
+    write: Callable[[Path, Clip, str], Path],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    write_vim(tmp_path / "gt", clip, "a")
+    write(tmp_path / "pred", clip, "a")
+    (tmp_path / "pred" / "logs").mkdir()
+    assert evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1).total.vmq == 1
+    assert caplog.messages == []
+    for name in ("c", "b"):
+        write(tmp_path / "pred", clip, name)
+    assert len(evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1).clips) == 1
+    (message,) = caplog.messages
+    assert "pred: 2 predicted clips, b first, are not in " in message
+
+
 def test_a_broken_stream(tmp_path: Path, clip: Clip) -> None:
     write_streams(tmp_path / "pred", clip)
     (tmp_path / "pred" / "a" / "person_01.mkv").write_bytes(b"no video")
