@@ -45,6 +45,7 @@ class ClipFiles:
     instances: tuple[str, ...]
     frames: tuple[tuple[Path, ...], ...]
     """`frames[t][n]` is instance n in frame t."""
+    frame_names: tuple[str, ...]
 
     def read_frames(self) -> Iterator[Alpha]:
         """Yield each frame's alphas, `(N, H, W)`.
@@ -168,15 +169,12 @@ def open_clip(folder: Path, layout: Layout = "auto") -> Clip:
         return _find_streams(folder)
     outer = [(path, list_mattes(path)) for path in list_folders(inner)]
     if not outer:
-        return ClipFiles(folder, (), ())
+        return ClipFiles(folder, (), (), ())
+    rows = _align(outer)
+    folders, files = (path.name for path, _ in outer), (path.stem for path in rows[0])
     if layout == "vim":
-        names = [path.name for path, _ in outer]
-        columns = _align(outer)
-        frames = tuple(zip(*columns, strict=True))
-    else:
-        frames = tuple(tuple(row) for row in _align(outer))
-        names = [path.stem for path in frames[0]]
-    return ClipFiles(folder, tuple(names), frames)
+        return ClipFiles(folder, tuple(folders), tuple(zip(*rows, strict=True)), tuple(files))
+    return ClipFiles(folder, tuple(files), tuple(map(tuple, rows)), tuple(folders))
 
 
 def _guess_layout(folder: Path, inner: Path) -> Layout:
@@ -190,7 +188,7 @@ def _guess_layout(folder: Path, inner: Path) -> Layout:
         if _holds_files(folder):
             raise EvaluationError(f"{folder}: no alphas, neither images in folders nor streams")
         return "maggie"  # frames, if any, without people
-    on_folders, on_files = _last_numbers(part.name for part in folders), _last_numbers(files)
+    on_folders, on_files = last_numbers(part.name for part in folders), last_numbers(files)
     if _are_of_people(on_folders, on_files):
         return "vim"
     if _are_of_people(on_files, on_folders):
@@ -201,7 +199,7 @@ def _guess_layout(folder: Path, inner: Path) -> Layout:
     )
 
 
-def _last_numbers(names: Iterable[str]) -> list[str]:
+def last_numbers(names: Iterable[str]) -> list[str]:
     """Return the last number in each name as it stands there; an empty text where none is."""
     return [(re.findall(r"\d+", name) or [""])[-1] for name in names]
 

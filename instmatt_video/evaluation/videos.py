@@ -31,6 +31,7 @@ from .errors import EvaluationError
 from .images import Progress, map_parallel
 from .maggie_protocol import MaggieScores, add_scores, measure_maggie_clip
 from .motion import measure_person_flow
+from .pairing_in_order import warn_of_frames, warn_of_people
 
 VideoProtocol: TypeAlias = Literal["strict", "official", "maggie"]
 MAX_WORST = 2
@@ -234,6 +235,9 @@ def evaluate_video(
 ) -> VideoEvaluation:
     """Return the video quality of a folder of clips, or of one clip.
 
+    Frames are paired in order, and so are people for MaGGIe's metrics; where names of files say
+    otherwise it is warned of.
+
     Args:
         predictions: A folder for each clip; layouts as `clip_layouts` says; or a clip's folder.
         targets: The truth, in any of the same layouts.
@@ -251,6 +255,9 @@ def evaluate_video(
         EvaluationError: Folders or files do not fit; they are named.
     """
     items = find_clips(predictions, targets, layout, target_layout)
+    warn_of_frames(items)
+    if protocol == "maggie":
+        warn_of_people(items)
     worker = partial(
         evaluate_clip, protocol=protocol, error=error, weight=weight, iou_threshold=iou_threshold
     )

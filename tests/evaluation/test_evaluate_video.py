@@ -18,17 +18,27 @@ from instmatt_video.manifest import Manifest, SourceRecord, TrackRecord
 from tests.evaluation.made_benchmarks import NUM_FRAMES, Clip, write_matte
 
 
-def write_vim(root: Path, clip: Clip, name: str = "a", pha: bool = True) -> Path:
+def write_vim(
+    root: Path,
+    clip: Clip,
+    name: str = "a",
+    pha: bool = True,
+    *,
+    first_person: int = 0,
+    first_frame: int = 0,
+) -> Path:
     folder = root / name / "pha" if pha else root / name
-    for n, frames in enumerate(clip):
-        for t, alpha in enumerate(frames):
+    for n, frames in enumerate(clip, first_person):
+        for t, alpha in enumerate(frames, first_frame):
             write_matte(folder / f"{n:02d}" / f"{t:04d}.png", alpha)
     return root
 
 
-def write_maggie(root: Path, clip: Clip, name: str = "a") -> Path:
-    for n, frames in enumerate(clip):
-        for t, alpha in enumerate(frames):
+def write_maggie(
+    root: Path, clip: Clip, name: str = "a", *, first_person: int = 0, first_frame: int = 0
+) -> Path:
+    for n, frames in enumerate(clip, first_person):
+        for t, alpha in enumerate(frames, first_frame):
             write_matte(root / name / f"{t:04d}" / f"{n:02d}.png", alpha)
     return root
 
@@ -265,6 +275,27 @@ def test_maggie_adds_its_metrics(tmp_path: Path, clip: Clip) -> None:
         evaluate_video(tmp_path / "fewer", tmp_path / "gt", "maggie", jobs=1)
 
 
+@pytest.mark.parametrize("protocol", ["strict", "maggie"])
+@pytest.mark.parametrize("write", [write_vim, write_maggie])
+def test_people_of_other_names_are_told_of_where_they_are_paired_in_order(
+    tmp_path: Path,
+    clip: Clip,
+    write: Callable[..., Path],
+    protocol: VideoProtocol,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name in ("a", "b"):
+        write_vim(tmp_path / "gt", clip, name)
+        write(tmp_path / "pred", clip, name, first_person=1)
+    assert evaluate_video(tmp_path / "pred", tmp_path / "gt", protocol, jobs=1).total.vmq == 1
+    if protocol == "maggie":
+        (message,) = caplog.messages
+        assert "people of 2 clips are paired in order" in message
+        assert "pred/a 01 with 00 of the truth" in message
+    else:
+        assert caplog.messages == []
+
+
 # Our own output.
 
 
@@ -403,6 +434,56 @@ def test_clips_of_different_length(tmp_path: Path, clip: Clip) -> None:
     write_vim(tmp_path / "gt", clip)
     with pytest.raises(EvaluationError, match=r"pred/a has 4 frames, .*gt/a has more"):
         evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1)
+
+
+@pytest.mark.parametrize("write", [write_vim, write_maggie])
+@pytest.mark.parametrize("first_frame", [2, 7])
+def test_frames_of_other_numbers_are_told_of(
+    tmp_path: Path,
+    clip: Clip,
+    write: Callable[..., Path],
+    first_frame: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    write_vim(tmp_path / "gt", clip)
+    write(tmp_path / "pred", clip, first_frame=first_frame)
+    assert evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1).total.vmq == 1
+    (message,) = caplog.messages
+    assert "frames of 1 clips are paired in order" in message
+    assert f"pred/a 000{first_frame} with 0000 of the truth" in message
+
+
+def test_a_gap_in_the_frames_of_one_side_is_told_of(
+    tmp_path: Path, clip: Clip, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_vim(tmp_path / "gt", clip)
+    write_vim(tmp_path / "pred", clip)
+    for person in (tmp_path / "pred" / "a" / "pha").iterdir():
+        (person / "0004.png").rename(person / "0005.png")
+    evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1)
+    (message,) = caplog.messages
+    assert "pred/a 0005 with 0004 of the truth" in message
+
+
+@pytest.mark.parametrize(("predicted", "true"), [(0, 1), (1, 0), (5, 5)])
+def test_frames_may_count_from_0_or_1(
+    tmp_path: Path, clip: Clip, predicted: int, true: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_vim(tmp_path / "pred", clip, first_frame=predicted)
+    write_maggie(tmp_path / "gt", clip, first_frame=true)
+    evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1)
+    assert caplog.messages == []
+
+
+def test_frames_and_people_without_numbers_are_paired_in_order(
+    tmp_path: Path, clip: Clip, caplog: pytest.LogCaptureFixture
+) -> None:
+    for side in ("pred", "gt"):
+        for person, frames in zip(("anna", "ben"), clip, strict=True):
+            for frame, alpha in zip("abcde", frames, strict=True):
+                write_matte(tmp_path / side / "a" / "pha" / person / f"{frame}.png", alpha)
+    evaluate_video(tmp_path / "pred", tmp_path / "gt", "maggie", jobs=1)
+    assert caplog.messages == []
 
 
 def test_streams_of_different_length(tmp_path: Path, clip: Clip) -> None:
