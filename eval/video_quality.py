@@ -60,10 +60,26 @@ class ClipQuality:
     mq: float
     """Matting: mean of 1 - min(1, w E) over frames and recognised people."""
     vmq: float
-    tp: int
-    fp: int
-    fn: int
     pairs: tuple[MatchedClipPair, ...]
+    missed: tuple[int, ...]
+    """Targets that count and are in no true positive."""
+    invented: tuple[int, ...]
+    """Predictions that count and are in no true positive."""
+
+    @property
+    def tp(self) -> int:
+        """True positives."""
+        return sum(pair.is_true_positive for pair in self.pairs)
+
+    @property
+    def fp(self) -> int:
+        """False positives."""
+        return len(self.invented)
+
+    @property
+    def fn(self) -> int:
+        """False negatives."""
+        return len(self.missed)
 
 
 @dataclass(frozen=True)
@@ -177,7 +193,12 @@ def measure_clip(
         )
         for pair in pairs
     )
-    return ClipQuality(rq, tq, mq, rq * tq * mq, tp, fp, fn, named)
+    recognised = [pair for pair in named if pair.is_true_positive]
+    missed = np.setdiff1d(rows[0], [pair.target for pair in recognised])
+    invented = np.setdiff1d(rows[1], [pair.prediction for pair in recognised])
+    return ClipQuality(
+        rq, tq, mq, rq * tq * mq, named, tuple(missed.tolist()), tuple(invented.tolist())
+    )
 
 
 def summarise_clips(clips: Sequence[ClipQuality], protocol: Protocol = "strict") -> VideoQuality:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from instmatt_video.eval.alpha import Alpha, Protocol
 from instmatt_video.eval.alpha_tracking import AlphaIdentity, measure_identity
@@ -188,7 +187,6 @@ def evaluate_clip(
         )
         for pair, error_in_time in zip(quality.pairs, errors, strict=True)
     )
-    hits = [pair for pair in quality.pairs if pair.is_true_positive]
     return EvaluatedClip(
         name=name,
         prediction=prediction,
@@ -197,17 +195,9 @@ def evaluate_clip(
         quality=quality,
         identity=measure_identity(sums, iou_threshold),
         people=people,
-        missed=_others(target, sums.target_mass, {pair.target for pair in hits}),
-        invented=_others(prediction, sums.prediction_mass, {pair.prediction for pair in hits}),
+        missed=tuple(target.instances[k] for k in quality.missed),
+        invented=tuple(prediction.instances[k] for k in quality.invented),
         maggie=_measure_by_maggie(prediction, target) if protocol == "maggie" else None,
-    )
-
-
-def _others(clip: Clip, masses: npt.NDArray[np.float64], hits: set[int]) -> tuple[str, ...]:
-    """Return the names of those who show at all but are not among the hits."""
-    is_shown = masses.sum(axis=0) > 0
-    return tuple(
-        name for k, name in enumerate(clip.instances) if bool(is_shown[k]) and k not in hits
     )
 
 

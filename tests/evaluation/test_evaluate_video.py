@@ -184,6 +184,19 @@ def test_failures_are_named(tmp_path: Path, clip: Clip) -> None:
     assert (found.missed, found.invented) == (("01",), ("01",))
 
 
+@pytest.mark.parametrize("side", ["pred", "gt"])
+def test_who_never_shows_is_named_where_they_count(tmp_path: Path, clip: Clip, side: str) -> None:
+    with_blank = np.concatenate([clip, np.zeros_like(clip[:1])])
+    for written in ("pred", "gt"):
+        write_vim(tmp_path / written, with_blank if written == side else clip)
+    strict = evaluate_video(tmp_path / "pred", tmp_path / "gt", jobs=1).clips[0]
+    assert (strict.quality.fp, strict.quality.fn, strict.missed, strict.invented) == (0, 0, (), ())
+    official = evaluate_video(tmp_path / "pred", tmp_path / "gt", "official", jobs=1).clips[0]
+    blank = {"pred": (), "gt": (), side: ("02",)}
+    assert (official.invented, official.missed) == (blank["pred"], blank["gt"])
+    assert (official.quality.fp, official.quality.fn) == tuple(map(len, blank.values()))
+
+
 @pytest.mark.parametrize(
     ("predicted", "mad"),
     [
