@@ -52,9 +52,7 @@ def video_rows(evaluation: VideoEvaluation) -> list[Row]:
     for clip in evaluation.clips:
         blank: Row = {"clip": clip.name, "outcome": "", "target": "", "prediction": ""}
         blank |= dict.fromkeys(measures)
-        for person in clip.people:
-            if not person.pair.is_true_positive:
-                continue
+        for person in clip.recognised:
             names = {"target": person.target_name, "prediction": person.prediction_name}
             values = {"iou": person.pair.iou, "mad": person.mad, **asdict(person.errors)}
             rows.append({**blank, "outcome": "hit", **names, **values})

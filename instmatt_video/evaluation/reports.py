@@ -131,7 +131,7 @@ def write_video_report(path: Path, evaluation: VideoEvaluation) -> None:
         AlphaWriteError: The file cannot be written.
         EvaluationError: Alphas have vanished since they were evaluated.
     """
-    people = [(clip, person) for clip in evaluation.clips for person in clip.people]
+    people = [(clip, person) for clip in evaluation.clips for person in clip.recognised]
     people.sort(key=lambda item: -item[1].mad)
     charts = [
         draw_histogram("mean IoU", [person.pair.iou for _, person in people]),
@@ -154,8 +154,8 @@ def write_video_report(path: Path, evaluation: VideoEvaluation) -> None:
     sections = [
         ("Scores", _draw_rich(tables[0])),
         *((str(table.title), _draw_rich(table)) for table in tables[1:]),
-        ("Distributions over matched people", "".join(charts)),
-        ("Worst frames", "".join(worst) or "<p>Nobody was matched.</p>"),
+        ("Distributions over recognised people", "".join(charts)),
+        ("Worst frames", "".join(worst) or "<p>Nobody was recognised.</p>"),
         (
             f"Recognition failures ({len(failures)})",
             draw_table(("clip", "outcome", "person"), failures),

@@ -59,7 +59,7 @@ def image_table(evaluation: ImageEvaluation) -> Table:
 
 
 def video_tables(evaluation: VideoEvaluation) -> list[Table]:
-    """Return the quality of clips, the errors of people, and MaGGIe's metrics where asked."""
+    """Return the quality of clips, errors of recognised people, MaGGIe's metrics where asked."""
     rows = []
     for clip in evaluation.clips:
         quality, identity = clip.quality, clip.identity
@@ -103,12 +103,11 @@ def video_tables(evaluation: VideoEvaluation) -> list[Table]:
             number(person.errors.moving_edge),
         ]
         for clip in evaluation.clips
-        for person in clip.people
+        for person in clip.recognised
     ]
     columns = ["clip", "person", "matte", "IoU", "MAD", "dtSSD", "MESSDdt", "moving edge"]
-    tables.append(
-        _table("People (errors: 0 is perfect; moving edge 1 = a frame late)", columns, people)
-    )
+    title = "Recognised people (errors: 0 is perfect; moving edge 1 = a frame late)"
+    tables.append(_table(title, columns, people))
     if evaluation.maggie:
         scores = [
             [name, number(score.average), f"{score.count:g}"]

@@ -63,11 +63,17 @@ class EvaluatedClip:
     quality: ClipQuality
     identity: AlphaIdentity
     people: tuple[EvaluatedPerson, ...]
+    """All who were matched, recognised or not."""
     missed: tuple[str, ...]
     """True people that no prediction was recognised as."""
     invented: tuple[str, ...]
     """Predictions that are no recognised person."""
     maggie: MaggieScores | None = None
+
+    @property
+    def recognised(self) -> tuple[EvaluatedPerson, ...]:
+        """The people whose match is a true positive; the others are missed."""
+        return tuple(person for person in self.people if person.pair.is_true_positive)
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,27 @@ def test_video(
     assert ("MAD" in document["maggie"]) == (protocol == "maggie")
 
 
+def test_people_of_a_clip_are_recognised_or_failures(
+    tmp_path: Path, clip: Clip, capsys: pytest.CaptureFixture[str]
+) -> None:
+    targets = write_clips(tmp_path / "gt", clip)
+    elsewhere = np.roll(clip[1:], 5, axis=2)  # of the second person's 14 rows
+    predictions = write_clips(tmp_path / "pred", np.concatenate([clip[:1], elsewhere]))
+    page, table = tmp_path / "report.html", tmp_path / "people.csv"
+    call("video", predictions, targets, "--jobs", 1, "--html", page, "--csv", table)
+    with table.open() as file:
+        rows = [(row["outcome"], row["target"] + row["prediction"]) for row in csv.DictReader(file)]
+    assert rows == [("hit", "00"), ("missed", "1"), ("invented", "1")]
+    _, _, people = capsys.readouterr().out.partition("Recognised people")
+    assert [row.split()[1:6:2] for row in people.splitlines() if "walk" in row] == [
+        ["walk", "0", "0"]
+    ]
+    text = page.read_text()
+    assert "Recognition failures (2)" in text
+    assert text.count(", n 1</text>") == 4  # of each histogram
+    assert "walk, frame 1: 0" in text and ": 1, MAD" not in text
+
+
 def test_tracks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("trackeval")
     tracks = tmp_path / "tracks.txt"
