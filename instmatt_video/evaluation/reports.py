@@ -18,7 +18,7 @@ from .images import EvaluatedImage, ImageEvaluation
 from .side_by_side import make_panels
 from .tables import image_table, number, percent, track_table, video_tables
 from .tracks import TrackEvaluation
-from .videos import EvaluatedClip, EvaluatedPerson, VideoEvaluation, iterate_both
+from .videos import EvaluatedClip, EvaluatedPerson, FrameError, VideoEvaluation, iterate_both
 
 MAX_CASES = 12
 """Cases with pictures in each section."""
@@ -117,10 +117,11 @@ def write_image_report(path: Path, evaluation: ImageEvaluation) -> None:
     write_page(path, "Instance matting quality", sections)
 
 
-def _draw_worst_frame(clip: EvaluatedClip, person: EvaluatedPerson, frame: int) -> str:
-    predictions, targets = next(islice(iterate_both(clip.prediction, clip.target), frame, None))
+def _draw_worst_frame(clip: EvaluatedClip, person: EvaluatedPerson, error: FrameError) -> str:
+    both = iterate_both(clip.prediction, clip.target)
+    predictions, targets = next(islice(both, error.frame, None))
     panels = make_panels(predictions[person.pair.prediction], targets[person.pair.target])
-    title = f"{clip.name}, frame {frame + 1}: {person.target_name}, MAD {number(person.mad)}"
+    title = f"{clip.name}, frame {error.frame + 1}: {person.target_name}, MAD {number(error.mad)}"
     return draw_case(title, panels)
 
 
@@ -140,9 +141,9 @@ def write_video_report(path: Path, evaluation: VideoEvaluation) -> None:
         draw_histogram("moving edge", [p.errors.moving_edge for _, p in people], high=2.0),
     ]
     worst = [
-        _draw_worst_frame(clip, person, frame)
+        _draw_worst_frame(clip, person, error)
         for clip, person in people[: MAX_CASES // 2]
-        for frame in person.worst_frames
+        for error in person.worst_frames
     ]
     failures = [
         (clip.name, outcome, name)

@@ -38,6 +38,15 @@ MAX_WORST = 2
 
 
 @dataclass(frozen=True)
+class FrameError:
+    """How wrong a matched person is in one frame."""
+
+    frame: int
+    mad: float
+    """Sum of |p - g| over that of max(p, g): 0..1, 1 where nothing is shared."""
+
+
+@dataclass(frozen=True)
 class EvaluatedPerson:
     """A matched person of a clip."""
 
@@ -46,8 +55,8 @@ class EvaluatedPerson:
     prediction_name: str
     errors: TemporalErrors
     mad: float
-    """Sum of |p - g| over that of max(p, g), of all frames: 0..1, 1 where nothing is shared."""
-    worst_frames: tuple[int, ...]
+    """As a frame's, of the sums over all frames."""
+    worst_frames: tuple[FrameError, ...]
     """Frames of the largest sum |p - g|, worst first."""
 
 
@@ -156,15 +165,20 @@ def _describe_person(
     pair: MatchedClipPair, errors: TemporalErrors, sums: ClipPairs, names: tuple[str, str]
 ) -> EvaluatedPerson:
     absolute = sums.absolute[:, pair.target, pair.prediction]
-    shown = (absolute + sums.overlap[:, pair.target, pair.prediction]).sum()
+    shown = absolute + sums.overlap[:, pair.target, pair.prediction]
+    worst = np.argsort(-absolute, kind="stable")[:MAX_WORST]
     return EvaluatedPerson(
         pair=pair,
         target_name=names[0],
         prediction_name=names[1],
         errors=errors,
-        mad=float(absolute.sum() / shown) if shown else 0.0,
-        worst_frames=tuple(int(t) for t in np.argsort(-absolute, kind="stable")[:MAX_WORST]),
+        mad=_share(absolute.sum(), shown.sum()),
+        worst_frames=tuple(FrameError(int(t), _share(absolute[t], shown[t])) for t in worst),
     )
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0
 
 
 def evaluate_clip(

@@ -188,6 +188,22 @@ def test_people_of_a_clip_are_recognised_or_failures(
     assert "walk, frame 1: 0" in text and ": 1, MAD" not in text
 
 
+def test_worst_frames_have_their_own_errors(tmp_path: Path) -> None:
+    person = np.zeros((1, 4, 36, 64), np.uint8)
+    person[..., 10:20, 10:20] = 255
+    targets = write_clips(tmp_path / "gt", person)
+    for frame, wrong_rows in ((1, 4), (2, 1)):
+        person[:, frame, 10 : 10 + wrong_rows] = 0
+    page = tmp_path / "report.html"
+    call("video", write_clips(tmp_path / "pred", person), targets, "--jobs", 1, "--html", page)
+    # By hand: 4 and 1 of 10 rows in their frames, 5 of 40 in the clip.
+    assert re.findall(r"walk, frame (\d): 0, MAD ([\d.]+)", page.read_text()) == [
+        ("2", "0.4"),
+        ("3", "0.1"),
+    ]
+    assert "0.125" in page.read_text()
+
+
 def test_tracks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("trackeval")
     tracks = tmp_path / "tracks.txt"
