@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -25,6 +26,8 @@ from ..cores import usable_cores
 from ..media.matte_file import read_mattes
 from ..signals import leave_signals_to_parent
 from .image_layouts import ImageCase, find_images
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is."""
@@ -89,6 +92,11 @@ class ImageEvaluation:
     """By name; empty in a set without subsets."""
     images: tuple[EvaluatedImage, ...]
 
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Images that count for nothing, as they were not predicted (`official`)."""
+        return tuple(image.case.name for image in self.images if image.matches.is_skipped)
+
     def is_hit(self, pair: MatchedPair) -> bool:
         """Return whether a pair is a true positive."""
         return is_true_positive(pair, self.iou_threshold, self.protocol)
@@ -141,7 +149,7 @@ def evaluate_images(
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> ImageEvaluation:
-    """Return the IMQ of a folder of predictions.
+    """Return the IMQ of a folder of predictions; images that are skipped are warned of.
 
     Args:
         predictions: `<image>/<nn>.png`, or as `image_layouts` says; 8 or 16 bits.
@@ -164,7 +172,16 @@ def evaluate_images(
         images.append(EvaluatedImage(case, matches))
         if progress is not None:
             progress(len(images), len(cases))
-    return summarise_images(tuple(images), protocol, iou_threshold, weight)
+    evaluation = summarise_images(tuple(images), protocol, iou_threshold, weight)
+    if evaluation.skipped:
+        logger.warning(
+            "%s: %d images of %s, %s first, are not predicted: the official protocol skips them",
+            predictions,
+            len(evaluation.skipped),
+            targets,
+            evaluation.skipped[0],
+        )
+    return evaluation
 
 
 def summarise_images(

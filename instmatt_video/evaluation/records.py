@@ -100,6 +100,7 @@ def image_document(evaluation: ImageEvaluation) -> dict[str, Any]:
             "iou_threshold": evaluation.iou_threshold,
             "weight": evaluation.weight,
             "num_images": len(evaluation.images),
+            "skipped": evaluation.skipped,
             "total": asdict(evaluation.total),
             "subsets": {name: asdict(result) for name, result in evaluation.subsets.items()},
             "people": image_rows(evaluation),

@@ -101,7 +101,6 @@ def write_image_report(path: Path, evaluation: ImageEvaluation) -> None:
             zip(failures, listed, strict=True), MAX_CASES
         )
     ]
-    skipped = [image.case.name for image in evaluation.images if image.matches.is_skipped]
     sections = [
         ("Scores", _draw_rich(image_table(evaluation))),
         ("Distributions over recognised people", "".join(charts)),
@@ -112,8 +111,9 @@ def write_image_report(path: Path, evaluation: ImageEvaluation) -> None:
             + "".join(shown),
         ),
     ]
-    if skipped:
-        sections.append(("Left out: not predicted", draw_table(("image",), [[n] for n in skipped])))
+    if evaluation.skipped:
+        skipped = draw_table(("image",), [[name] for name in evaluation.skipped])
+        sections.append(("Left out: not predicted", skipped))
     write_page(path, "Instance matting quality", sections)
 
 

@@ -51,8 +51,11 @@ def image_table(evaluation: ImageEvaluation) -> Table:
             counts = [percent(result.rq), str(result.tp), str(result.fp), str(result.fn)]
             is_first = label == "IMQ"
             rows.append([name if is_first else "", label, *values, *(counts if is_first else [])])
+    num_images = f"{len(evaluation.images)}"
+    if evaluation.skipped:
+        num_images = f"{len(evaluation.images) - len(evaluation.skipped)} of {num_images}"
     title = (
-        f"IMQ of {len(evaluation.images)} images, {evaluation.protocol}, "
+        f"IMQ of {num_images} images, {evaluation.protocol}, "
         f"IoU {evaluation.iou_threshold:g}, w {evaluation.weight:g}"
     )
     return _table(title, ["", "", *COLUMNS, "RQ", "TP", "FP", "FN"], rows)

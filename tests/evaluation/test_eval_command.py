@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -94,6 +95,38 @@ def test_an_undefined_score_is_null(
     assert json.loads(capsys.readouterr().out)["total"]["mq"]["mad"] is None
     call("images", predictions, targets, "--protocol", "official", "--jobs", 1)
     assert "–" in capsys.readouterr().out
+
+
+def test_images_that_the_official_protocol_skips_are_named(
+    folders: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shutil.rmtree(folders[0] / "stage")
+    page = tmp_path / "report.html"
+    call("images", *folders, "--protocol", "official", "--jobs", 1, "--html", page)
+    assert "IMQ of 2 of 3 images, official" in capsys.readouterr().out
+    assert "Left out: not predicted" in page.read_text()
+    (message,) = caplog.messages
+    assert "pred: 1 images of " in message and "stage first, are not predicted" in message
+    call("images", *folders, "--protocol", "official", "--jobs", 1, "--json")
+    document = json.loads(capsys.readouterr().out)
+    assert (document["num_images"], document["skipped"]) == (3, ["stage"])
+
+
+def test_images_that_are_not_predicted_are_missed_when_strict(
+    folders: tuple[Path, Path],
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shutil.rmtree(folders[0] / "stage")
+    call("images", *folders, "--jobs", 1)
+    assert "IMQ of 3 images, strict" in capsys.readouterr().out
+    assert caplog.messages == []
+    call("images", *folders, "--jobs", 1, "--json")
+    document = json.loads(capsys.readouterr().out)
+    assert (document["total"]["fn"], document["skipped"]) == (3, [])
 
 
 def test_the_page_of_images_is_self_contained(folders: tuple[Path, Path], tmp_path: Path) -> None:
