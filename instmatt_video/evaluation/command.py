@@ -9,7 +9,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -25,6 +25,9 @@ from ..whole_file import check_target
 from .clip_layouts import LAYOUTS
 from .images import evaluate_images
 from .records import (
+    IMAGE_COLUMNS,
+    TRACK_COLUMNS,
+    VIDEO_COLUMNS,
     Row,
     image_document,
     image_rows,
@@ -138,16 +141,28 @@ class _Outputs(NamedTuple, Generic[EvaluationT]):
 
     tables: Callable[[EvaluationT], Iterable[Table]]
     document: Callable[[EvaluationT], dict[str, Any]]
+    columns: Sequence[str]
+    """Of the rows."""
     rows: Callable[[EvaluationT], list[Row]]
     write_report: Callable[[Path, EvaluationT], None]
 
 
 _IMAGE_OUTPUTS = _Outputs(
-    lambda evaluation: [image_table(evaluation)], image_document, image_rows, write_image_report
+    lambda evaluation: [image_table(evaluation)],
+    image_document,
+    IMAGE_COLUMNS,
+    image_rows,
+    write_image_report,
 )
-_VIDEO_OUTPUTS = _Outputs(video_tables, video_document, video_rows, write_video_report)
+_VIDEO_OUTPUTS = _Outputs(
+    video_tables, video_document, VIDEO_COLUMNS, video_rows, write_video_report
+)
 _TRACK_OUTPUTS = _Outputs(
-    lambda evaluation: [track_table(evaluation)], track_document, track_rows, write_track_report
+    lambda evaluation: [track_table(evaluation)],
+    track_document,
+    TRACK_COLUMNS,
+    track_rows,
+    write_track_report,
 )
 
 
@@ -167,7 +182,7 @@ def _finish(
     if args.html is not None:
         outputs.write_report(args.html, evaluation)
     if args.csv is not None:
-        write_csv(args.csv, outputs.rows(evaluation))
+        write_csv(args.csv, outputs.columns, outputs.rows(evaluation))
 
 
 def _run_images(args: argparse.Namespace, console: Console) -> None:

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,11 +14,21 @@ from instmatt_video.eval.matte_errors import ERRORS
 
 from ..whole_file import write_whole
 from .images import ImageEvaluation
-from .tracks import TrackEvaluation
+from .tracks import TrackEvaluation, TrackScores
 from .videos import VideoEvaluation
 
 Row: TypeAlias = dict[str, Any]
 """Column names to values; all rows of a table have the same."""
+
+_WHO = ("outcome", "target", "prediction")
+IMAGE_COLUMNS = ("image", *_WHO, "iou", *ERRORS)
+VIDEO_COLUMNS = ("clip", *_WHO, "iou", "mad", "dtssd", "messddt", "moving_edge")
+TRACK_COLUMNS = tuple(field.name for field in fields(TrackScores))
+
+
+def _blank(columns: Sequence[str]) -> Row:
+    """Return a row of a person of whom nothing is known."""
+    return dict.fromkeys(columns) | dict.fromkeys(_WHO, "")
 
 
 def image_rows(evaluation: ImageEvaluation) -> list[Row]:
@@ -26,8 +36,7 @@ def image_rows(evaluation: ImageEvaluation) -> list[Row]:
     rows = []
     for image in evaluation.images:
         outcome = image.split(evaluation.is_hit)
-        blank: Row = {"image": image.case.name, "outcome": "", "target": "", "prediction": ""}
-        blank |= {"iou": 0.0, **dict.fromkeys(ERRORS)}
+        blank = _blank(IMAGE_COLUMNS) | {"image": image.case.name, "iou": 0.0}
         for pair in outcome.hits:
             errors = {} if pair.errors is None else asdict(pair.errors)
             names = {
@@ -48,10 +57,8 @@ def image_rows(evaluation: ImageEvaluation) -> list[Row]:
 def video_rows(evaluation: VideoEvaluation) -> list[Row]:
     """Return a row for each person of each clip: `hit`, `missed` or `invented`."""
     rows = []
-    measures = ("iou", "mad", "dtssd", "messddt", "moving_edge")
     for clip in evaluation.clips:
-        blank: Row = {"clip": clip.name, "outcome": "", "target": "", "prediction": ""}
-        blank |= dict.fromkeys(measures)
+        blank = _blank(VIDEO_COLUMNS) | {"clip": clip.name}
         for person in clip.recognised:
             names = {"target": person.target_name, "prediction": person.prediction_name}
             values = {"iou": person.pair.iou, "mad": person.mad, **asdict(person.errors)}
@@ -66,17 +73,16 @@ def track_rows(evaluation: TrackEvaluation) -> list[Row]:
     return [asdict(scores) for scores in (*evaluation.sequences, evaluation.total)]
 
 
-def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows as CSV; undefined values stay empty.
+def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Write rows as CSV below their columns' names; undefined values stay empty.
 
     Raises:
         AlphaWriteError: The file cannot be written.
     """
     text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(_without_nan(list(rows)))
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(_without_nan(rows))
     write_whole(path, text.getvalue())
 
 

@@ -237,6 +237,24 @@ def test_worst_frames_have_their_own_errors(tmp_path: Path) -> None:
     assert "0.125" in page.read_text()
 
 
+@pytest.mark.parametrize(
+    ("kind", "header"),
+    [
+        ("images", "image,outcome,target,prediction,iou,mad,mse,grad,conn"),
+        ("video", "clip,outcome,target,prediction,iou,mad,dtssd,messddt,moving_edge"),
+    ],
+)
+def test_a_csv_of_nobody_has_its_header(
+    tmp_path: Path, images: Images, kind: str, header: str
+) -> None:
+    people = {"images": {"stage": images["stage"]}, "video": {}}  # the former are skipped
+    write_images(tmp_path / "gt", {"room": [], **people[kind]})
+    write_images(tmp_path / "pred", {"room": []})
+    table = tmp_path / "people.csv"
+    call(kind, tmp_path / "pred", tmp_path / "gt", "--protocol", "official", "--csv", table)
+    assert table.read_text().splitlines() == [header]
+
+
 def test_tracks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("trackeval")
     tracks = tmp_path / "tracks.txt"
