@@ -19,14 +19,17 @@ from .errors import EvaluationError
 
 @dataclass(frozen=True)
 class TrackScores:
-    """Scores of one sequence or of all together; fractions, 1 is best."""
+    """Scores of one sequence or of all together; fractions, 1 is best.
+
+    They are not numbers where there is nobody on either side.
+    """
 
     name: str
     hota: float
     det_a: float
     ass_a: float
     mota: float
-    """Not a number where the truth has nobody."""
+    """Not a number where the truth has nobody, whatever was found."""
     idf1: float
     switches: int
     fragmentations: int
@@ -113,13 +116,18 @@ def _read_unique(path: Path) -> FloatArray:
 def _scores(name: str, results: dict[str, dict[str, Any]]) -> TrackScores:
     hota, clear, identity = (results[key] for key in ("HOTA", "CLEAR", "Identity"))
     num_true = int(clear["CLR_TP"] + clear["CLR_FN"])
+    is_empty = not num_true and not clear["CLR_FP"]
+
+    def mean(values: Any) -> float:
+        return math.nan if is_empty else float(np.mean(values))  # TrackEval says 0
+
     return TrackScores(
         name=name,
-        hota=float(np.mean(hota["HOTA"])),
-        det_a=float(np.mean(hota["DetA"])),
-        ass_a=float(np.mean(hota["AssA"])),
+        hota=mean(hota["HOTA"]),
+        det_a=mean(hota["DetA"]),
+        ass_a=mean(hota["AssA"]),
         mota=float(clear["MOTA"]) if num_true else math.nan,
-        idf1=float(identity["IDF1"]),
+        idf1=mean(identity["IDF1"]),
         switches=int(clear["IDSW"]),
         fragmentations=int(clear["Frag"]),
         false_positives=int(clear["CLR_FP"]),

@@ -75,6 +75,19 @@ def test_inventions_where_nobody_is_have_no_mota(tmp_path: Path) -> None:
     assert (scores.hota, scores.false_positives) == (0, 10)
 
 
+def test_a_sequence_of_nobody_on_either_side_has_no_scores(tmp_path: Path) -> None:
+    for side in ("gt", "pred"):
+        write_tracks(tmp_path / side / "s1.txt", TRUTH)
+        (tmp_path / side / "s2.txt").write_text("")
+    evaluation = evaluate_tracks(tmp_path / "pred", tmp_path / "gt")
+    alone = evaluate_tracks(tmp_path / "pred" / "s2.txt", tmp_path / "gt" / "s2.txt").total
+    for scores in (evaluation.sequences[1], alone):
+        fractions = (scores.hota, scores.det_a, scores.ass_a, scores.mota, scores.idf1)
+        assert all(math.isnan(fraction) for fraction in fractions)
+        assert (scores.false_positives, scores.false_negatives) == (0, 0)
+    assert replace(evaluation.total, name="s1") == evaluation.sequences[0]
+
+
 def test_frames_of_nobody_count_for_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
