@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -19,6 +20,7 @@ from instmatt_video.errors import AlphaWriteError, OptionError, WeightsError
 from instmatt_video.export import extra, writing
 from instmatt_video.export.networks import export_network
 from instmatt_video.export.parts import Part, matting_parts, run_part
+from instmatt_video.export.pictures import load_picture
 from instmatt_video.export.writing import export_part
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from tests.tiny_network import TINY
@@ -50,6 +52,16 @@ def tiny_branch() -> Part:
         return [(torch.rand(shape), torch.rand(shape).softmax(1)) for shape in shapes]
 
     return matting_parts(network, inputs)[0]
+
+
+@pytest.mark.parametrize("name", ["", "people_0001.png", "people_####.png"])
+def test_a_picture_to_check_on_is_asked_for_no_frame_rate(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    assert cv2.imwrite(str(tmp_path / "people_0001.png"), picture[..., ::-1])
+    np.testing.assert_array_equal(load_picture(tmp_path / name), picture)
+    assert caplog.messages == []
 
 
 def test_the_branch_is_the_network_itself() -> None:
@@ -115,6 +127,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from instmatt_video.errors import AlphaWriteError
+from instmatt_video.export.pictures import load_picture
 from instmatt_video.export.writing import export_part
 from tests.export.test_export import cases, small_part
 
