@@ -6,6 +6,7 @@ Knows names and checksums; opens no network and reads no tensors.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from ..whole_file import whole_file
 
 CHECKSUMS = "checksums.json"
 """File beside weights files that holds the SHA-256 and size of each."""
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 Home = Literal["package", "cache", "torchvision"]
 
@@ -116,16 +118,22 @@ def expected_sha256(entry: WeightsEntry, folder: Path) -> str | None:
     if entry.sha256 is not None:
         return entry.sha256
     try:
-        record = _read_checksums(folder).get(entry.file_name, {})
+        record = _read_checksums(folder).get(entry.file_name)
     except ValueError as error:
         raise WeightsError(f"{folder / CHECKSUMS} is damaged ({error}): {entry.advice}") from error
-    return str(record["sha256"]) if "sha256" in record else None
+    return None if record is None else str(record["sha256"])
 
 
 def _read_checksums(folder: Path) -> dict[str, dict[str, str | int]]:
-    """Return a folder's checksum file, `ValueError` where it is damaged."""
+    """Return a folder's checksum file, a SHA-256 for each name; `ValueError` if it is damaged."""
     path = folder / CHECKSUMS
     if not path.is_file():
         return {}
-    checksums: dict[str, dict[str, str | int]] = json.loads(path.read_text())
+    checksums: object = json.loads(path.read_text())
+    if not isinstance(checksums, dict):
+        raise ValueError("it names no files")
+    for name, record in checksums.items():
+        sha256 = record.get("sha256") if isinstance(record, dict) else None
+        if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+            raise ValueError(f"{name!r} has no SHA-256")
     return checksums

@@ -269,11 +269,37 @@ def test_convert_writes_what_can_be_loaded_or_nothing(name: str, told: str, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["folder.safetensors"]
 
 
-def test_a_damaged_checksum_file_is_begun_anew(home: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '"x"',
+        '{"made.bin": null}',
+        '{"made.bin": {}}',
+        '{"made.bin": {"sha256": 5}}',
+        '{"made.bin": {"sha256": ""}}',
+    ],
+)
+def test_a_damaged_checksum_file_is_begun_anew(home: Path, text: str) -> None:
     home.mkdir()
     (home / "made.bin").write_bytes(CONTENT)
-    (home / registry.CHECKSUMS).write_text("{")
+    (home / registry.CHECKSUMS).write_text(text)
     with pytest.raises(WeightsError, match=r"checksums\.json is damaged \(.*\): ask somebody\Z"):
         cache.verify(entry(None, None))
     registry.seal(home / "made.bin")
     assert cache.verify(entry(None, None)) == SHA256
+
+
+@pytest.mark.parametrize("text", ["[]", '{"matting_base.safetensors": null}'])
+def test_weights_beside_a_damaged_checksum_file_are_listed_as_damaged(
+    home: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.mkdir()
+    (home / "matting_base.safetensors").write_bytes(CONTENT)
+    (home / registry.CHECKSUMS).write_text(text)
+    assert run("list") == 0
+    (base,) = (x for x in capsys.readouterr().out.splitlines() if x.startswith("base"))
+    assert base.split()[1] == "damaged"
+    with pytest.raises(WeightsError, match=r"checksums\.json is damaged"):
+        run("verify", "base")
