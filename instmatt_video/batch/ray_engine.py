@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -180,7 +181,8 @@ class _Driver:
         self._plan = engine.remote(plan_clip, 0)
         self._analyse = engine.remote(analyse_part, gpus)
         self._finish = engine.remote(finish_clip, gpus)
-        self._board = self._ray.remote(num_cpus=0)(NoticeBoard).remote()
+        # Its machine may be lost; another takes it then.
+        self._board = self._ray.remote(num_cpus=0, max_restarts=-1)(NoticeBoard).remote()
         self._clips: dict[int, _Clip] = {}
         self._started: set[int] = set()
         self._tasks: dict[Any, tuple[int, Segment | None]] = {}
@@ -266,7 +268,7 @@ class _Driver:
             self._listener.started(index)
 
     def _pass_on_notices(self) -> None:
-        for (index, first_frame), progress in self._ray.get(self._board.take.remote()).items():
+        for (index, first_frame), progress in self._notices().items():
             self._start(index)
             clip = self._clips.get(index)
             if clip is not None and len(clip.plan.segments) > 1 and progress.stage == "analyse":
@@ -278,3 +280,10 @@ class _Driver:
                     sum(notice.people for notice in clip.notices.values()),
                 )
             self._listener.progressed(index, progress)
+
+    def _notices(self) -> dict[tuple[int, int], Progress]:
+        """Return what the board has got since; nothing where it is lost: no clip waits for it."""
+        notices: dict[tuple[int, int], Progress] = {}
+        with suppress(self._ray.exceptions.RayError):
+            notices = self._ray.get(self._board.take.remote())
+        return notices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from instmatt_video.batch.cluster_work import NoticeBoard
 from instmatt_video.batch.processes import ProcessEngine
 from instmatt_video.batch.ray_engine import RayEngine
 from instmatt_video.errors import OptionError
 from instmatt_video.manifest import load_manifest
 from instmatt_video.media.alpha_reader import read_alpha
+from instmatt_video.progress import Progress
 from tests.batch.stubs import LIGHT, SHOT_FRAMES, StubNetworks, chunks_of, job_of, write_shots
 from tests.batch.test_processes import Notes
 from tests.synthetic_clip import write_clip
@@ -99,6 +102,28 @@ def test_ctrl_c_ends_the_tasks_and_the_next_run_goes_on(
     engine.run([job], notes)
     assert notes.outcomes[0].state == "done"
     assert kept.items() <= chunks_of(job).items()
+
+
+def test_a_lost_notice_board_ends_no_batch(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, found = tmp_path / "lost", tmp_path / "found"
+
+    class MortalBoard(NoticeBoard):
+        def take(self) -> dict[tuple[int, int], Progress]:
+            if not lost.exists():
+                lost.touch()
+                os._exit(3)
+            found.touch()
+            return super().take()
+
+    monkeypatch.setattr("instmatt_video.batch.ray_engine.NoticeBoard", MortalBoard)
+    job = job_of(write_clip(tmp_path / "walk.mp4", 20), tmp_path / "out")
+    networks = StubNetworks(waits_at=13, marker=found)  # until the board is there again
+    notes = Notes()
+    RayEngine(cpus_per_clip=1, gpus_per_clip=0, provide_networks=networks).run([job], notes)
+    assert lost.exists()
+    assert notes.outcomes[0].state == "done"
 
 
 def test_missing_weights_fail_their_clips_only(cluster: Any, tmp_path: Path) -> None:
