@@ -11,7 +11,7 @@ from typing import Any
 from ..checksums import sha256_of
 from ..detection.detector import mask_folder
 from ..detection.masks_from_disk import MasksFromDisk
-from ..errors import MaskReadError, VideoOpenError
+from ..errors import MaskReadError, VideoOpenError, WeightsError
 from ..manifest import Manifest, SourceRecord, WeightsRecord, load_manifest
 from ..media.image_sequence import checksum_of_frames
 from ..media.source import list_frames
@@ -20,7 +20,8 @@ from ..rendering.report import FILE_NAME as REPORT_FILE
 from ..rendering.stream_ledger import stream_checksum
 from ..rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from ..settings import plain_settings
-from ..weights.registry import ENTRIES
+from ..weights.cache import weights_path
+from ..weights.registry import ENTRIES, expected_sha256
 from .job import ClipJob
 
 _NO_INFLUENCE = ("is_resumed", "is_overwriting", "is_cleaned", "is_offline", "chunk_frames")
@@ -43,7 +44,7 @@ def finished_manifest(job: ClipJob) -> Manifest | None:
             and manifest.masks_sha256 == _checksum_of_masks(job)
             and all(_is_unchanged(weights) for weights in manifest.weights)
         )
-    except (VideoOpenError, MaskReadError):
+    except (VideoOpenError, MaskReadError, WeightsError):
         return None
     return manifest if is_same and _is_whole(job, manifest) else None
 
@@ -64,9 +65,12 @@ def _checksum_of_masks(job: ClipJob) -> str | None:
 
 def _is_unchanged(weights: WeightsRecord) -> bool:
     """Return whether weights are as they were; of a file that is gone nobody can tell."""
-    if weights.name in ENTRIES:
-        return True
-    return sha256_of(Path(weights.name)) in (None, weights.sha256)
+    entry = ENTRIES.get(weights.name)
+    if entry is None:
+        return sha256_of(Path(weights.name)) in (None, weights.sha256)
+    # No others of that name are ever loaded, so the file itself need not be read.
+    expected = expected_sha256(entry, weights_path(entry).parent)
+    return expected is None or (weights.sha256 or "").startswith(expected)
 
 
 def _relevant(settings: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from instmatt_video.config import OutputConfig
 from instmatt_video.manifest import WeightsRecord, load_manifest
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.progress import Progress, ignore
+from instmatt_video.weights.cache import weights_path
+from instmatt_video.weights.registry import CHECKSUMS, ENTRIES, seal
 from tests.batch.stubs import LIGHT, StubNetworks, job_of, overwriting
 from tests.synthetic_clip import write_clip, write_frames
 
@@ -169,6 +171,45 @@ def test_weights_that_were_trained_on_are_others(job: ClipJob, tmp_path: Path) -
     assert finished_manifest(job) is None
     own.unlink()
     assert finished_manifest(job) is not None
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty cache, for torchvision's files too."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    for variable in ("INSTMATT_VIDEO_HOME", "TORCH_HOME"):
+        monkeypatch.setenv(variable, str(folder))
+    return folder
+
+
+def is_finished_with(job: ClipJob, name: str, sha256: str) -> bool:
+    """Say whether a clip is done that was matted with weights of that name and checksum."""
+    weights = (WeightsRecord(name=name, sha256=sha256),)
+    load_manifest(job.folder).model_copy(update={"weights": weights}).save(job.folder)
+    return finished_manifest(job) is not None
+
+
+@pytest.mark.parametrize("name", ["lite", "compact"])
+def test_embedded_weights_that_were_replaced_are_others(job: ClipJob, name: str) -> None:
+    assert is_finished_with(job, name, digest(weights_path(ENTRIES[name])))
+    assert not is_finished_with(job, name, 64 * "0")
+
+
+def test_weights_that_are_pinned_are_known_without_their_file(job: ClipJob, home: Path) -> None:
+    assert is_finished_with(job, "maskrcnn", "73cbd019" + 56 * "0")
+    assert not is_finished_with(job, "maskrcnn", 64 * "0")
+
+
+def test_weights_that_were_converted_again_are_others(job: ClipJob, home: Path) -> None:
+    base = weights_path(ENTRIES["base"])
+    assert is_finished_with(job, "base", 64 * "0"), "of what is not here nobody can tell"
+    base.write_bytes(b"converted")
+    sha256 = seal(base)
+    assert is_finished_with(job, "base", sha256)
+    assert not is_finished_with(job, "base", 64 * "0")
+    (home / CHECKSUMS).write_text("torn")
+    assert not is_finished_with(job, "base", sha256)
 
 
 def test_overwriting_does_even_a_finished_clip_again(job: ClipJob) -> None:
