@@ -1,4 +1,7 @@
-"""Settings of a run: flag > environment > TOML file > default, as one `MatteConfig`."""
+"""Settings of a run: flag > environment > TOML file > default, as one `MatteConfig`.
+
+A command may have defaults of its own.
+"""
 
 from __future__ import annotations
 
@@ -25,26 +28,33 @@ def resolve_config(
     flags: Mapping[str, Any],
     config_file: Path | None = None,
     environment: Mapping[str, str] = os.environ,
+    *,
+    defaults: Mapping[str, Any] | None = None,
 ) -> MatteConfig:
-    """Return the config that results from all three places.
+    """Return the config that results from all places.
 
     Args:
         flags: Values by dotted field, such as `matting.matte_size`; `None` is not given.
         config_file: TOML with the tables of `MatteConfig`.
         environment: Variables such as `INSTMATT_VIDEO_MATTE_SIZE`, named after the field.
+        defaults: A command's own in place of `MatteConfig`'s, by dotted field.
 
     Raises:
         OptionError: A field that does not exist, or a value out of its range.
     """
     values = read_toml(config_file) if config_file else {}
+    for dotted, value in (defaults or {}).items():
+        section, _, name = dotted.rpartition(".")
+        _table(values, section).setdefault(name, value)
     for (section, name), default in setting_defaults().items():
         text = environment.get(ENVIRONMENT_PREFIX + name.upper())
         if text is not None:
-            _set(values, section, name, text.split(",") if isinstance(default, tuple) else text)
+            setting = text.split(",") if isinstance(default, tuple) else text
+            _table(values, section)[name] = setting
     for dotted, value in flags.items():
         if value is not None:
             section, _, name = dotted.rpartition(".")
-            _set(values, section, name, value)
+            _table(values, section)[name] = value
     unknown = _unknown_field(values)
     if unknown:
         meant = unknown.replace("-", "_")
@@ -108,11 +118,12 @@ def setting_defaults() -> dict[tuple[str, str], Any]:
     return leaves
 
 
-def _set(values: dict[str, Any], section: str, name: str, value: Any) -> None:
-    target = values.setdefault(section, {}) if section else values
-    if not isinstance(target, dict):
+def _table(values: dict[str, Any], section: str) -> dict[str, Any]:
+    """Return the settings of a section, to be added to."""
+    table = values.setdefault(section, {}) if section else values
+    if not isinstance(table, dict):
         raise OptionError(f"{section} must be a table of settings")
-    target[name] = value
+    return table
 
 
 def _unknown_field(values: Mapping[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from instmatt_video.config import MatteConfig
+from instmatt_video.config import DetectionConfig, MatteConfig
 from instmatt_video.errors import OptionError
 from instmatt_video.settings import resolve_config
 
@@ -32,6 +32,18 @@ def test_file_over_default(file: Path) -> None:
     assert config.frame_rate == Fraction(24000, 1001)
     assert config.output.only == (1, 2) and not config.output.has_audio
     assert config.detection == MatteConfig().detection
+
+
+def test_a_default_of_the_command_is_below_all_else(file: Path) -> None:
+    own = {"matting.matte_size": 256, "matting.context": 0.4, "detection.detect_every": 3}
+    config = resolve_config({}, None, {}, defaults=own)
+    assert (config.matting.matte_size, config.detection.detect_every) == (256, 3)
+    config = resolve_config({}, file, {"INSTMATT_VIDEO_CONTEXT": "0.3"}, defaults=own)
+    assert (config.matting.matte_size, config.matting.context) == (320, 0.3)
+    assert config.detection.detect_every == 3
+    assert resolve_config({"detection.detect_every": 2}, None, {}, defaults=own).detection == (
+        DetectionConfig(detect_every=2)
+    )
 
 
 def test_environment_over_file(file: Path) -> None:

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_GOAL_FPS = 12.0
 _MAX_SIDE_PX = 65_535
+# Looking for small people takes as long as all else of a detection.
+_DEFAULTS = {"detection.finds_small_people": False}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"keys in the window: {KEYS}"
     # A recording is an online run: no alpha store, nothing to resume.
     parser.set_defaults(**{"run.is_online": True, "output.has_preview": False})
-    # It would take as long as all else of a detection.
-    parser.set_defaults(**{"detection.finds_small_people": False})
     group = parser.add_argument_group("what comes in")
     group.add_argument(
         "--source",
@@ -159,7 +159,7 @@ def run(args: argparse.Namespace) -> int:
 
     _check(args)
     set_up_logging(make_console(), args.is_verbose, args.is_quiet)
-    config = resolve_config(flags_of(args), args.config)
+    config = resolve_config(flags_of(args), args.config, defaults=_DEFAULTS)
     if mask_folder(config.detection.detector) is not None:
         raise OptionError(
             "live takes no masks:DIR: it leaves out frames, and masks would be other frames'; "

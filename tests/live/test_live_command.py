@@ -53,6 +53,17 @@ def test_it_records_the_streams_of_the_main_job(
     assert "is there already: --overwrite replaces it" in capsys.readouterr().err
 
 
+def test_who_asks_for_small_people_in_a_file_gets_them(clip: Path, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("[detection]\nfinds_small_people = true\n[output]\nhas_preview = true\n")
+    words = ["live", "--source", str(clip), "--frames", "2", "--quiet", "--config", str(file)]
+    assert main([*words, "--record", str(tmp_path), "--format", "matte-ffv1"]) == 0
+    settings = load_manifest(tmp_path / "two").settings
+    assert settings["detection"]["finds_small_people"]
+    # There is nothing to make a preview of: what was captured is gone.
+    assert not settings["output"]["has_preview"]
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [([], "is there already"), (["--overwrite", "--format", "gif"], "gif")],
