@@ -72,17 +72,25 @@ class Recording:
     ) -> None:
         self.folder = check_recording(out_dir, info, spec, config)
         self._clip, self._spec = _CapturedClip(info), spec
-        self._config, self._networks = config, networks
+        # Neither masks nor alphas are steadied over time to come, which live use does not know.
+        self._config = replace(
+            config,
+            detection=replace(config.detection, steady_frames=0),
+            output=replace(config.output, still_frames=0),
+        )
+        self._networks = networks
         self._clock, self._began_s = StageClock(), time.monotonic()
         self._has_failed = False
         self._reserve_bytes = _RESERVE_FRAMES * info.width * info.height * _BYTES_PER_PIXEL
         with ExitStack() as held:
             held.enter_context(rendering_alone(self.folder))
             make_room(self.folder, config)
-            # Live alphas are steady already, and a camera gives no time to look both ways.
-            output = replace(config.output, still_frames=0)
             self._streams = OnlineStreams(
-                info, output, self.folder, self._clock, tracks_file=self.folder / TRACKS_FILE
+                info,
+                self._config.output,
+                self.folder,
+                self._clock,
+                tracks_file=self.folder / TRACKS_FILE,
             )
             self._held = held.pop_all()
 

@@ -62,6 +62,14 @@ def test_it_lasts_as_long_as_it_took_not_as_long_as_its_frames_would(
     assert manifest.source.duration_s == pytest.approx((FRAMES - 1) / 10 + 1 / 25)
 
 
+def test_its_manifest_names_no_frames_to_come(recording: Recording) -> None:
+    recording.write(at(seen(0, (1, True), confirmed={1}), Fraction(0)))
+    manifest = recording.close(frozenset({1}))
+    assert manifest is not None
+    assert manifest.settings["output"]["still_frames"] == 0
+    assert manifest.settings["detection"]["steady_frames"] == 0
+
+
 def test_of_one_that_breaks_off_the_whole_streams_are_kept_under_names_that_tell(
     recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
