@@ -19,6 +19,7 @@ from instmatt_video.live.work_level import PaceKeeper, WorkLevel
 from instmatt_video.media.frame import Frame
 from instmatt_video.people.finder import FoundPeople, PeopleFinder
 from tests.live.made_live import BOXES, SettableMatter, standing_people
+from tests.made_records import frame_record, tracked
 from tests.synthetic_clip import ColorDetector, picture
 
 
@@ -110,6 +111,37 @@ def test_between_detections_masks_come_from_the_last_alpha_and_follow_the_motion
         assert (walker[k][2] - walker[k][0], walker[k][3] - walker[k][1]) == pytest.approx(
             (24, 48), abs=2
         )
+
+
+def test_whom_the_detector_missed_yields_to_whom_it_saw_until_the_next_look() -> None:
+    """A moved mask lies within somebody who is seen: it is hidden there."""
+    boxes = np.array([(0, 20, 40, 80), (10, 30, 20, 54)], np.float32)
+    masks = np.full((2, 20, 20), 0.9, np.float32)
+    people = Detections(boxes, np.ones(2, np.float32), masks)
+    tracks = tracked(1, 0), tracked(2, 10, is_detected=False)
+    image = np.zeros((96, 64, 3), np.uint8)
+    asked: list[np.ndarray] = []
+
+    class Finder:
+        def find(self, frame: Frame) -> FoundPeople:
+            looks, ids = frame.index == 0, (1, 2)
+            record = frame_record(frame.index, tracks, was_looked_at=looks)
+            return FoundPeople(frame, record, people, ids, (not looks, True), frozenset(ids))
+
+    class Listening(SettableMatter):
+        def matte(self, image: np.ndarray, people: Detections) -> list[AlphaFrame]:
+            asked.append(people.masks)
+            alphas = zip(super().matte(image, people), people.masks, strict=True)
+            return [replace(alpha, alpha=alpha.alpha * mask.max()) for alpha, mask in alphas]
+
+    finder: Any = Finder()
+    matter: Any = Listening()
+    live = LiveMatter(finder, matter, PaceKeeper([WorkLevel(1, 160, False, False)], 0.1))
+    for index in range(2):
+        live.process(Captured(Frame(index, Fraction(index, 10), image), 0.0))
+    assert len(asked) == 2
+    for seen, missed in asked:
+        assert seen.min() >= np.float32(0.9) and not missed.any()
 
 
 def test_all_found_people_are_recorded_with_their_alphas() -> None:
