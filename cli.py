@@ -80,6 +80,9 @@ def _what_is_kept(args: argparse.Namespace) -> str:
         if args.network == "cutouts":
             return "; who is cut out by now is kept"
         return "; the same command goes on from the last checkpoint"
+    if command == "batch":
+        word = " without --overwrite" if getattr(args, "run.is_overwriting") else ""
+        return f"; what is finished is kept: the same command{word} goes on"
     if command == "live":
         return ""  # stopped before or after its recording, which ends whole
     if not hasattr(args, "run.is_online"):

@@ -217,10 +217,18 @@ class TestStatus:
         [
             (["walk.mp4", "--out-dir", "o"], "stopped; finished chunks are kept: --resume goes on"),
             (["walk.mp4", "--out-dir", "o", "--online"], "stopped; nothing is kept of an online"),
+            (
+                ["batch", "walk.mp4", "--out-dir", "o", "--online"],
+                "stopped; what is finished is kept: the same command goes on\n",
+            ),
+            (
+                ["batch", "walk.mp4", "--out-dir", "o", "--overwrite"],
+                "stopped; what is finished is kept: the same command without --overwrite goes on\n",
+            ),
             (["doctor"], "stopped\n"),
             (["live", "--source", "0", "--record", "o"], "stopped\n"),
         ],
-        ids=["main job", "online", "another command", "live"],
+        ids=["main job", "online", "batch", "batch anew", "another command", "live"],
     )
     def test_what_is_kept_is_said(
         self,
@@ -236,6 +244,7 @@ class TestStatus:
         job(KeyboardInterrupt())
         monkeypatch.setattr("instmatt_video.doctor.run", press)
         monkeypatch.setattr("instmatt_video.live.command.run", press)
+        monkeypatch.setattr("instmatt_video.batch.command.run", press)
         assert main(words) == 130
         assert kept in capsys.readouterr().err
 
