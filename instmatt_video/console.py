@@ -63,7 +63,8 @@ class ProgressView:
         self._is_quiet = is_quiet
         self._bars: Bars | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._started: dict[str, float] = {}
+        self._started: dict[str, tuple[float, int]] = {}
+        """Of each stage, when it was first told of and how many frames were done then."""
         self._last_line: dict[str, float] = {}
 
     def __enter__(self) -> ProgressView:
@@ -90,9 +91,9 @@ class ProgressView:
         if self._is_quiet:
             return
         now = time.monotonic()
-        started = self._started.setdefault(progress.stage, now)
+        started, done_before = self._started.setdefault(progress.stage, (now, progress.done))
         elapsed = now - started
-        rate = f"{(progress.done - 1) / elapsed:.2f} fps" if elapsed > 0.5 else ""
+        rate = f"{(progress.done - done_before) / elapsed:.2f} fps" if elapsed > 0.5 else ""
         noun = "tracks" if progress.stage == "analyse" else "streams"
         people = f"{progress.people} {noun}"
         if self._bars is not None:

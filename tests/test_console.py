@@ -55,6 +55,18 @@ class TestProgress:
             "analyse 30/30 1.00 fps 2 tracks",
         ]
 
+    def test_the_rate_of_a_run_that_goes_on(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = [0.0]
+        monkeypatch.setattr("instmatt_video.console.time.monotonic", lambda: now[0])
+        with ProgressView(make_console(), is_quiet=False) as view:
+            for done in range(9001, 9004):
+                view.show(Progress("analyse", done, 9003, 2))
+                now[0] += 1.0
+        lines = capsys.readouterr().err.splitlines()
+        assert lines == ["analyse 9001/9003 2 tracks", "analyse 9003/9003 1.00 fps 2 tracks"]
+
     def test_an_unknown_length(self, capsys: pytest.CaptureFixture[str]) -> None:
         with ProgressView(make_console(), is_quiet=False) as view:
             view.show(Progress("render", 1, None, 1))
