@@ -11,6 +11,7 @@ from .folder_argument import named_folder
 from .matting.options import add_matting_options
 from .media.formats import FORMATS
 from .media.frame_rate import as_frame_rate
+from .track_argument import named_tracks
 
 
 def add_job_options(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +93,7 @@ def _add_stream_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--only",
         dest="output.only",
-        type=_track_numbers,
+        type=named_tracks,
         metavar="1,3",
         help="tracks that get a stream",
     )
@@ -168,13 +169,6 @@ def add_talk_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--json", dest="is_json", action="store_true", help="result on stdout")
     group.add_argument("--quiet", dest="is_quiet", action="store_true")
     group.add_argument("--verbose", dest="is_verbose", action="store_true")
-
-
-def _track_numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of track numbers") from None
 
 
 def _rate(text: str) -> Fraction:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..color_names import COLORS
 from ..errors import OptionError
+from ..track_argument import named_tracks
 from .options import CONTAINERS, ComposeOptions, parse_background, parse_place
 
 
@@ -33,11 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--source", type=Path, metavar="FILE", help="the clip, if it has been moved"
     )
     parser.add_argument(
-        "--without", type=_numbers, default=(), metavar="2,4", help="people to leave out"
+        "--without", type=named_tracks, default=(), metavar="2,4", help="people to leave out"
     )
     parser.add_argument(
         "--order",
-        type=_numbers,
+        type=named_tracks,
         default=(),
         metavar="3,1,2",
         help="people from back to front; others stand behind them",
@@ -102,10 +103,3 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 0
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of track numbers") from None
