@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..rendering.preview import color_of_track
+from ..rendering.preview import color_of_track, css_color
 from ..web.bad_requests import refuse_in_words
 from ..web.guard import guard, page_url
 from ..web.server import bind, make_server, require_web
@@ -128,7 +128,7 @@ class LivePage:
             "people": [
                 {
                     "number": number,
-                    "color": "#{:02x}{:02x}{:02x}".format(*color_of_track(number)),
+                    "color": css_color(color_of_track(number)),
                     "is_present": number in present,
                     "is_hidden": number in choice.hidden,
                     "is_solo": number == choice.solo,

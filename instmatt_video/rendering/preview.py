@@ -87,6 +87,11 @@ def text_color_on(color: Rgb) -> Rgb:
     return (0, 0, 0) if (luminance + 0.05) ** 2 > 1.05 * 0.05 else (255, 255, 255)
 
 
+def css_color(color: Rgb) -> str:
+    """Return a colour as a page's styles and drawings name it, such as `#56b4e9`."""
+    return "#{:02x}{:02x}{:02x}".format(*color)
+
+
 def tint_people(image: Image, people: Sequence[PreviewPerson]) -> EightBit:
     """Return the picture with every person tinted, outlined and numbered in its track's colour.
 

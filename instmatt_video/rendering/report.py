@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..manifest import Manifest, SourceRecord, StageRecord, TrackRecord
-from .preview import Rgb, color_of_track, text_color_on
+from .preview import Rgb, color_of_track, css_color, text_color_on
 from .report_style import STYLE
 
 FILE_NAME = "report.html"
@@ -133,7 +133,7 @@ def _timeline(track: TrackRecord, manifest: Manifest, color: Rgb) -> str:
         )
         spans.append(
             f'<rect x="{first - first_frame}" y="0" width="{last - first + 1}" height="1" '
-            f'fill="{_hex(color)}"><title>{label}, {times}</title></rect>'
+            f'fill="{css_color(color)}"><title>{label}, {times}</title></rect>'
         )
     cuts = "".join(
         f'<line x1="{cut - first_frame}" x2="{cut - first_frame}" y1="0" y2="1">'
@@ -296,9 +296,5 @@ def _number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _hex(color: Rgb) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*color)
-
-
 def _badge_style(color: Rgb) -> str:
-    return f"background:{_hex(color)};color:{_hex(text_color_on(color))}"
+    return f"background:{css_color(color)};color:{css_color(text_color_on(color))}"

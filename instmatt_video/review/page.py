@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from ..correction import Correction
 from ..errors import AlphaStoreError, InstMattVideoError, OptionError
 from ..progress import Progress
-from ..rendering.preview import color_of_track, text_color_on
+from ..rendering.preview import color_of_track, css_color, text_color_on
 from ..rendering.render import PREVIEW_FILE
 from ..rendering.report_style import STYLE
 from ..settings import config_of
@@ -79,8 +79,8 @@ class ReviewPage:
             manifest = self.review.manifest
             source = manifest.source
             for person in document["people"]:
-                person["color"] = _css(color_of_track(person["id"]))
-                person["ink"] = _css(text_color_on(color_of_track(person["id"])))
+                color = color_of_track(person["id"])
+                person["color"], person["ink"] = css_color(color), css_color(text_color_on(color))
             preview = self.review.folder / PREVIEW_FILE
             return document | {
                 "frame_rate": source.frame_rate,
@@ -189,7 +189,3 @@ def _file_server(name: str, media_type: str) -> Callable[[], Response]:
 
 def _tell(request: object, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, status_code=409)
-
-
-def _css(color: tuple[int, int, int]) -> str:
-    return "rgb({}, {}, {})".format(*color)

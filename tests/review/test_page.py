@@ -47,7 +47,7 @@ def wait_until_rendered(page: Any) -> dict[str, Any]:
 def test_state(page: Any) -> None:
     state = page.get("/api/state").json()
     assert [person["spans"] for person in state["people"]] == [[[1, 40]], [[7, 20]], [[25, 40]]]
-    assert state["people"][0]["color"].startswith("rgb(")
+    assert (state["people"][0]["color"], state["people"][0]["ink"]) == ("#56b4e9", "#000000")
     assert (state["frame_rate"], state["frame_count"], state["first_frame"]) == ("25", 40, 1)
     assert state["is_rendered"] and state["frame_times_s"] is None
 
