@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from socket import socket
 from typing import Annotated, Any, Literal
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..rendering.preview import color_of_track, css_color
 from ..web.bad_requests import refuse_in_words
 from ..web.guard import guard, page_url
+from ..web.page_files import add_page_files
 from ..web.server import bind, make_server, require_web
 from .backgrounds import Backgrounds
 from .live_matter import LiveFrame
@@ -33,12 +33,6 @@ Picture = npt.NDArray[np.uint8]
 JPEG_QUALITY = 85
 _BOUNDARY = b"frame"
 _WAIT_S = 0.5
-_FILES = {
-    "/": ("page.html", "text/html; charset=utf-8"),
-    "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
-}
-
 
 Number = Annotated[int, Field(ge=1)]
 """Of a person."""
@@ -149,13 +143,11 @@ class LivePage:
 
     def _app(self) -> Any:
         from fastapi import FastAPI, HTTPException
-        from fastapi.responses import FileResponse, StreamingResponse
+        from fastapi.responses import StreamingResponse
 
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         refuse_in_words(app)
-        for path, (name, media_type) in _FILES.items():
-            answer = partial(FileResponse, Path(__file__).with_name(name), media_type=media_type)
-            app.add_route(path, _answering(answer))
+        add_page_files(app, __package__)
 
         async def stream() -> StreamingResponse:
             kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY.decode()}"
@@ -188,15 +180,6 @@ class LivePage:
             if data:
                 head = f"Content-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                 yield head.encode() + data + b"\r\n--" + _BOUNDARY + b"\r\n"
-
-
-def _answering(answer: Callable[[], Any]) -> Callable[[Any], Awaitable[Any]]:
-    """Return a handler that gives every request the same answer."""
-
-    async def handle(_request: Any) -> Any:
-        return answer()
-
-    return handle
 
 
 class _JpegSlot:

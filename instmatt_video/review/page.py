@@ -10,7 +10,6 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +25,10 @@ from ..rendering.render import PREVIEW_FILE
 from ..rendering.report_style import STYLE
 from ..settings import config_of
 from ..web.bad_requests import refuse_in_words
+from ..web.page_files import add_page_files
 from .session import Review
 
 _log = logging.getLogger(__name__)
-
-_PAGE_FILES = {
-    "/": ("page.html", "text/html; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
-    "/page.css": ("page.css", "text/css; charset=utf-8"),
-}
 
 
 class RenderRequest(BaseModel):
@@ -165,8 +159,7 @@ def create_app(review: Review, source: Path | None = None) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(InstMattVideoError, _tell)
     refuse_in_words(app)
-    for address, (name, media_type) in _PAGE_FILES.items():
-        app.add_api_route(address, _file_server(name, media_type), methods=["GET"])
+    add_page_files(app, __package__)
     app.add_api_route("/style.css", lambda: Response(STYLE, media_type="text/css"), methods=["GET"])
     app.add_api_route(f"/{PREVIEW_FILE}", page.preview, methods=["GET"])
     app.add_api_route("/api/state", page.state, methods=["GET"])
@@ -175,16 +168,6 @@ def create_app(review: Review, source: Path | None = None) -> FastAPI:
     app.add_api_route("/api/undo", page.undo, methods=["POST"])
     app.add_api_route("/api/render", page.render, methods=["POST"])
     return app
-
-
-def _file_server(name: str, media_type: str) -> Callable[[], Response]:
-    content = files(__package__).joinpath(name).read_bytes()
-    headers = {"cache-control": "no-cache"}
-
-    def serve() -> Response:
-        return Response(content, media_type=media_type, headers=headers)
-
-    return serve
 
 
 def _tell(request: object, error: Exception) -> Response:

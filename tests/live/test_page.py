@@ -55,6 +55,7 @@ def test_the_page_and_its_files(client: httpx.Client) -> None:
         answer = client.get(path)
         assert answer.status_code == 200
         assert kind in answer.headers["content-type"]
+        assert answer.headers["cache-control"] == "no-cache"  # the next version has its own
     assert client.get("/page.py").status_code == 404
     assert client.get("/docs").status_code == 404
 
