@@ -111,13 +111,8 @@ def _render(review: Review, args: argparse.Namespace) -> int:
             "removed": list(rendered.removed),
         }
         print(json.dumps(review.document() | files, indent=2))
-    if rendered.written or not rendered.renamed:
-        nothing = "nothing, all streams are as they were"
-        _say(args, f"written: {', '.join(rendered.written) or nothing}")
-    for old, new in rendered.renamed:
-        _say(args, f"renamed: {old} to {new}")
-    if rendered.removed:
-        _say(args, f"removed: {', '.join(rendered.removed)}")
+    for line in rendered.changes():
+        _say(args, line)
     return 0
 
 

@@ -190,6 +190,7 @@ function showStatus() {
   status.textContent = render.is_running
     ? `rendering ${render.done} of ${render.total || state.frame_count}`
     : state.is_rendered ? "streams are up to date" : "not rendered yet";
+  by("changes").textContent = state.is_rendered ? render.changes.join("\n") : "";
   by("progress").hidden = !render.is_running;
   by("progress").value = render.total ? render.done / render.total : 0;
   by("render").disabled = render.is_running;

@@ -48,8 +48,8 @@ class RenderState:
     total: int = 0
     error: str | None = None
     """What ended the last one before its time."""
-    written: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    """What the last one did to the files, in lines for a person to read."""
 
 
 class ReviewPage:
@@ -142,8 +142,7 @@ class ReviewPage:
             state.done, state.total = progress.done, progress.total or 0
 
         try:
-            rendered = self.review.render(report, self._source, has_rest)
-            state.written, state.removed = rendered.written, rendered.removed
+            state.changes = self.review.render(report, self._source, has_rest).changes()
         except InstMattVideoError as error:
             state.error = str(error)
         except Exception as error:  # nobody else hears of it, and it would look like an end

@@ -48,6 +48,16 @@ class Rendered:
     renamed: tuple[tuple[str, str], ...] = ()
     """Streams that only got another name: the old one and the new one."""
 
+    def changes(self) -> tuple[str, ...]:
+        """Return what became of the files, in lines for a person to read."""
+        lines = [f"renamed: {old} to {new}" for old, new in self.renamed]
+        if self.written or not self.renamed:
+            nothing = "nothing, all streams are as they were"
+            lines.insert(0, f"written: {', '.join(self.written) or nothing}")
+        if self.removed:
+            lines.append(f"removed: {', '.join(self.removed)}")
+        return tuple(lines)
+
 
 Corrections = tuple[Correction, ...]
 

@@ -122,6 +122,8 @@ def test_a_split_at_the_playhead_a_name_and_the_rendering(page: Any, folder: Pat
     page.click("#render")
     page.wait_for_selector("text=streams are up to date")
     assert (folder / "Zoë _b__04.mkv").exists()
+    written = page.inner_text("#changes").splitlines()[0]
+    assert written.startswith("written: ") and "Zoë _b__04.mkv" in written
     assert page.locator(".who img").count() == 4
     assert load_manifest(folder).tracks[0].last_frame == 11
 

@@ -147,7 +147,10 @@ def test_rendering_tells_what_it_did(page: Any, folder: Path) -> None:
     assert started.status_code == 200
     state = wait_until_rendered(page)
     assert state["render"]["error"] is None
-    assert state["render"]["removed"] == ["person_02_02.mkv"]
+    assert state["render"]["changes"] == [
+        "written: preview.mp4",
+        "removed: person_02_02.mkv",
+    ]
     assert state["is_rendered"] and state["preview"] != old_preview
     assert not (folder / "person_02_02.mkv").exists()
 
