@@ -106,7 +106,6 @@ class Capture:
         self.newest: Newest[Captured] = Newest()
         self.trouble = ""
         """What keeps frames from coming, for a person to read; empty while they come."""
-        self.reconnections = 0
         self._stop = threading.Event()
         self._started_s: float | None = None
         self._count = 0
@@ -189,7 +188,6 @@ class Capture:
             except (VideoOpenError, FrameDecodeError) as error:  # there, but gone again at once
                 reason = str(error)
                 continue
-            self.reconnections += 1
             return
 
 

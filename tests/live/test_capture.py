@@ -119,11 +119,11 @@ def test_a_dropped_stream_is_opened_again_with_growing_patience() -> None:
         opened.append(answer)
         return answer
 
-    frames, time, capture = run(open_spec, CAMERA, wanted=5)
+    frames, time, _ = run(open_spec, CAMERA, wanted=5)
     assert frames.numbers == [1, 2, 3, 4, 5]
     # A stream is not paced; it waits 0.5, 1 and 2 s for the first return, and 0.5 s for the second.
     assert time.waits[:4] == [0.5, 1.0, 2.0, 0.5]
-    assert capture.reconnections == 2
+    assert len(opened) == 3
     assert all(source.is_closed for source in opened)
 
 
