@@ -9,7 +9,6 @@ dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,16 +27,6 @@ from .mot_text import BOX, FRAME, IDENTITY, SCORE, FloatArray, read_mot, write_m
 from .whole_file import check_target
 
 
-@dataclass(frozen=True)
-class LinkSummary:
-    """What `link` did."""
-
-    num_frames: int
-    num_detections: int
-    num_tracks: int
-    num_rows: int
-
-
 def link(
     detections_path: Path,
     out_path: Path,
@@ -45,8 +34,8 @@ def link(
     *,
     tracker_config: TrackerConfig | None = None,
     stitch_config: StitchConfig | None = None,
-) -> LinkSummary:
-    """Write the tracks of a detection file; return how much there was.
+) -> None:
+    """Write the tracks of a detection file.
 
     Args:
         detections_path: MOTChallenge text: frame, id (ignored), left, top, width, height, score;
@@ -68,8 +57,6 @@ def link(
         raise OptionError(f"{out_path} holds the detections: give another --out")
     rows = link_rows(detections, online, tracker_config, stitch_config or StitchConfig())
     write_mot(out_path, rows)
-    num_frames = int(detections[-1, FRAME]) if len(detections) else 0
-    return LinkSummary(num_frames, len(detections), len(np.unique(rows[:, IDENTITY])), len(rows))
 
 
 def link_rows(
