@@ -94,7 +94,8 @@ def find(frames: list[ClipFrame], detector: CompactDetector) -> list[FoundPeople
         record = FrameRecord(index, time, False, True, None, people, (), ())
         still = (False,) * len(rows)
         picture = Frame(index, time, frame.image)
-        found.append(FoundPeople(picture, record, people, tuple(rows), still, frozenset(rows)))
+        believed = frozenset(rows)
+        found.append(FoundPeople(picture, record, people, tuple(rows), still, still, believed))
     return found
 
 

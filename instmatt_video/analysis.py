@@ -98,7 +98,7 @@ def matted_frames(
     """
 
     def matte(found: FoundPeople) -> tuple[FoundPeople, list[AlphaFrame]]:
-        people = yield_to_seen(found.people, found.is_coasted)
+        people = yield_to_seen(found.people, found.is_missed)
         return found, matter.matte(found.frame.image, people)
 
     yield from run_stages(

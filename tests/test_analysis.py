@@ -29,6 +29,7 @@ def test_whom_the_detector_missed_yields_to_whom_it_saw() -> None:
         Detections(boxes, np.ones(2, np.float32), masks),
         (1, 2),
         (False, True),
+        (False, True),
         frozenset({1, 2}),
     )
     asked: list[np.ndarray] = []

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import compress
 
 import numpy as np
 
@@ -77,8 +76,6 @@ class LiveMatter:
         self._steadier = LiveAlphaSteadier()
         self._centers: dict[int, np.ndarray[tuple[int], np.dtype[np.float32]]] = {}
         self._numbers: dict[int, int] = {}
-        self._missed: set[int] = set()
-        """Tracks that the detector's last look did not find."""
         self._has_newcomers = False
         self._count = 0
 
@@ -95,12 +92,8 @@ class LiveMatter:
         # What was overtaken is no gap: frames count as they are matted.
         found = self._finder.find(replace(captured.frame, index=self._count))
         self._count += 1
-        if found.record.was_looked_at:
-            people, self._missed = found.people, set(compress(found.track_ids, found.is_coasted))
-        else:
-            people = self._carried(found)
-        # Until the next look, too: a hidden person would flicker otherwise.
-        people = yield_to_seen(people, [track_id in self._missed for track_id in found.track_ids])
+        people = found.people if found.record.was_looked_at else self._carried(found)
+        people = yield_to_seen(people, found.is_missed)
         image = as_eight_bit(captured.frame.image)
         alphas = self._matter.matte(image, people)
         alphas = self._steadier.steady(image, found.track_ids, alphas)

@@ -60,20 +60,21 @@ def settle_claims(masks: FloatImage) -> FloatImage:
     return settled
 
 
-def yield_to_seen(people: Detections, is_moved: Sequence[bool]) -> Detections:
-    """Return the people; a moved mask that a seen person's claims leaves those pixels to them.
+def yield_to_seen(people: Detections, is_missed: Sequence[bool]) -> Detections:
+    """Return the people; a missed one's mask that a seen one's claims leaves those pixels to them.
 
     Somebody whom the detector misses is mostly hidden, by the very person whose mask lies there.
     So the rule of `settle_claims`, that the smaller one stands in front, would be wrong of them.
 
     Args:
         people: Boxes and masks.
-        is_moved: Of each, whether the mask is another frame's, moved along.
+        is_missed: Of each, whether the detector did not find them when it last looked, so that
+            the mask is an earlier one, moved along.
     """
     masks = people.masks
-    for i in np.flatnonzero(is_moved):
+    for i in np.flatnonzero(is_missed):
         own = people.masks[i]
-        for j in np.flatnonzero(~np.asarray(is_moved, np.bool_)):
+        for j in np.flatnonzero(~np.asarray(is_missed, np.bool_)):
             seen = mask_on_box(people.masks[j], people.boxes[j], people.boxes[i], *own.shape) > 0.5
             if (seen & (own > 0.5)).sum() <= MIN_CLAIMED * (own > 0.5).sum():
                 continue

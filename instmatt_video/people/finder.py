@@ -47,6 +47,8 @@ class FoundPeople:
     track_ids: tuple[int, ...]
     is_coasted: tuple[bool, ...]
     """Not detected in this frame: the mask is the last one, moved along."""
+    is_missed: tuple[bool, ...]
+    """Not detected when the detector last looked, in this frame or before."""
     confirmed_ids: frozenset[int]
     """Everybody whom the tracker believes in, up to this frame."""
 
@@ -154,6 +156,8 @@ class PeopleFinder:
         """The frame before."""
         self._elapsed = 0
         """Frames since the detector last looked."""
+        self._missed: frozenset[int] = frozenset()
+        """Whom the detector did not find when it last looked."""
         self._is_new_shot = False
         """A cut has come that the tracker has not been told of: nobody has looked since."""
 
@@ -237,6 +241,8 @@ class PeopleFinder:
         if record.was_looked_at:
             self._camera.estimate(image, record.detections.boxes)
         present = [_Present(t.track_id, t.row, t.score) for t in record.tracks]
+        if record.was_looked_at:
+            self._missed = _missed_of(present)
         return self._found(frame, record, self._carry(image, record, present))
 
     def finish(self) -> frozenset[int]:
@@ -267,6 +273,7 @@ class PeopleFinder:
                 seen.age, seen.row = seen.age + 1, None
             return
         living = self._linked(record)
+        self._missed = _missed_of(living)
         before, self._seen, self._elapsed, self._is_new_shot = self._seen, {}, 0, False
         for track_id, row, score in living:
             if row is not None:
@@ -359,8 +366,13 @@ class PeopleFinder:
             people,
             tuple(ids),
             tuple(coasted),
+            tuple(track_id in self._missed for track_id in ids),
             self.tracker.confirmed_ids | self._told,
         )
+
+
+def _missed_of(present: Iterable[_Present]) -> frozenset[int]:
+    return frozenset(one.track_id for one in present if one.row is None)
 
 
 def _our_tracker(birth_score: float) -> Tracker:

@@ -126,7 +126,8 @@ def test_whom_the_detector_missed_yields_to_whom_it_saw_until_the_next_look() ->
         def find(self, frame: Frame) -> FoundPeople:
             looks, ids = frame.index == 0, (1, 2)
             record = frame_record(frame.index, tracks, was_looked_at=looks)
-            return FoundPeople(frame, record, people, ids, (not looks, True), frozenset(ids))
+            is_coasted, is_missed = (not looks, True), (False, True)
+            return FoundPeople(frame, record, people, ids, is_coasted, is_missed, frozenset(ids))
 
     class Listening(SettableMatter):
         def matte(self, image: np.ndarray, people: Detections) -> list[AlphaFrame]:

@@ -96,6 +96,13 @@ def test_between_looks_masks_move_along() -> None:
         nearest = np.abs(found[k].people.boxes - boxes_at(k)[0]).max(1).min()
         assert nearest < 3, k
         assert all(found[k].is_coasted) == (k % 3 != 0)
+        assert not any(found[k].is_missed)
+
+
+def test_whom_a_look_missed_is_missed_until_the_next() -> None:
+    found = find_all(PeopleFinder(Blinking([12]), detect_every=3), 18)
+    assert [k for k in range(6, 18) if any(found[k].is_missed)] == [12, 13, 14]
+    assert all(all(found[k].is_missed) and found[k].track_ids for k in (12, 13, 14))
 
 
 @pytest.mark.parametrize(
@@ -170,6 +177,7 @@ def test_replay_and_preparation_bring_back_the_past(every: int, blind: Sequence[
         assert np.array_equal(found.people.boxes, whole[k].people.boxes), k
         assert np.array_equal(found.people.masks, whole[k].people.masks), k
         assert found.is_coasted == whole[k].is_coasted
+        assert found.is_missed == whole[k].is_missed
 
 
 def held(index: int, shown: int) -> Frame:

@@ -40,7 +40,7 @@ def found(
     frame = Frame(index, Fraction(index, 25), image)
     people = Detections(box[None].astype(np.float32), np.ones(1, np.float32), mask[None])
     record = FrameRecord(index, frame.time, is_cut, True, None, people, (), ())
-    return FoundPeople(frame, record, people, (1,), (is_coasted,), frozenset({1}))
+    return FoundPeople(frame, record, people, (1,), (is_coasted,), (is_coasted,), frozenset({1}))
 
 
 def steady(frames: Sequence[FoundPeople], reach: int = 2) -> list[FoundPeople]:

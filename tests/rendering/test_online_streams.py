@@ -39,7 +39,8 @@ def found(record: FrameRecord, confirmed: set[int]) -> FoundPeople:
     frame = Frame(record.index, record.time, np.full((60, 100, 3), 128, np.uint8))
     ids = tuple(a.track_id for a in record.alphas)
     coasted = tuple(a.is_coasted for a in record.alphas)
-    return FoundPeople(frame, record, Detections.empty(), ids, coasted, frozenset(confirmed))
+    nobody, believed = Detections.empty(), frozenset(confirmed)
+    return FoundPeople(frame, record, nobody, ids, coasted, coasted, believed)
 
 
 def seen(index: int, *people: tuple[int, bool], confirmed: set[int], look: bool = True):  # type: ignore[no-untyped-def]
