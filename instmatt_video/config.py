@@ -25,7 +25,7 @@ class DetectionConfig:
     """`auto`, `compact`, `maskrcnn`, a weights file, or `masks:DIR` for instance masks of another
     tool."""
     detect_every: int = 1
-    """Frames from one detection to the next; in between, masks follow the tracks' motion."""
+    """Frames from one detection to the next; in between, optical flow moves masks along."""
     finds_small_people: bool = True
     """Let the compact detector look more finely, too, at frames well larger than it sees whole."""
     steady_frames: int = 2

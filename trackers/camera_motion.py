@@ -41,7 +41,7 @@ class CameraMotionEstimator:
             raise ValueError(f"width is {width}; corners need 32 px or more")
         self._width = width
         self._previous: GreyImage | None = None
-        self._previous_people: GreyImage | None = None
+        self._previous_background: GreyImage | None = None
 
     def reset(self) -> None:
         """Forget the previous frame, as after a cut."""
@@ -59,8 +59,8 @@ class CameraMotionEstimator:
         """
         small, scale = shrink_to_grey(image, self._width)
         background = _outside_boxes(small.shape, as_boxes(boxes) * scale)
-        previous, previous_background = self._previous, self._previous_people
-        self._previous, self._previous_people = small, background
+        previous, previous_background = self._previous, self._previous_background
+        self._previous, self._previous_background = small, background
         if previous is None or previous_background is None or previous.shape != small.shape:
             return np.eye(2, 3)
         affine = estimate_affine(previous, small, cv2.bitwise_and(previous_background, background))

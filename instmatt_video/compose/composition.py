@@ -115,8 +115,6 @@ def _quality(out: Path, container: str, options: ComposeOptions) -> int:
 
 
 def _warn(material: Material, options: ComposeOptions, suffix: str) -> None:
-    if options.is_sheet and not material.people:
-        raise OptionError("a sheet needs at least one person")
     is_changed = options.without or any(not p.is_in_place for p in options.places.values())
     if material.background.kind == "source" and is_changed and not options.is_sheet:
         _log.warning(

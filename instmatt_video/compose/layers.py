@@ -35,6 +35,8 @@ ALPHA_FORMAT = "gray10le"
 _SCALER = "bicubic+accurate_rnd+full_chroma_int"
 _ROUNDED_CLOCK = Fraction(1, 1000)
 """Seconds per tick of Matroska and WebM."""
+_LISTED_S = 0.04
+"""Seconds of a picture in a list, which must say some: `_in_turn` gives them times of their own."""
 
 _SCALE_MATRICES = {
     "bt709": "bt709",
@@ -227,7 +229,7 @@ class LayerMaker:
             lines.append(f"file 'file:{quoted}'")
             if _is_like_pattern(path.resolve()):
                 lines.append("option pattern_type none")
-            lines.append(f"duration {1 / 25}")
+            lines.append(f"duration {_LISTED_S}")
         listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
         words = _words_of_picture(paths[0])
         return self._in_turn(ffmpeg.input(str(listing), f="concat", safe=0, **words).video)

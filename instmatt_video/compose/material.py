@@ -120,7 +120,7 @@ def gather(folder: Path, options: ComposeOptions) -> Material:
     source = _open_clip(manifest, options)
     people = _people(folder, manifest, options)
     clip = _clip(manifest, source, people, options)
-    _refuse_impossible(manifest, clip, options)
+    _refuse_impossible(manifest, clip, people, options)
     run_files = _run_files(folder, manifest)
     background = options.background
     if background.path is None:
@@ -308,8 +308,12 @@ def _time_base(manifest: Manifest, info: ClipInfo | None, whole: Path | None) ->
     return info.time_base if info else 1 / Fraction(manifest.source.frame_rate)
 
 
-def _refuse_impossible(manifest: Manifest, clip: Clip, options: ComposeOptions) -> None:
-    """Refuse what needs the source where that is missing, and pictures without times."""
+def _refuse_impossible(
+    manifest: Manifest, clip: Clip, people: tuple[PersonStream, ...], options: ComposeOptions
+) -> None:
+    """Refuse an empty sheet, what needs a source that is missing, and pictures without times."""
+    if options.is_sheet and not people:
+        raise OptionError("a sheet needs at least one person")
     kind = options.background.kind
     spec = FORMATS[manifest.format]
     needs = {
