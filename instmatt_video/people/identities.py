@@ -11,15 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from math import ceil
-from typing import NamedTuple
+from math import ceil, sqrt
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from instmatt_video.trackers import StitchConfig, Tracklet, stitch
 
-from ..frame_record import FrameRecord
+from ..frame_record import FrameRecord, TrackedBox
 
 DRAWN = StitchConfig(min_identity_frames=1, min_unconfirmed_frames=1, min_mean_score=0)
 """Nobody is dropped: of people whom somebody has drawn."""
@@ -51,6 +51,17 @@ class Sighting(NamedTuple):
     score: float
     size_px: float
     """Area of the box."""
+
+    @classmethod
+    def of(cls, track: TrackedBox) -> Self:
+        """Return what a frame says of a tracklet that is detected in it."""
+        left, top, right, bottom = track.box.tolist()
+        return cls(track.score, (right - left) * (bottom - top))
+
+    @property
+    def quality(self) -> float:
+        """How well it shows the person: large and surely."""
+        return self.score * sqrt(self.size_px)
 
 
 @dataclass
@@ -257,8 +268,7 @@ def _lives_of(records: Iterable[FrameRecord]) -> tuple[dict[int, _Life], list[in
                 continue
             life.detected.append(record.index)
             life.boxes.append(track.box)
-            left, top, right, bottom = track.box.tolist()
-            life.sightings[record.index] = Sighting(track.score, (right - left) * (bottom - top))
+            life.sightings[record.index] = Sighting.of(track)
             if features is not None:
                 life.appearance = _blend(life.appearance, features[track.row])
     return {number: life for number, life in lives.items() if life.detected}, cuts
@@ -324,6 +334,6 @@ def make_identity(
     # A part may be made of moved masks alone: then no frame is better than another.
     best = min(frames)
     if seen:
-        best = max(sorted(seen), key=lambda at: seen[at].score * seen[at].size_px ** 0.5)[0]
+        best = max(sorted(seen), key=lambda at: seen[at].quality)[0]
     mean_score = float(np.mean([sighting.score for sighting in seen.values()])) if seen else 0.0
     return Identity(number, name, tracklet_ids, np.array(sorted(frames), np.intp), mean_score, best)

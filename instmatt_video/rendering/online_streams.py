@@ -25,7 +25,7 @@ from ..errors import AlphaWriteError
 from ..frame_record import FrameRecord, TrackedBox
 from ..media.frame import ClipInfo, Frame
 from ..people.finder import FoundPeople
-from ..people.identities import Cast, Identity, default_name
+from ..people.identities import Cast, Identity, Sighting, default_name
 from ..people.returned_pixels import without_ghosts
 from ..stages import Cancelled, StageClock
 from .alpha_steadying import AlphaSteadier
@@ -369,8 +369,7 @@ class _Person:
             return
         self.score_sum += track.score
         self.detections += 1
-        left, top, right, bottom = track.box
-        quality = float(track.score * np.sqrt((right - left) * (bottom - top)))
+        quality = Sighting.of(track).quality
         alpha = alphas.of(frozenset({self.tracklet}))
         if alpha is not None and quality > _BETTER_PORTRAIT * self.best:
             self.best, self.best_frame = quality, frame.index
