@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -86,6 +86,7 @@ def matted_frames(
     steadier: MaskSteadier,
     matter: FrameMatter,
     clock: StageClock,
+    stop_source: Callable[[], None] | None = None,
 ) -> Generator[FoundPeople, None, None]:
     """Yield every frame's people with their alphas in the record, all stages at work at once.
 
@@ -95,6 +96,7 @@ def matted_frames(
         steadier: Of masks, brought there too.
         matter: Masks to alphas.
         clock: Counts the stages' work.
+        stop_source: Lets frames that somebody waits for end.
     """
 
     def matte(found: FoundPeople) -> tuple[FoundPeople, list[AlphaFrame]]:
@@ -111,6 +113,7 @@ def matted_frames(
         ),
         clock,
         prepare_thread=_take_one_core if str(matter.device) == "cpu" else None,
+        stop_source=stop_source,
     )
 
 

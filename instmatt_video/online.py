@@ -45,10 +45,8 @@ def stream_online(
         VideoOpenError: The clip changes meanwhile; nothing is kept.
         AlphaWriteError: A stream cannot be written, or no frame could be read.
     """
-    with (
-        streams,
-        closing(matted_frames(source.frames(), finder, steadier, matter, clock)) as frames,
-    ):
+    matted = matted_frames(source.frames(), finder, steadier, matter, clock, source.stop)
+    with streams, closing(matted) as frames:
         breaks_off: str | None = None
         try:
             for found in frames:

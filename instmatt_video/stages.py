@@ -105,6 +105,7 @@ def run_stages(
     clock: StageClock,
     source_name: str = "decode",
     prepare_thread: Callable[[], None] | None = None,
+    stop_source: Callable[[], None] | None = None,
 ) -> Iterator[Any]:
     """Yield what the last stage returns for every item, in order, all stages at work at once.
 
@@ -117,6 +118,7 @@ def run_stages(
         clock: Counts the work of each stage, and of taking an item under `source_name`.
         source_name: Name of the taking.
         prepare_thread: Called first in each thread.
+        stop_source: Called at the end of all, so that a taking that still waits for its item ends.
     """
     stop = threading.Event()
     errors: list[BaseException] = []
@@ -181,6 +183,8 @@ def run_stages(
             yield item
     finally:
         stop.set()
+        if stop_source is not None:
+            stop_source()
         for thread in threads:
             thread.join()
     for error in (*errors, *last_error):

@@ -133,6 +133,19 @@ def test_closing_stops_the_stages_and_the_source() -> None:
     assert len(taken) <= 1 + 3 * (QUEUE_LENGTH + 1) + 1
 
 
+def test_a_source_that_keeps_waiting_is_stopped() -> None:
+    more = threading.Event()
+
+    def source() -> Iterator[int]:
+        yield 0
+        assert more.wait(60), "nobody stopped it"
+
+    running = run_stages(source(), (Stage("a", str),), StageClock(), stop_source=more.set)
+    assert next(running) == "0"
+    running.close()
+    assert more.is_set()
+
+
 def test_a_slow_consumer_bounds_what_is_in_memory() -> None:
     taken: list[int] = []
 

@@ -119,6 +119,7 @@ class Capture:
     def stop(self) -> None:
         """Stop reading; a source that is stuck is left to its own time limit."""
         self._stop.set()
+        self._source.stop()
         if self._thread.is_alive():
             self._thread.join(timeout=2.0)
         else:

@@ -66,6 +66,9 @@ class FrameSource(ABC):
     def _has_changed(self, first: int, stop: int | None) -> bool:
         return False
 
+    def stop(self) -> None:  # noqa: B027 - only live sources keep anybody waiting
+        """Let the frames end soon for a thread that waits for them; called from any other."""
+
     def close(self) -> None:  # noqa: B027 - only live sources hold anything between frames
         """Let go of files and devices; a second call does nothing."""
 

@@ -7,7 +7,9 @@ drops the others.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
@@ -23,6 +25,7 @@ from .color import RgbConverter, tags_of_stream
 from .frame import ClipInfo, Frame
 from .frame_rate import snap_to_broadcast_rate
 from .frame_source import HELD, FrameSource
+from .stoppable_pipe import StoppablePipe
 from .timetable import (
     DEFAULT_FRAME_RATE,
     FINEST_CLOCK,
@@ -54,7 +57,18 @@ class LiveSource(FrameSource):
     def __init__(self, spec: str, frame_rate: Fraction | None = None) -> None:
         super().__init__()
         self._spec = spec
-        self._container = _open_live(spec)
+        self._stop = threading.Event()
+        # What a signal raises while PyAV calls `read` is lost, so that is left to a thread.
+        with ThreadPoolExecutor(1) as thread:
+            opening = thread.submit(self._open, frame_rate)
+            try:
+                opening.result()
+            except BaseException:
+                self.stop()
+                raise
+
+    def _open(self, frame_rate: Fraction | None) -> None:
+        self._container = _open_live(self._spec, self._stop)
         try:
             self._look(frame_rate)
         except BaseException:
@@ -133,6 +147,8 @@ class LiveSource(FrameSource):
         last: Frame | None = None
         missing: list[Frame] = []
         for index, picture in enumerate(chain([self._first], pictures)):
+            if self._stop.is_set():
+                return  # what was cut off by that is no fault
             before = missing[-1] if missing else last
             due_s = Fraction(0) if before is None else before.time + step_s
             if picture is None:
@@ -157,6 +173,10 @@ class LiveSource(FrameSource):
             yield from (frame for frame in (*missing, last) if frame.index >= start)
             missing = []
         yield from (frame for frame in missing if frame.index >= start)
+
+    def stop(self) -> None:
+        """Let the frames end; the wait for a camera or a network has a limit of its own."""
+        self._stop.set()
 
     def close(self) -> None:
         """Close the camera or the connection."""
@@ -186,12 +206,14 @@ def _clip_name(spec: str) -> str:
     return f"camera{spec}" if spec.isdigit() else "live"
 
 
-def _open_live(spec: str) -> InputContainer:
+def _open_live(spec: str, stop: threading.Event) -> InputContainer:
     options: dict[str, str] = {}
     input_format: str | None = None
     file: object = spec
     if spec == "-":
         file = sys.stdin.buffer
+        if sys.platform != "win32" and not sys.stdin.buffer.seekable():
+            file = StoppablePipe(sys.stdin.fileno(), stop)
     elif spec.isdigit() or spec.startswith("/dev/video"):
         input_format = _CAMERA_FORMAT.get(sys.platform)
         if input_format is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
 from instmatt_video.live.capture import Capture, Captured, fit_size, reconnect_delays
 from instmatt_video.live.newest import Newest
+from instmatt_video.media.frame import Frame
 from tests.live.made_live import MadeSource
 
 CAMERA = "rtsp://camera/1"
@@ -156,6 +157,24 @@ def test_a_broken_file_is_no_stream() -> None:
     assert frames.take(0) is not None
     with pytest.raises(FrameDecodeError, match="cable"):
         frames.take(0)
+
+
+def test_a_source_that_keeps_waiting_is_stopped() -> None:
+    class Waiting(MadeSource):
+        is_told = threading.Event()
+
+        def frames(self, start: int = 0) -> Iterator[Frame]:
+            assert self.is_told.wait(60), "nobody stopped it"
+            yield from super().frames(start)
+
+        def stop(self) -> None:
+            self.is_told.set()
+
+    source = Waiting([1])
+    capture = Capture("-", open_spec=lambda spec: source)
+    capture.start()
+    capture.stop()
+    assert source.is_told.is_set()
 
 
 def test_the_first_opening_fails_at_once() -> None:

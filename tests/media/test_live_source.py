@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
 import sys
 import threading
@@ -86,11 +87,13 @@ def test_an_mp4_whose_index_comes_last_is_advised(
     make_video: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make_video("clip.mp4", codec="mjpeg", pixel_format="yuvj420p", count=60)
-    file = io.BytesIO(path.read_bytes())
-    pipe = SimpleNamespace(read=file.read)  # which cannot be wound on to the index
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=pipe))
-    with pytest.raises(FrameDecodeError, match=r"stopped: .*; an MP4 or MOV must have its"):
-        open_source("-")
+    reading, writing = os.pipe()  # which cannot be wound on to the index
+    with open(writing, "wb") as pipe, open(reading) as standard_input:
+        pipe.write(path.read_bytes())
+        pipe.close()
+        monkeypatch.setattr(sys, "stdin", standard_input)
+        with pytest.raises(FrameDecodeError, match=r"stopped: .*; an MP4 or MOV must have its"):
+            open_source("-")
 
 
 def test_faults_between_quick_pictures_keep_their_places(
