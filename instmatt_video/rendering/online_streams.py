@@ -228,7 +228,10 @@ class OnlineStreams:
 
     def _note(self, record: FrameRecord) -> None:
         """Take in what a new frame says of everybody."""
-        self._present = frozenset(track.track_id for track in record.tracks)
+        present = frozenset(track.track_id for track in record.tracks)
+        for track_id in self._present - present:
+            self._lives[track_id].give_up(record.index)
+        self._present = present
         for track in record.tracks:
             life = self._lives.setdefault(track.track_id, _Life())
             if track.is_detected:
@@ -246,6 +249,8 @@ class OnlineStreams:
         if track_id not in self._confirmed:
             return False if is_gone else None
         life = self._lives[track_id]
+        if any(index in stretch for stretch in life.given_up):
+            return False
         if track.is_detected or index < life.last_detected:
             return True
         if life.first_miss is None or index < life.first_miss:
@@ -344,6 +349,13 @@ class _Life:
     last_detected: int = -1
     first_miss: int | None = None
     """The first look since then that did not see the person."""
+    given_up: list[range] = field(default_factory=list)
+    """Frames from such a look on whose masks did not last until the person was detected again."""
+
+    def give_up(self, index: int) -> None:
+        """Take in that the mask has ended before a frame."""
+        if self.first_miss is not None:
+            self.given_up.append(range(self.first_miss, index))
 
 
 @dataclass

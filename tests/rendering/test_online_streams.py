@@ -23,6 +23,7 @@ from instmatt_video.manifest import load_manifest
 from instmatt_video.media.alpha_reader import AlphaReader, read_alpha
 from instmatt_video.media.frame import ClipInfo, Frame
 from instmatt_video.people.finder import FoundPeople
+from instmatt_video.people.identities import cast_of
 from instmatt_video.rendering.online_streams import MAX_WAITING_FRAMES, OnlineStreams
 from instmatt_video.rendering.run_result import RunResult
 from instmatt_video.stages import StageClock
@@ -92,20 +93,30 @@ def test_who_is_never_confirmed_gets_no_stream(tmp_path: Path) -> None:
         pytest.param([1, 1, 0, 0, None, None], [0, 1], id="lost"),
         pytest.param([1, 1, 0, 0], [0, 1], id="lost at the clip's end"),
         pytest.param([1, None, 1, 0, None, 1], [0, 2, 5], id="absent in between"),
+        pytest.param([1, 1, 0, 0, None, None, 1], [0, 1, 6], id="found again too late"),
     ],
 )
+@pytest.mark.parametrize("others", [[], [2]], ids=["alone", "beside somebody who is missed"])
 def test_a_mask_that_was_moved_along_counts_once_the_person_is_found_again(
-    tmp_path: Path, people: list[int | None], visible: list[int]
+    tmp_path: Path, people: list[int | None], visible: list[int], others: list[int]
 ) -> None:
+    """Frames wait for somebody who is missed; who else counts in them is another matter."""
     frames = [
-        seen(k, *(() if state is None else ((1, bool(state)),)), confirmed={1})
+        seen(
+            k,
+            *(() if state is None else ((1, bool(state)),)),
+            *((other, k == 0) for other in others),
+            confirmed={1, *others},
+        )
         for k, state in enumerate(people)
     ]
     result = write(tmp_path, frames)
+    stored = cast_of([frame.record for frame in frames], frozenset({1, *others}))
+    assert stored.visible_tracklets[1] == set(visible)
     assert result.cast.identities[0].visible.tolist() == visible
     assert visible_in(tmp_path / "person_01.mkv") == visible
     rows = np.loadtxt(tmp_path / "tracks.txt", delimiter=",", ndmin=2)
-    assert (rows[:, 0] - 1).tolist() == visible
+    assert (rows[rows[:, 1] == 1, 0] - 1).tolist() == visible
 
 
 def test_between_looks_a_mask_counts_at_once(tmp_path: Path) -> None:
