@@ -66,7 +66,8 @@ def render_report(manifest: Manifest, *, preview_file: str | None = None) -> str
 def _headline(manifest: Manifest) -> str:
     source = manifest.source
     people = len(manifest.tracks)
-    words = "nobody found" if not people else "1 person" if people == 1 else f"{people} people"
+    nobody = "nobody left" if manifest.rendered_corrections else "nobody found"
+    words = nobody if not people else "1 person" if people == 1 else f"{people} people"
     return (
         f"{words} · {source.frame_count} frames · {_clock(source.duration_s)} · "
         f"{source.width}×{source.height} · {_rate(source.frame_rate)} fps"
@@ -86,21 +87,30 @@ def _section(heading: str, body: str) -> str:
 
 
 def _people(manifest: Manifest, preview_file: str | None) -> str:
-    if not manifest.tracks:
-        return _section(
-            "People",
-            '<p class="nobody">Nobody was found in this clip, so no stream was written.</p>',
-        )
-    axis = f'<div class="axis">{_ticks(manifest.source)}</div>'
-    rows = "".join(_person(track, manifest) for track in manifest.tracks)
+    if manifest.tracks:
+        axis = f'<div class="axis">{_ticks(manifest.source)}</div>'
+        rows = "".join(_person(track, manifest) for track in manifest.tracks)
+        people = f'<div class="people">{axis}{rows}</div>'
+    else:
+        people = f'<p class="nobody">{_why_nobody(manifest)}.</p>'
     notes = []
-    if manifest.cuts:
+    if manifest.tracks and manifest.cuts:
         cuts = ", ".join(str(cut) for cut in manifest.cuts)
         notes.append(f"Dashed lines are cuts: a new shot begins at frame {cuts}.")
+    if manifest.rest_file is not None:
+        notes.append(f"Who has no stream of their own: {_link(manifest.rest_file)}.")
     if preview_file is not None:
         notes.append(f"All together: {_link(preview_file)}.")
     note = f"<p>{' '.join(notes)}</p>" if notes else ""
-    return _section("People", f'<div class="people">{axis}{rows}</div>{note}')
+    return _section("People", people + note)
+
+
+def _why_nobody(manifest: Manifest) -> str:
+    if manifest.rendered_corrections:  # of nobody there are none
+        why = "Everybody who was found in this clip has been dropped by hand"
+    else:
+        why = "Nobody was found in this clip"
+    return why if manifest.streams else f"{why}, so no stream was written"
 
 
 def _person(track: TrackRecord, manifest: Manifest) -> str:

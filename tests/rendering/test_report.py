@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from instmatt_video.correction import Drop
 from instmatt_video.manifest import (
     Manifest,
     SourceRecord,
@@ -123,6 +124,22 @@ class TestWhatItSays:
         text = Page(render_report(manifest())).text
         assert "Nobody was found in this clip, so no stream was written." in text
         assert "nobody found · 200 frames" in text
+
+    def test_the_rest_is_linked_where_there_is_one(self) -> None:
+        left_out = track(2, file=None)
+        page = Page(render_report(manifest(track(1), left_out, rest_file="rest.mov")))
+        assert "Who has no stream of their own: rest.mov" in " ".join(page.text.split())
+        assert {"href": "./rest.mov"} in page.attributes("a")
+
+    def test_nobody_but_a_rest(self) -> None:
+        page = Page(render_report(manifest(rest_file="rest.mov")))
+        assert "Nobody was found in this clip." in page.text
+        assert page.attributes("a") == [{"href": "./rest.mov"}]
+
+    def test_who_was_dropped_by_hand_was_found(self) -> None:
+        text = Page(render_report(manifest(rendered_corrections=(Drop(track=1),)))).text
+        assert "Everybody who was found in this clip has been dropped by hand, so no" in text
+        assert "nobody left · 200 frames" in text
 
     def test_one_person_is_no_people(self) -> None:
         assert "1 person ·" in Page(render_report(manifest(track(1)))).text
