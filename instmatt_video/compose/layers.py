@@ -33,8 +33,6 @@ Ending = Literal["pass", "repeat", "endless"]
 PIXEL_FORMAT = "yuv422p10le"
 ALPHA_FORMAT = "gray10le"
 _SCALER = "bicubic+accurate_rnd+full_chroma_int"
-_ROUNDED_CLOCK = Fraction(1, 1000)
-"""Seconds per tick of Matroska and WebM."""
 _LISTED_S = 0.04
 """Seconds of a picture in a list, which must say some: `_in_turn` gives them times of their own."""
 
@@ -59,7 +57,7 @@ class LayerMaker:
 
     def __init__(self, material: Material, folder: Path) -> None:
         self._material, self._folder = material, folder
-        self._clip = material.clip
+        self._clip, self._format = material.clip, FORMATS[material.format]
         self._lists = 0
         self._clock: Node | None = None
 
@@ -122,12 +120,11 @@ class LayerMaker:
             source: A copy of the clip, whose colour a stream without colour takes.
         """
         frames = self._on_clock(self._stream_input(person), person.first)
-        if FORMATS[self._material.format].has_color:
-            is_rgb = self._material.format == "png"
-            if is_rgb:
+        if self._format.has_color:
+            if self._format.is_rgb:
                 frames = frames.filter("format", "gbrap16le")  # planes, of which one can be taken
             color, alpha = split(frames, 2)
-            tags = None if is_rgb else ColorTags(matrix=self._clip.color.matrix)
+            tags = None if self._format.is_rgb else ColorTags(matrix=self._clip.color.matrix)
             return self._converted(color, tags), _as_alpha(alpha.filter("extractplanes", "a"))
         assert source is not None
         span = {"start_frame": person.first, "end_frame": person.last + 1}
@@ -135,21 +132,17 @@ class LayerMaker:
 
     def _matte(self, frames: Node) -> Node:
         """Return the alpha of a stream that is a luma matte."""
-        if self._material.format == "matte-ffv1":
+        if self._format.is_full_range:
             return _as_alpha(frames)
-        luma = frames.filter("extractplanes", "y")
         # From video range to full range, in the samples' own depth.
-        if self._material.format == "matte-prores":
-            luma = luma.filter("lut", c0="clip((val-64)*1023/876,0,1023)")
-        else:
-            luma = luma.filter("lut", c0="clip((val-16)*255/219,0,255)")
-        return _as_alpha(luma)
+        unit, largest = 1 << (self._format.bit_depth - 8), (1 << self._format.bit_depth) - 1
+        full = f"clip((val-{16 * unit})*{largest}/{219 * unit},0,{largest})"
+        return _as_alpha(frames.filter("extractplanes", "y").filter("lut", c0=full))
 
     def _stream_input(self, person: PersonStream) -> Node:
         if person.path.is_dir():
             return self._pictures(list_numbered_frames(person.path))
-        # FFmpeg's own VP9 decoder drops the alpha.
-        words = {"vcodec": "libvpx-vp9"} if self._material.format == "webm" else {}
+        words = {"vcodec": self._format.decoder} if self._format.decoder else {}
         return ffmpeg.input(_url(person.path), **words).video
 
     def _ticks(self, width: int, height: int) -> Node:
@@ -198,11 +191,10 @@ class LayerMaker:
             return frames.filter("settb", f"1/({clip.frame_rate})").filter(
                 "setpts", f"PTS-STARTPTS+{first}"
             )
-        is_rounded = self._material.format in ("matte-ffv1", "webm")
-        tick = _ROUNDED_CLOCK if is_rounded else clip.time_base
+        tick_s = self._format.tick_s or clip.time_base
         # FFmpeg would cut the fraction of a tick off.
         start = f"+round({float(self._time_of(first))}/TB)" if first else ""
-        return frames.filter("setpts", f"PTS-STARTPTS{start}").filter("settb", str(tick))
+        return frames.filter("setpts", f"PTS-STARTPTS{start}").filter("settb", str(tick_s))
 
     def _time_of(self, index: int) -> Fraction:
         """Return the seconds from the clip's first frame to frame `index`."""

@@ -108,10 +108,10 @@ def gather(folder: Path, options: ComposeOptions) -> Material:
         OptionError: Tracks that are not there, or a source that is needed and missing or changed.
     """
     manifest = load_manifest(folder)
-    if manifest.format == "exr":
+    if FORMATS[manifest.format].is_linear:
         raise OptionError(
-            "compose reads no exr streams: run the clip again with --resume --format prores4444, "
-            "which takes the alphas that are there"
+            f"compose reads no {manifest.format} streams: run the clip again with --resume "
+            "--format prores4444, which takes the alphas that are there"
         )
     if not manifest.is_rendered:
         _log.warning(

@@ -34,7 +34,6 @@ class Encoding:
     """How many numbers the codec gives its key frames in turn."""
     alpha_tolerance: float = 0.0
     """Mean alpha error that verification allows, 0..1, where the person is."""
-    is_full_range: bool = False
     encoder_name: str | None = None
     """What the container names as the encoder."""
 
@@ -93,7 +92,6 @@ def _matte_ffv1(info: ClipInfo, quality: int) -> tuple[Encoding, type[Canvas]]:
             # Version 3 with a checksum per slice, as archives ask for.
             options={"level": "3", "slicecrc": "1", "slices": "4"},
             alpha_tolerance=1 / 65535,
-            is_full_range=True,
         ),
         GrayCanvas,
     )

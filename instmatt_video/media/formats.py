@@ -16,6 +16,9 @@ from .frame import ClipInfo
 if TYPE_CHECKING:
     from .alpha_stream import AlphaStream
 
+_MATROSKA_TICK_S = Fraction(1, 1000)
+"""Of WebM, too."""
+
 
 @dataclass(frozen=True)
 class FormatSpec:
@@ -28,6 +31,16 @@ class FormatSpec:
     """Colour and alpha together; else the matte alone."""
     bit_depth: int
     """Of the alpha."""
+    is_rgb: bool = False
+    """Colour is R'G'B'; else Y'CbCr in the clip's matrix."""
+    is_linear: bool = False
+    """Values are linear light; else the clip's code values."""
+    is_full_range: bool = False
+    """Luma takes all its codes; else video range."""
+    tick_s: Fraction | None = None
+    """Seconds of a tick of its clock; `None` where that is the clip's."""
+    decoder: str | None = None
+    """FFmpeg's decoder, where the one of its choice would drop the alpha."""
     quality_range: tuple[int, int] | None = None
     """Smallest and largest `quality`, lower is better; `None` where there is nothing to choose."""
     default_quality: int = 0
@@ -57,6 +70,8 @@ FORMATS: dict[str, FormatSpec] = {
             extension=".mkv",
             has_color=False,
             bit_depth=16,
+            is_full_range=True,
+            tick_s=_MATROSKA_TICK_S,
         ),
         FormatSpec(
             name="matte-prores",
@@ -80,6 +95,7 @@ FORMATS: dict[str, FormatSpec] = {
             extension="",
             has_color=True,
             bit_depth=16,
+            is_rgb=True,
             quality_range=(0, 9),
             default_quality=1,
         ),
@@ -88,12 +104,16 @@ FORMATS: dict[str, FormatSpec] = {
             extension="",
             has_color=True,
             bit_depth=10,
+            is_rgb=True,
+            is_linear=True,
         ),
         FormatSpec(
             name="webm",
             extension=".webm",
             has_color=True,
             bit_depth=8,
+            tick_s=_MATROSKA_TICK_S,
+            decoder="libvpx-vp9",
             quality_range=(0, 63),
             default_quality=16,
             has_audio=True,
@@ -144,7 +164,7 @@ def open_alpha_stream(
     if format == "exr":
         return ExrAlphaStream(path, info)
     encoding, canvas_type = ENCODINGS[format](info, quality)
-    color = replace(info.color, is_full_range=encoding.is_full_range)
+    color = replace(info.color, is_full_range=spec.is_full_range)
     canvas = canvas_type(info.width, info.height, encoding.pixel_format, color)
     audio = None
     if audio_from and spec.has_audio:
@@ -199,11 +219,11 @@ def _check_clip(spec: FormatSpec, info: ClipInfo) -> None:
             f"{spec.name} holds up to {spec.max_side_px} px a side, the clip has "
             f"{info.width}x{info.height}: choose prores4444, matte-ffv1 or png"
         )
-    if spec.name == "exr":
+    if spec.is_linear:
         from .linear_light import LINEARISABLE_TRANSFERS
 
         if info.color.transfer not in LINEARISABLE_TRANSFERS:
             raise OptionError(
-                f"exr is linear light, and transfer {info.color.transfer} has no linear form here: "
-                "choose prores4444 or png"
+                f"{spec.name} is linear light, and transfer {info.color.transfer} has no linear "
+                "form here: choose prores4444 or png"
             )

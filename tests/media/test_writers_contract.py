@@ -88,6 +88,21 @@ def test_times_are_the_sources_even_where_its_rate_varies(spec: FormatSpec, tmp_
     assert all(abs(a - b) <= tolerance for a, b in zip(times, wanted, strict=True))
 
 
+def test_a_video_counts_the_ticks_that_its_format_says(spec: FormatSpec, tmp_path: Path) -> None:
+    if spec.is_folder:
+        pytest.skip("pictures have no clock")
+    info = replace(INFO, is_variable_rate=True)
+    path = write_stream(spec, tmp_path, coming_and_going(), info, ticks=VFR_TICKS)
+    assert open_source(path).info.time_base == (spec.tick_s or info.time_base)
+
+
+def test_a_video_has_the_range_that_its_format_says(spec: FormatSpec, tmp_path: Path) -> None:
+    if spec.is_rgb:
+        pytest.skip("pictures of R'G'B' have no luma")
+    path = write_stream(spec, tmp_path, coming_and_going())
+    assert open_source(path).info.color.is_full_range == spec.is_full_range
+
+
 @pytest.mark.parametrize("first_tick", [400, 900_900], ids=["13 ms", "30 s"])
 def test_a_clip_that_starts_late_stays_late(
     spec: FormatSpec, tmp_path: Path, first_tick: int
