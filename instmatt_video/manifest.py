@@ -26,6 +26,13 @@ def _is_ratio(text: str) -> str:
     return text
 
 
+def _is_known(version: int) -> int:
+    """Return the number of a form of manifests that this program can read, as it stands."""
+    if version != SCHEMA_VERSION:
+        raise ValueError(f"{version} is of another version of this program: read it with that one")
+    return version
+
+
 Ratio = Annotated[str, AfterValidator(_is_ratio)]
 """Exact, as `25` or `30000/1001`."""
 
@@ -130,7 +137,7 @@ class StitchRecord(_Model):
 class Manifest(_Model):
     """Everything about a run; alpha is always straight and linear."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Annotated[int, AfterValidator(_is_known)] = SCHEMA_VERSION
     program_version: str
     created: str
     """ISO 8601, UTC."""

@@ -504,6 +504,13 @@ class TestErrors:
         with pytest.raises(AlphaStoreError, match="older version"):
             review.correct(Drop(track=1))
 
+    def test_a_manifest_of_a_newer_version_is_not_taken_for_ours(self, folder: Path) -> None:
+        path = folder / "manifest.json"
+        data = json.loads(path.read_text()) | {"schema_version": 99, "something": "new"}
+        path.write_text(json.dumps(data))
+        with pytest.raises(VideoOpenError, match=r"schema_version: 99 is of another version"):
+            Review(folder)
+
     def test_corrections_that_were_written_by_hand_are_checked(self, folder: Path) -> None:
         path = folder / "manifest.json"
         data = json.loads(path.read_text())
