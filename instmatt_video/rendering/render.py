@@ -297,6 +297,7 @@ def _key_of(plan: StreamPlan, cast: Cast, config: OutputConfig, content: str) ->
         [tracklet for tracklet, _ in shares],
         plan.first,
         plan.last,
+        config.is_trimmed,
         config.format,
         config.quality,
         config.foreground,

@@ -15,7 +15,7 @@ from instmatt_video.alpha_store import AlphaStore
 from instmatt_video.config import OutputConfig
 from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.frame_record import FrameRecord
-from instmatt_video.media.alpha_reader import read_alpha
+from instmatt_video.media.alpha_reader import AlphaReader, read_alpha
 from instmatt_video.media.frame import ClipInfo, Frame
 from instmatt_video.media.frame_source import FrameSource
 from instmatt_video.people.identities import Cast, cast_of
@@ -45,6 +45,18 @@ class GreySource(FrameSource):
     def frames(self, start: int = 0) -> Iterator[Frame]:
         for k in range(start, self.count):
             yield Frame(k, Fraction(k, 25), np.full((64, 96, 3), 128, np.uint8))
+
+
+class LateSource(GreySource):
+    """Its first frame is shown after a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.info = replace(INFO, first_time=Fraction(1))
+
+    def frames(self, start: int = 0) -> Iterator[Frame]:
+        for frame in super().frames(start):
+            yield replace(frame, time=frame.time + 1)
 
 
 def complete_store(folder: Path, records: list[FrameRecord]) -> AlphaStore:
@@ -258,6 +270,18 @@ def test_the_error_of_any_writer_is_raised_and_nothing_half_is_left(
     folder = store.folder.parent
     assert not list(folder.glob("*.mkv")) and not list(folder.glob(".*"))
     assert threading.active_count() == before
+
+
+def test_a_trimmed_stream_is_another_where_the_clip_begins_late(
+    store: AlphaStore, cast: Cast
+) -> None:
+    """A person is there all the time: the span is the same, and the times are not."""
+    late = LateSource()
+    run(store, cast, source=late)
+    trimmed = replace(CONFIG, is_trimmed=True)
+    assert "person_01.mkv" in run(store, cast, trimmed, late).written
+    with AlphaReader(store.folder.parent / "person_01.mkv") as reader:
+        assert reader.packet_times()[0] == 0
 
 
 def test_a_source_that_has_become_shorter(store: AlphaStore, cast: Cast) -> None:
