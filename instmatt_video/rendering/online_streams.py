@@ -156,6 +156,8 @@ class OnlineStreams:
             for ready in self._steadier.finish():
                 self._send(*ready)
             for worker in self._workers:
+                worker.send_end()
+            for worker in self._workers:
                 worker.finish()
         except Cancelled:
             self._raise_first()
@@ -327,7 +329,7 @@ class OnlineStreams:
             if writer.config.is_trimmed:
                 last = next(p.visible[-1] for p in people if p.writer is writer)
             plans.append(replace(plan, last=last))
-            warnings += [f"{plan.file}: {text}" for text in writer.stream.warnings]
+            warnings += [f"{plan.file}: {text}" for text in writer.warnings]
         return RunResult(
             Cast(tuple(p.identity() for p in people), {}, tuple(self._cuts)),
             tuple(plans),

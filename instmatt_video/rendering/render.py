@@ -169,17 +169,16 @@ def render(
     due = [plan for plan in plans if plan.file in due_files]
     ledger.begin(due_files)
     stop = threading.Event()
-    workers: list[Worker] = []
+    workers: dict[str, Worker] = {}
     portraits = _Portraits(cast)
     try:
         for plan in due:
             start = _start_of(plan, store) if config.is_trimmed else Fraction(0)
             stream = open_stream(plan, source.info, config, folder, audio_from, start)
-            workers.append(Worker(StreamWriter(plan, stream, config, clock), stop))
+            workers[plan.file] = Worker(StreamWriter(plan, stream, config, clock), stop)
         if PREVIEW_FILE in due_files:
-            workers.append(
-                Worker(PreviewWriter(folder / PREVIEW_FILE, source.info, cast, clock), stop)
-            )
+            preview = PreviewWriter(folder / PREVIEW_FILE, source.info, cast, clock)
+            workers[PREVIEW_FILE] = Worker(preview, stop)
         steadier = AlphaSteadier(config.still_frames)
 
         def steady(pair: tuple[Frame, FrameRecord]) -> list[tuple[Frame, FrameAlphas]]:
@@ -190,27 +189,26 @@ def render(
         stages = (Stage("still", steady, finish=steadier.finish),)
         for frame, alphas in run_stages(pairs, stages, clock, source_name="decode"):
             portraits.look(frame, alphas)
-            for worker in workers:
+            for worker in workers.values():
                 worker.send((frame, alphas))
             report(Progress("render", frame.index + 1, store.frame_count, len(due)))
         source.refuse_changed()
-        for worker in workers:
+        for worker in workers.values():
+            worker.send_end()
+        for file, worker in workers.items():
+            worker.wait()
+            if worker.is_whole:  # though another may fail
+                worker.writer.publish()
+                ledger.add(file, keys[file], warnings=worker.writer.warnings)
+        for worker in workers.values():
             worker.finish()
-            worker.writer.publish()
     except BaseException as error:
         stop.set()
-        for worker in workers:
+        for worker in workers.values():
             worker.abort()
         if isinstance(error, Cancelled):  # one writer failed, and another was told so first
-            raise next(w.error for w in workers if w.error is not None) from None
+            raise next(w.error for w in workers.values() if w.error is not None) from None
         raise
-    warnings = {
-        worker.writer.plan.file: worker.writer.stream.warnings
-        for worker in workers
-        if isinstance(worker.writer, StreamWriter)
-    }
-    for file in due_files:
-        ledger.add(file, keys[file], warnings=warnings.get(file, ()))
     return RenderResult(
         {plan.file: ledger.checksum(plan.file) for plan in plans},
         portraits.pictures,

@@ -117,6 +117,11 @@ class StreamWriter:
         self._has_color = FORMATS[config.format].has_color
         self._start: Fraction | None = None
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the user should know of the stream."""
+        return self.stream.warnings
+
     def write(self, frame: Frame, alphas: FrameAlphas) -> None:
         """Append a frame, if the stream covers it."""
         if not self.plan.first <= frame.index <= self.plan.last:
@@ -159,6 +164,9 @@ class StreamWriter:
 
 class PreviewWriter:
     """Tints all people over the source."""
+
+    warnings: Sequence[str] = ()
+    """What the user should know of the preview."""
 
     def __init__(self, path: Path, info: ClipInfo, cast: Cast, clock: StageClock) -> None:
         self.cast, self.clock = cast, clock
@@ -208,6 +216,8 @@ class Worker:
         self._box = Mailbox(stop)
         self.error: BaseException | None = None
         """What ended the thread before its time."""
+        self.is_whole = False
+        """Finished and verified."""
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -218,21 +228,21 @@ class Worker:
         except Cancelled:
             self._raise()
 
-    def finish(self) -> None:
-        """Wait until the file is whole; it has no name yet."""
-        self.send_end()
-        self.wait()
-        self._raise()
-
-    def wait(self) -> None:
-        """Wait until the thread is through, or has noticed that the run stops."""
-        self._thread.join()
-
     def send_end(self) -> None:
         """Say that no frame follows."""
         try:
             self._box.put(None)
         except Cancelled:
+            self._raise()
+
+    def wait(self) -> None:
+        """Wait until the thread is through, or has noticed that the run stops."""
+        self._thread.join()
+
+    def finish(self) -> None:
+        """Wait, after the end was sent, until the file is whole; it has no name yet."""
+        self.wait()
+        if not self.is_whole:
             self._raise()
 
     def abort(self) -> None:
@@ -244,12 +254,17 @@ class Worker:
         try:
             while (item := self._box.get()) is not None:
                 self.writer.write(*item)
-            self.writer.finish()
         except Cancelled:
-            pass
+            return
         except BaseException as error:  # handed to the thread that feeds
             self.error = error
             self._stop.set()
+            return
+        try:
+            self.writer.finish()
+            self.is_whole = True
+        except BaseException as error:  # likewise; others are finished all the same
+            self.error = error
 
     def _raise(self) -> None:
         if self.error is not None:

@@ -18,6 +18,7 @@ from instmatt_video.frame_record import FrameRecord
 from instmatt_video.media.alpha_reader import AlphaReader, read_alpha
 from instmatt_video.media.frame import ClipInfo, Frame
 from instmatt_video.media.frame_source import FrameSource
+from instmatt_video.media.video_stream import VideoAlphaStream
 from instmatt_video.people.identities import Cast, cast_of
 from instmatt_video.progress import Progress, ignore
 from instmatt_video.rendering.render import (
@@ -31,6 +32,7 @@ from instmatt_video.rendering.stream_writers import StreamPlan
 from instmatt_video.stages import StageClock
 from instmatt_video.trackers import StitchConfig
 from tests.made_records import alpha, frame_record, tracked
+from tests.media.made_faults import reads_back_wrong
 
 FRAMES = 12
 INFO = ClipInfo("clip", None, 96, 64, Fraction(25), Fraction(1, 25), frame_count=FRAMES)
@@ -270,6 +272,32 @@ def test_the_error_of_any_writer_is_raised_and_nothing_half_is_left(
     folder = store.folder.parent
     assert not list(folder.glob("*.mkv")) and not list(folder.glob(".*"))
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_a_stream_that_fails_at_its_end_alone_is_written_again(
+    store: AlphaStore, cast: Cast, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    wrong, whole = f"person_0{failing}", f"person_0{3 - failing}.mkv"
+    with monkeypatch.context() as patched:
+        reads_back_wrong(wrong, patched)
+        with pytest.raises(AlphaWriteError, match="reads back wrong"):
+            run(store, cast)
+    assert [path.name for path in store.folder.parent.glob("*.mkv")] == [whole]
+    assert run(store, cast).written == (f"{wrong}.mkv",)
+
+
+def test_streams_are_verified_at_once(
+    store: AlphaStore, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together, verify = threading.Barrier(2, timeout=30), VideoAlphaStream.verify
+
+    def verify_beside_another(stream: VideoAlphaStream) -> None:
+        together.wait()
+        verify(stream)
+
+    monkeypatch.setattr(VideoAlphaStream, "verify", verify_beside_another)
+    assert run(store, cast).written == ("person_01.mkv", "person_02.mkv")
 
 
 def test_a_trimmed_stream_is_another_where_the_clip_begins_late(

@@ -130,6 +130,7 @@ class TestWorker:
         worker = self.worker(stream, stop)
         for k in range(10):
             worker.send(self.item(k))
+        worker.send_end()
         worker.finish()
         assert len(stream.written) == 10 and stream.end == "finished" and not stop.is_set()
 
@@ -139,6 +140,7 @@ class TestWorker:
         with pytest.raises(AlphaWriteError, match="disk full"):
             for k in range(10):
                 worker.send(self.item(k))
+            worker.send_end()
             worker.finish()
         assert stop.is_set()
         worker.abort()
@@ -146,6 +148,7 @@ class TestWorker:
 
     def test_an_error_at_the_end_is_raised(self) -> None:
         worker = self.worker(MadeStream(fails_at_end=True), threading.Event())
+        worker.send_end()
         with pytest.raises(AlphaWriteError, match="does not read back"):
             worker.finish()
 
@@ -156,6 +159,8 @@ class TestWorker:
             for k in range(10):
                 for worker in workers:
                     worker.send(self.item(k))
+            for worker in workers:
+                worker.send_end()
             for worker in workers:
                 worker.finish()
         for worker in workers:
