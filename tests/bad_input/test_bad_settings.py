@@ -66,25 +66,27 @@ class TestOutput:
         assert "walk cannot be written: Permission denied" in fails(7, clip)
 
     @pytest.mark.parametrize(
-        ("place", "options"),
+        ("place", "options", "left"),
         [
-            pytest.param("store", [], id="alpha store"),
-            pytest.param("video", [], id="stream"),
-            pytest.param("folder", ["--format", "png"], id="folder of pictures"),
-            pytest.param(".streams.jsonl", [], id="list of finished streams"),
-            pytest.param(".manifest.json", [], id="manifest"),
+            pytest.param("store", [], [], id="alpha store"),
+            pytest.param("video", [], [], id="stream"),
+            pytest.param("end of a video", [], ["person_01.mkv"], id="end of a stream"),
+            pytest.param("folder", ["--format", "png"], [], id="folder of pictures"),
+            pytest.param(".streams.jsonl", [], [], id="list of finished streams"),
+            pytest.param(".manifest.json", [], ["person_01.mkv", "person_02.mkv"], id="manifest"),
         ],
     )
     def test_a_full_disk_and_then_room_again(
         self,
         place: str,
         options: list[str],
+        left: list[str],
         clip: Path,
         tmp_path: Path,
         fails: Callable[..., str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        write_text = Path.write_text
+        write_text, finish = Path.write_text, VideoAlphaStream._finish
 
         def full(*_: object, **__: object) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -92,11 +94,16 @@ class TestOutput:
         def full_at_last(path: Path, *args: Any, **kwargs: Any) -> int:
             return full() if place in path.name else write_text(path, *args, **kwargs)  # type: ignore
 
+        def full_for_the_second(stream: VideoAlphaStream) -> None:
+            return full() if stream.path.stem == "person_02" else finish(stream)
+
         with monkeypatch.context() as patch:
             if place == "store":
                 patch.setattr("instmatt_video.alpha_store.os.fsync", full)
             elif place == "video":
                 patch.setattr(VideoAlphaStream, "_mux", full)
+            elif place == "end of a video":
+                patch.setattr(VideoAlphaStream, "_finish", full_for_the_second)
             elif place == "folder":
                 patch.setattr(FolderAlphaStream, "_write", full)
             else:
@@ -105,8 +112,9 @@ class TestOutput:
         assert "No space left on device" in line or "disk is full" in line
         folder = tmp_path / "out" / "walk"
         assert not (folder / "manifest.json").exists()
-        for stream in folder.glob("person_*"):
-            assert len(coverage_of(stream)) == FRAMES
+        streams = sorted(folder.glob("person_*"))
+        assert [stream.name for stream in streams] == left
+        assert all(len(coverage_of(stream)) == FRAMES for stream in streams)
         manifest = succeed(clip, tmp_path / "out", "--resume", *options)
         assert {len(coverage_of(folder / t.file)) for t in manifest.tracks if t.file} == {FRAMES}
         assert partial_files(folder) == []
