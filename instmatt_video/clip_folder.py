@@ -30,13 +30,24 @@ SEGMENTS_FOLDER = "segments"
 _EXTENSIONS = {spec.extension for spec in FORMATS.values()}
 
 
-def refuse_source_inside(folder: Path, source: str | Path) -> None:
-    """Raise where a clip would be written over itself.
+def check_folder(folder: Path, source: str | Path, config: MatteConfig) -> None:
+    """Raise where a clip cannot be written, before anything is done there.
 
     Args:
-        folder: The clip's output folder.
+        folder: The clip's output folder; need not be there.
         source: A video file, a folder of frames, a pattern, or a stream.
+        config: Whether an earlier output is gone on with or replaced.
+
+    Raises:
+        OptionError: It holds the clip itself, or what is neither to be gone on with nor replaced.
+        AlphaWriteError: It may not be looked into.
     """
+    _refuse_source_inside(folder, source)
+    _refuse_earlier(folder, config)
+
+
+def _refuse_source_inside(folder: Path, source: str | Path) -> None:
+    """Raise where a clip would be written over itself."""
     if is_stream(str(source)):
         return
     path = Path(source)
@@ -46,7 +57,7 @@ def refuse_source_inside(folder: Path, source: str | Path) -> None:
 
 
 @disk_errors()
-def refuse_earlier(folder: Path, config: MatteConfig) -> None:
+def _refuse_earlier(folder: Path, config: MatteConfig) -> None:
     """Raise where an earlier output of the clip is neither to be gone on with nor replaced.
 
     Files that no run told of are not gone on with either: they may be anybody's. Alphas of a whole

@@ -18,7 +18,7 @@ from pathlib import Path
 from .alpha_store import FOLDER_NAME, AlphaStore
 from .analysis import analyse
 from .checksums import sha256_of
-from .clip_folder import make_room, refuse_earlier, refuse_source_inside, remove_leftovers
+from .clip_folder import check_folder, make_room, remove_leftovers
 from .config import MatteConfig, OutputConfig
 from .correction import Correction
 from .detection.detector import Detector
@@ -100,8 +100,7 @@ def matte_video(
         raise OptionError(f"{source} can be read only once: add --online")
     with open_source(source, frame_rate=config.frame_rate) as clip, ExitStack() as held:
         folder = Path(out_dir) / clip.info.name
-        refuse_source_inside(folder, source)
-        refuse_earlier(folder, config)
+        check_folder(folder, source, config)
         check_output(config.output, clip.info)
         provide = provide_networks or partial(load_networks, detector=detector, matter=matter)
         networks = provide(config, clip.info)

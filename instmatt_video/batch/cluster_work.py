@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ..alpha_store import FOLDER_NAME
 from ..checksums import sha256_of
-from ..clip_folder import make_room, refuse_source_inside
+from ..clip_folder import check_folder, make_room
 from ..detection.detector import mask_folder
 from ..errors import FrameDecodeError
 from ..media.source import open_source
@@ -75,13 +75,13 @@ def plan_clip(job: ClipJob, segment_frames: int, threads: int, post: Report) -> 
             manifest = finished_manifest(job)
             if manifest is not None:
                 return Outcome.of_manifest("skipped", manifest)
-        refuse_source_inside(job.folder, job.clip)
         origin = sha256_of(Path(job.clip)) or job.clip
         whole = ClipPlan(job, (), origin)
         if not segment_frames or config.run.is_online:
             return whole
         if mask_folder(config.detection.detector) is not None:
             return whole
+        check_folder(job.folder, job.clip, config)
         with open_source(job.clip, frame_rate=config.frame_rate) as clip:
             if (clip.info.frame_count or 0) < 2 * segment_frames:
                 return whole

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ..clip_folder import make_room, refuse_earlier, refuse_source_inside
+from ..clip_folder import check_folder, make_room
 from ..config import MatteConfig
 from ..errors import AlphaWriteError
 from ..folder_lock import rendering_alone
@@ -45,8 +45,7 @@ def check_recording(out_dir: Path, info: ClipInfo, spec: str, config: MatteConfi
         AlphaWriteError: The folder may not be looked into.
     """
     folder = out_dir / info.name
-    refuse_source_inside(folder, spec)
-    refuse_earlier(folder, config)
+    check_folder(folder, spec, config)
     check_output(config.output, info)
     return folder
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from instmatt_video.batch import cluster_work
 from instmatt_video.batch.clip_work import matte_clip
+from instmatt_video.batch.job import Outcome
 from instmatt_video.batch.segments import (
     Segment,
     SegmentSource,
@@ -124,14 +125,30 @@ def test_only_whole_segments_of_the_same_networks_are_merged(shots: Path, tmp_pa
         merge_segments(job, SEGMENTS[:2], [made, made])
 
 
-def test_a_clip_that_breaks_off_is_no_segments(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers work in this process, which stays as it is."""
+    for name in ("keep_log_quiet", "take_threads"):
+        monkeypatch.setattr(cluster_work, name, lambda *_: None)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_folder_of_somebody_elses_is_no_place_for_segments(shots: Path, tmp_path: Path) -> None:
+    job = job_of(shots, tmp_path)
+    job.folder.mkdir()
+    for name in ("tracks.txt", "report.html"):
+        (job.folder / name).write_text("somebody's")
+    outcome = cluster_work.plan_clip(job, 15, 1, ignore)
+    assert isinstance(outcome, Outcome) and (outcome.state, outcome.exit_status) == ("failed", 2)
+    assert "holds files, but no run to go on with" in str(outcome.error)
+    assert sorted(path.name for path in job.folder.iterdir()) == ["report.html", "tracks.txt"]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_clip_that_breaks_off_is_no_segments(tmp_path: Path) -> None:
     clip = write_frames(tmp_path / "shot", 40)
     for index in range(25, 34):
         (clip / f"{index:04d}.png").write_bytes(b"torn")
-    for name in ("keep_log_quiet", "take_threads"):  # these change the whole process
-        monkeypatch.setattr(cluster_work, name, lambda *_: None)
     job = job_of(clip, tmp_path / "out")
     plan = cluster_work.plan_clip(job, 10, 1, ignore)
     assert isinstance(plan, cluster_work.ClipPlan) and plan.segments == ()
