@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .alpha_store import FOLDER_NAME, JOURNAL_FILE, AlphaStore
 from .config import MatteConfig
-from .errors import OptionError, disk_errors
+from .errors import OptionError, VideoOpenError, disk_errors
 from .manifest import FILE_NAME as MANIFEST_FILE
 from .manifest import Manifest, load_manifest
 from .media.folder_stream import holds_only_pictures
@@ -105,7 +105,7 @@ def _remove_earlier(folder: Path) -> None:
     """
     store = folder / FOLDER_NAME
     told = []
-    if (folder / MANIFEST_FILE).is_file():
+    with suppress(VideoOpenError):  # there is none, or one that nobody can read: it is replaced too
         named = [folder / track.file for track in load_manifest(folder).tracks if track.file]
         # A manifest may come from anywhere; nothing outside the folder is ours.
         told = [path for path in named if path.resolve().is_relative_to(folder.resolve())]

@@ -48,6 +48,21 @@ def test_overwriting_removes_our_streams_and_nothing_else(
     assert left == ours | {"manifest.json"}
 
 
+@pytest.mark.parametrize(
+    "text", ["{", '{"schema_version": 99}'], ids=["damaged", "of a newer version"]
+)
+def test_a_manifest_that_cannot_be_read_is_replaced_with_its_streams(
+    text: str, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 8)
+    run(clip, tmp_path)
+    folder = tmp_path / "walk"
+    (folder / "manifest.json").write_text(text)
+    mp4 = replace(AGAIN, output=replace(AGAIN.output, format="matte-mp4"))
+    assert run(clip, tmp_path, mp4) == load_manifest(folder)
+    assert {path.suffix for path in folder.glob("person_*")} == {".mp4"}
+
+
 def test_folders_of_pictures_are_replaced_with_what_a_file_manager_left(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "walk.mp4", 8)
     pictures = replace(LIGHT.output, format="png")
