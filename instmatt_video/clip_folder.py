@@ -98,24 +98,16 @@ def make_room(folder: Path, config: MatteConfig) -> None:
 
 
 def _remove_earlier(folder: Path) -> None:
-    """Remove what an earlier run made, and nothing that somebody else put there.
+    """Remove what an earlier run made, and nothing that somebody else put there or painted.
 
     Raises:
         OptionError: Somebody put files into a stream's folder, which could not be replaced.
     """
-    store = folder / FOLDER_NAME
-    told = []
+    ledger = stream_ledger(folder)
     with suppress(VideoOpenError):  # there is none, or one that nobody can read: it is replaced too
-        named = [folder / track.file for track in load_manifest(folder).tracks if track.file]
-        # A manifest may come from anywhere; nothing outside the folder is ours.
-        told = [path for path in named if path.resolve().is_relative_to(folder.resolve())]
-    for path in told:
-        if path.is_dir() and not holds_only_pictures(path):
-            raise OptionError(f"{path} holds other files beside its pictures: move them away first")
-    if store.is_dir():
-        stream_ledger(folder).prune(())
-    streams = [path for path in folder.iterdir() if _STREAM_NAME.fullmatch(path.stem)]
-    for path in {*told, *streams}:
+        ledger.adopt(load_manifest(folder).streams)
+    ledger.remove_all()
+    for path in [path for path in folder.iterdir() if _STREAM_NAME.fullmatch(path.stem)]:
         if path.is_dir() and not path.is_symlink() and holds_only_pictures(path):
             shutil.rmtree(path)
         elif path.is_file() and path.suffix in _EXTENSIONS:

@@ -79,6 +79,27 @@ def test_folders_of_pictures_are_replaced_with_what_a_file_manager_left(tmp_path
     assert sorted((tmp_path / "walk").rglob("*")) == before, "refused before anything is removed"
 
 
+@pytest.mark.parametrize("is_cleaned", [False, True], ids=["stored", "cleaned"])
+def test_pictures_that_somebody_painted_are_set_aside_and_nothing_else(
+    is_cleaned: bool, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 8)
+    pictures = replace(LIGHT.output, format="png", only=(1,), has_rest=True)
+    earlier = MatteConfig(output=pictures, run=RunConfig(is_cleaned=is_cleaned))
+    run(clip, tmp_path, earlier)
+    folder = tmp_path / "walk"
+    whole = {name: (folder / name / "000004.png").read_bytes() for name in ("person_01", "rest")}
+    for name in whole:
+        (folder / name / "000004.png").write_bytes(b"painted by hand")
+        run(clip, tmp_path, replace(AGAIN, output=pictures))
+        aside = folder / f"{name}_changed_1" / "000004.png"
+        assert aside.read_bytes() == b"painted by hand"
+        assert (folder / name / "000004.png").read_bytes() == whole[name]
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == {
+        *("alphas", "person_01", "person_01_changed_1", "rest", "rest_changed_1")
+    }
+
+
 def test_a_manifest_from_elsewhere_leads_to_nothing_outside_the_folder(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "walk.mp4", 8)
     run(clip, tmp_path / "out")

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..checksums import digest, sha256_of
+from ..errors import OptionError
 from ..media.folder_stream import files_of, holds_only_pictures
 from ..whole_file import write_whole
 
@@ -66,12 +67,7 @@ class StreamLedger:
         Pictures that were changed since they were noted get another name: they may be painted.
         """
         for file in files:
-            checksum = self.checksum(file)
-            path = self._folder / file
-            if checksum is not None and path.is_dir() and stream_checksum(path) != checksum:
-                names = (path.with_name(f"{path.name}_changed_{n}") for n in itertools.count(1))
-                aside = path.rename(next(name for name in names if not name.exists()))
-                _log.warning("%s was changed since it was written: now %s", path, aside.name)
+            self._set_aside_if_painted(file)
             self._entries[file] = _Entry()
         self._save()
 
@@ -118,7 +114,7 @@ class StreamLedger:
         return file in self._entries
 
     def adopt(self, files: Mapping[str, str | None]) -> None:
-        """Note files that an earlier run tells of, for `prune`; what is noted already stays so.
+        """Note files that an earlier run tells of, to be removed; what is noted already stays so.
 
         Args:
             files: Checksums by name; `None` where the run gave none.
@@ -133,23 +129,59 @@ class StreamLedger:
         """
         removed = []
         for file in [name for name in self._entries if name not in wanted]:
-            path = self._folder / file
-            checksum = self._entries.pop(file).sha256
-            # A ledger may come from anywhere; nothing outside the folder is ours.
-            if not path.resolve().is_relative_to(self._folder.resolve()):
-                continue
-            if checksum is not None and stream_checksum(path) != checksum:
-                continue
-            if path.is_dir() and not path.is_symlink() and holds_only_pictures(path):
-                shutil.rmtree(path)
-            elif path.is_file():
-                path.unlink()
-            else:
-                continue
-            removed.append(file)
-            self._remove_emptied(file)
+            is_ours = self._is_inside(file) and not self._is_changed(file)
+            del self._entries[file]
+            if is_ours and self._remove(file):
+                removed.append(file)
         self._save()
         return tuple(removed)
+
+    def remove_all(self) -> None:
+        """Remove all noted streams, and the ledger; changed pictures only get another name.
+
+        Raises:
+            OptionError: Somebody put files into a stream's folder; nothing is removed.
+        """
+        files = [file for file in self._entries if self._is_inside(file)]
+        for path in (self._folder / file for file in files):
+            if path.is_dir() and not holds_only_pictures(path):
+                raise OptionError(
+                    f"{path} holds other files beside its pictures: move them away first"
+                )
+        for file in files:
+            self._set_aside_if_painted(file)
+            self._remove(file)
+        self._entries.clear()
+        self._path.unlink(missing_ok=True)
+
+    def _is_inside(self, file: str) -> bool:
+        """Say whether a stream lies in the folder: a ledger or a manifest may be anybody's."""
+        return (self._folder / file).resolve().is_relative_to(self._folder.resolve())
+
+    def _is_changed(self, file: str) -> bool:
+        """Say whether a stream is another than the noted one, as far as its checksum was noted."""
+        checksum = self.checksum(file)
+        return checksum is not None and stream_checksum(self._folder / file) != checksum
+
+    def _set_aside_if_painted(self, file: str) -> None:
+        """Give pictures another name that were changed since they were noted."""
+        path = self._folder / file
+        if path.is_dir() and self._is_changed(file):
+            names = (path.with_name(f"{path.name}_changed_{n}") for n in itertools.count(1))
+            aside = path.rename(next(name for name in names if not name.exists()))
+            _log.warning("%s was changed since it was written: now %s", path, aside.name)
+
+    def _remove(self, file: str) -> bool:
+        """Remove a stream, but no folder that holds other files, too; say whether it is gone."""
+        path = self._folder / file
+        if path.is_dir() and not path.is_symlink() and holds_only_pictures(path):
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
+        else:
+            return False
+        self._remove_emptied(file)
+        return True
 
     def _remove_emptied(self, file: str) -> None:
         """Remove the folders that a stream has left empty."""
