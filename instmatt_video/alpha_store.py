@@ -100,17 +100,8 @@ class AlphaStore:
         lines = self._read_journal()
         if not lines:
             return False
-        is_ours = lines[0].get("version") == _VERSION
-        if not is_ours or lines[0].get("fingerprint") != self.fingerprint:
-            changed = _first_difference(lines[0].get("fingerprint"), self.fingerprint)
-            advice = "resume with the settings of the earlier run"
-            if changed.startswith("source"):
-                advice = "give another --out-dir"
-            elif changed == _PROGRAM:
-                advice = "resume with that one"
-            raise OptionError(
-                f"{self.folder} was made with another {changed}: {advice}, or use --overwrite"
-            )
+        is_readable = lines[0].get("version") == _VERSION
+        self.refuse_other(lines[0].get("fingerprint") if is_readable else None, self.folder)
         self._take_up(lines[1:])
         if self.breaks_off is not None:
             self.is_complete, self.breaks_off = False, None
@@ -120,6 +111,26 @@ class AlphaStore:
         # A torn last line goes: what is noted next must begin on a line of its own.
         self._rewrite_journal()
         return True
+
+    def refuse_other(self, fingerprint: dict[str, Any] | None, thing: object) -> None:
+        """Raise where something was made of other records than this store is for.
+
+        Args:
+            fingerprint: What those depend on; `None` where nothing tells.
+            thing: What was made.
+
+        Raises:
+            OptionError: The earlier run had another source or other settings.
+        """
+        if fingerprint == self.fingerprint:
+            return
+        changed = _first_difference(fingerprint, self.fingerprint)
+        advice = "resume with the settings of the earlier run"
+        if changed.startswith("source"):
+            advice = "give another --out-dir"
+        elif changed == _PROGRAM:
+            advice = "resume with that one"
+        raise OptionError(f"{thing} was made with another {changed}: {advice}, or use --overwrite")
 
     @classmethod
     def open(cls, folder: Path) -> AlphaStore:

@@ -168,6 +168,8 @@ class Manifest(_Model):
     """Of that stream, as of a track's."""
     stitching: StitchRecord | None = None
     """`None` for an online run, and for one of a version that could not correct."""
+    fingerprint: dict[str, Any] | None = None
+    """What its alphas depend on; `None` for an online run, and for one of an older version."""
     corrections: tuple[Correction, ...] = ()
     """What people have changed since, in order."""
     rendered_corrections: tuple[Correction, ...] = ()

@@ -134,15 +134,17 @@ def matte_video(
             numbers = networks.person_numbers if tracker is None else {}
             result = _write_online(run, numbers)
         else:
+            if earlier is not None and earlier.corrections:
+                run.store.refuse_other(earlier.fingerprint, f"{folder}, corrected by hand,")
             if not is_going_on:
                 run.store.create()
-            result = _write_whole(run, config.run.chunk_frames, is_going_on)
+            result = _write_whole(run, config.run.chunk_frames)
         result = _warned(result, networks.detector)
 
         wall_s = time.monotonic() - started
         manifest = describe_run(clip, source, checksum, config, networks, result, clock, wall_s)
-        found = result.found if is_going_on else None
-        with changing_alone(run.store.folder) if found is not None else nullcontext():
+        found = result.found
+        with nullcontext() if found is None else changing_alone(run.store.folder):
             if found is not None:  # corrections that came in the meantime stay, rendered next
                 corrections = _earlier_corrections(folder, found)
                 manifest = manifest.model_copy(update={"corrections": corrections})
@@ -196,7 +198,7 @@ def _write_online(run: _Run, numbers: Mapping[int, int]) -> RunResult:
     )
 
 
-def _write_whole(run: _Run, chunk_frames: int, is_going_on: bool) -> RunResult:
+def _write_whole(run: _Run, chunk_frames: int) -> RunResult:
     """Analyse the clip as far as the store lacks it, say who is who, and write the streams."""
     clip, finder, store = run.clip, run.finder, run.store
     if store.is_complete:
@@ -205,7 +207,7 @@ def _write_whole(run: _Run, chunk_frames: int, is_going_on: bool) -> RunResult:
     else:
         analyse(clip, finder, run.steadier, run.matter, store, run.clock, chunk_frames, run.report)
     found = _find_identities(clip, finder, store, run.matter)
-    corrections = _earlier_corrections(run.folder, found) if is_going_on else ()
+    corrections = _earlier_corrections(run.folder, found)
     first = clip.info.first_frame_number
     cast = corrected_cast(found, corrections, range(first, first + store.frame_count))
     output = output_after(run.output, found, corrections)
@@ -222,6 +224,7 @@ def _write_whole(run: _Run, chunk_frames: int, is_going_on: bool) -> RunResult:
         store.held_frames,
         store.breaks_off,
         store_bytes=store.size_bytes,
+        fingerprint=store.fingerprint,
         found=found,
         corrections=corrections,
         warnings=tell_of_brief_people(found, last, first, run.output.has_rest),
@@ -255,7 +258,7 @@ def _warned(result: RunResult, detector: Detector) -> RunResult:
 
 
 def _earlier_corrections(folder: Path, found: Cast) -> tuple[Correction, ...]:
-    """Return what people have corrected since an earlier run, which goes on, by today's numbers."""
+    """Return what people have corrected since an earlier run, by today's numbers."""
     if not (folder / MANIFEST_FILE).is_file():
         return ()
     earlier = load_manifest(folder)

@@ -212,6 +212,7 @@ def describe_run(
         cuts=tuple(cut + first_number for cut in result.cast.cuts),
         tracks=(),
         stitching=None if result.found is None else _stitch_record(result.found),
+        fingerprint=result.fingerprint,
         corrections=result.corrections,
         rendered_corrections=result.corrections,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from ..correction import Correction
 from ..people.identities import Cast
@@ -29,6 +30,8 @@ class RunResult:
     """Why the clip could not be read on after the last frame."""
     store_bytes: int = 0
     """Size of the alpha store; an online run has none."""
+    fingerprint: dict[str, Any] | None = None
+    """What the alphas depend on; of those of an online run nothing is kept."""
     found: Cast | None = None
     """Everybody as they were found, before `corrections`; an online run joins nobody."""
     corrections: tuple[Correction, ...] = ()

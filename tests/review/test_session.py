@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from instmatt_video import matte_video
-from instmatt_video.config import MatteConfig, OutputConfig, RunConfig
+from instmatt_video.config import DetectionConfig, MatteConfig, OutputConfig, RunConfig
 from instmatt_video.correction import Drop, Merge, Rename, Split, Swap
 from instmatt_video.errors import (
     AlphaStoreError,
@@ -28,7 +28,7 @@ from instmatt_video.errors import (
     VideoOpenError,
 )
 from instmatt_video.folder_lock import rendering_alone
-from instmatt_video.manifest import load_manifest
+from instmatt_video.manifest import Manifest, load_manifest
 from instmatt_video.media import image_sequence
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.progress import Progress
@@ -311,6 +311,29 @@ def test_a_run_that_goes_on_keeps_the_corrections(folder: Path, matted: Path) ->
         clip, folder.parent, resumed, detector=ColorDetector(), matter=BoxMatter()
     )
     assert [track.id for track in manifest.tracks] == [1, 3]
+    assert Review(folder).is_rendered
+
+
+def test_a_run_without_the_alphas_keeps_the_corrections(folder: Path, matted: Path) -> None:
+    def resume(config: MatteConfig = LIGHT, is_cleaned: bool = False) -> Manifest:
+        clip, run = matted / "walk.mp4", RunConfig(is_resumed=True, is_cleaned=is_cleaned)
+        config = replace(config, run=run)
+        return matte_video(
+            clip, folder.parent, config, detector=ColorDetector(), matter=BoxMatter()
+        )
+
+    corrections = (Rename(track=1, name="Anna"), Drop(track=2))
+    for correction in corrections:
+        Review(folder).correct(correction)
+    resume(is_cleaned=True)
+    assert not (folder / "alphas").exists()
+    before = load_manifest(folder)
+    with pytest.raises(OptionError, match="by hand, was made with another interval of detection"):
+        resume(replace(LIGHT, detection=DetectionConfig(detect_every=2)))
+    assert load_manifest(folder) == before and not (folder / "alphas").exists()
+    manifest = resume()
+    assert manifest.corrections == corrections
+    assert [track.name for track in manifest.tracks] == ["Anna", "person_03"]
     assert Review(folder).is_rendered
 
 
