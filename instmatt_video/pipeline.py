@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -129,28 +129,17 @@ def matte_video(
             clock,
             report,
         )
-        is_going_on = not config.run.is_online and run.store.resume(run.steadier.reach)
         if config.run.is_online:
             numbers = networks.person_numbers if tracker is None else {}
             result = _write_online(run, numbers)
         else:
-            if earlier is not None and earlier.corrections:
-                run.store.refuse_other(earlier.fingerprint, f"{folder}, corrected by hand,")
-            if not is_going_on:
-                run.store.create()
+            _take_up_alphas(run, earlier)
             result = _write_whole(run, config.run.chunk_frames)
         result = _warned(result, networks.detector)
 
         wall_s = time.monotonic() - started
         manifest = describe_run(clip, source, checksum, config, networks, result, clock, wall_s)
-        found = result.found
-        with nullcontext() if found is None else changing_alone(run.store.folder):
-            if found is not None:  # corrections that came in the meantime stay, rendered next
-                corrections = _earlier_corrections(folder, found)
-                manifest = manifest.model_copy(update={"corrections": corrections})
-            manifest = publish(
-                folder, manifest, result.cast, result.plans, result.rendered, config.output
-            )
+        manifest = _publish(run, manifest, result)
         if config.run.is_resumed:
             wanted = [*stream_keys(result.plans, result.cast, config.output, run.store)]
             wanted += [REPORT_FILE] if config.output.has_report else []
@@ -196,6 +185,19 @@ def _write_online(run: _Run, numbers: Mapping[int, int]) -> RunResult:
     return stream_online(
         run.clip, run.finder, run.steadier, run.matter, streams, run.clock, run.report
     )
+
+
+def _take_up_alphas(run: _Run, earlier: Manifest | None) -> None:
+    """Go on with what an earlier run has stored, or begin anew.
+
+    Raises:
+        OptionError: The stored alphas, or those that people have corrected, are of another run.
+    """
+    is_going_on = run.store.resume(run.steadier.reach)
+    if earlier is not None and earlier.corrections:
+        run.store.refuse_other(earlier.fingerprint, f"{run.folder}, corrected by hand,")
+    if not is_going_on:
+        run.store.create()
 
 
 def _write_whole(run: _Run, chunk_frames: int) -> RunResult:
@@ -255,6 +257,16 @@ def _warned(result: RunResult, detector: Detector) -> RunResult:
     for line in result.warnings:
         logger.warning("%s", line)
     return result
+
+
+def _publish(run: _Run, manifest: Manifest, result: RunResult) -> Manifest:
+    """Publish a run; corrections that came in the meantime stay, to be rendered next."""
+    with ExitStack() as held:
+        if result.found is not None:
+            held.enter_context(changing_alone(run.store.folder))
+            corrections = _earlier_corrections(run.folder, result.found)
+            manifest = manifest.model_copy(update={"corrections": corrections})
+        return publish(run.folder, manifest, result.cast, result.plans, result.rendered, run.output)
 
 
 def _earlier_corrections(folder: Path, found: Cast) -> tuple[Correction, ...]:
