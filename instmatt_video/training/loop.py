@@ -243,7 +243,7 @@ class _Training:
                     figures = self.task.validate(network)
                 log.write(done, {f"val_{name}": value for name, value in figures.items()})
                 self._save_weights("last")
-                is_best = figures["score"] >= self.best["score"]
+                is_best = _rank(figures) >= _rank(self.best)
                 is_best |= not self._weights("best").is_file()
                 if is_best:
                     self._save_weights("best")
@@ -287,6 +287,11 @@ class _Training:
             f"the training has diverged: {what}; {kept}, "
             "and another learning_rate needs another --out"
         )
+
+
+def _rank(figures: Mapping[str, float]) -> float:
+    """Return the score, and the least of all where it is no number: nothing compares with NaN."""
+    return -math.inf if math.isnan(figures["score"]) else figures["score"]
 
 
 def _is_finite(state: Mapping[str, Tensor]) -> bool:

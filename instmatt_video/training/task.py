@@ -21,7 +21,10 @@ class TrainingTask(Protocol):
         """Return the loss and its parts; `network` is `self.network` as Fabric wrapped it."""
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Return figures of merit; `score` decides which weights are best, the newest of equals."""
+        """Return figures of merit; `score` decides which weights are best, the newest of equals.
+
+        A score of NaN is the least of all.
+        """
 
     def save_weights(self, network: nn.Module, path: Path) -> None:
         """Write the network's weights as the product loads them."""

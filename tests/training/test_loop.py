@@ -68,6 +68,24 @@ def test_of_equal_weights_the_newest_are_the_best(tmp_path: Path) -> None:
     assert equal(load_file(tmp_path / "best.safetensors"), task.validated[-1])
 
 
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [((math.nan, 1.0, 2.0), 2), ((1.0, math.nan, math.nan), 0), ((math.nan,) * 3, 2)],
+    ids=["at first", "later", "always"],
+)
+def test_a_score_that_is_no_number_is_the_least(
+    tmp_path: Path, scores: tuple[float, ...], best: int
+) -> None:
+    class Unsure(Line):
+        def validate(self, network: nn.Module) -> dict[str, float]:
+            super().validate(network)
+            return {"score": scores[len(self.validated) - 1]}
+
+    task = Unsure()
+    train(task, CONFIG, tmp_path)
+    assert equal(load_file(tmp_path / "best.safetensors"), task.validated[best])
+
+
 def test_without_an_average(tmp_path: Path) -> None:
     task = Line()
     train(task, replace(CONFIG, ema_decay=0.0), tmp_path)
