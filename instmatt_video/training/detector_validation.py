@@ -23,7 +23,9 @@ def average_precision(
     kind: str,
     min_height_px: float = 0.0,
 ) -> dict[str, float]:
-    """Return `AP` (IoU 0.50 to 0.95), `AP50` and `AP75`, each 0..1, and 0 where nobody is found.
+    """Return `AP` (IoU 0.50 to 0.95), `AP50` and `AP75`, each 0..1.
+
+    All are 0 where nobody is found, and where there is nobody to be found.
 
     Args:
         photos: Photos with everybody marked.
@@ -56,6 +58,7 @@ def average_precision(
         evaluation.evaluate()
         evaluation.accumulate()
     precision = evaluation.eval["precision"][:, :, 0, 0, 0]  # (IoU .50, .55 … .95, recalls)
+    precision = precision.clip(min=0)  # pycocotools has -1 where there is nobody to be found
     return {
         "AP": float(precision.mean()),
         "AP50": float(precision[0].mean()),

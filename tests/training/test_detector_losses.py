@@ -224,6 +224,12 @@ class TestAveragePrecision:
     def test_nothing_found(self):
         assert average_precision(self.photos(), self.found([]), "bbox")["AP"] == 0
 
+    @pytest.mark.parametrize("kind", ["bbox", "segm"])
+    def test_nobody_tall_enough_to_be_found(self, kind):
+        found = self.found([[20, 10, 60, 90]])
+        expected = dict.fromkeys(("AP", "AP50", "AP75"), 0.0)
+        assert average_precision(self.photos(), found, kind, min_height_px=81) == expected
+
     def test_one_of_two_is_half(self):
         figures = average_precision(self.photos(), self.found([[20, 10, 60, 90]]), "bbox")
         # Precision is 1 at the 51 of 101 recalls up to a half.
