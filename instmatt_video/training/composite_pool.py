@@ -43,17 +43,18 @@ class CompositePool:
     def compose(
         self, side: int, scene: SceneConfig, wall_chance: float, rng: np.random.Generator
     ) -> Composite:
-        """Return a square picture of some people.
+        """Return a square picture of some people, nobody of whom is in it twice.
 
         Args:
             side: In pixels.
-            scene: How many people, and where they stand.
+            scene: How many people, at most as many as there are, and where they stand.
             wall_chance: Share of pictures before a plain wall in the people's own colours.
             rng: Source of chance.
         """
         weights = np.array(scene.count_weights)
         count = 1 + int(rng.choice(len(weights), p=weights / weights.sum()))
-        chosen = rng.choice(len(self.cutouts), count, p=self.chances)
+        count = min(count, int((self.chances > 0).sum()))
+        chosen = rng.choice(len(self.cutouts), count, replace=False, p=self.chances)
         people = [self.cutouts[int(i)] for i in chosen]
         place = int(rng.integers(len(self.background_names)))
         if wall_chance and rng.random() < wall_chance:
