@@ -14,7 +14,7 @@ from ..toml_file import read_toml
 from .loop_config import LoopConfig
 from .matting_batch import MattingBatchConfig
 from .matting_task import Curriculum
-from .ranges import check_ranges
+from .ranges import check_ranges, check_sides
 
 T = TypeVar("T")
 
@@ -99,10 +99,7 @@ class MattingTraining:
     def __post_init__(self) -> None:
         check_ranges(self, ("mask_channels",), 1, 3)
         check_ranges(self, ("validation_pictures",), 0)
-        check_ranges(self, ("validation_side_px",), 64)
-        if self.validation_side_px % 32:
-            side = self.validation_side_px
-            raise ValueError(f"validation_side_px must be a multiple of 32, not {side}")
+        check_sides(self, "validation_side_px")
         check_ranges(self, ("second_look_chance",), 0, 1)
         if self.stage2_targets is not None:
             check_ranges(self, ("stage2_targets",), 1)

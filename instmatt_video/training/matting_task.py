@@ -29,6 +29,7 @@ from instmatt_video.models.progressive_refinement import (
 from .matting_batch import MattingBatch, MattingBatchMaker
 from .matting_validation import ValidationPicture
 from .processes import process_rank
+from .ranges import check_sides
 
 SECOND_LOOKS = 2**32 - 1
 """Draws them apart from the pictures of the batch, which are numbered from 0."""
@@ -49,9 +50,7 @@ class Curriculum:
             raise ValueError(
                 f"there must be a size for each of {len(self.starts)} starts, not {self.sizes_px}"
             )
-        for size in self.sizes_px:
-            if size % 32 or size < 64:
-                raise ValueError(f"sizes_px must be multiples of 32 from 64, not {size}")
+        check_sides(self, "sizes_px")
 
     def size_at(self, progress: float) -> int:
         """Return the window's side in pixels at a progress of 0..1."""

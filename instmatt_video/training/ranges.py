@@ -25,3 +25,11 @@ def check_ranges(
         if not all(low <= each <= high for each in values):
             allowed = f"{low} or more" if high == math.inf else f"in {low}..{high}"
             raise ValueError(f"{name} must be {allowed}, not {value}")
+
+
+def check_sides(settings: object, name: str) -> None:
+    """Raise `ValueError` unless a picture's side, or each of several, is one that is matted."""
+    value = getattr(settings, name)
+    for side in value if isinstance(value, tuple) else (value,):
+        if side % 32 or side < 64:
+            raise ValueError(f"{name} must be a multiple of 32 from 64, not {side}")

@@ -66,7 +66,7 @@ def test_data(tmp_path: Path) -> None:
             r"no setting photos\.mask",
         ),
         ("backgrounds='b'\n", MattingData, "cutouts"),
-        ("[curriculum]\nsizes_px = [100]\n", MattingTraining, "sizes_px must be multiples of 32"),
+        ("[curriculum]\nsizes_px = [100]\n", MattingTraining, "sizes_px must be a multiple of 32"),
         ("[stage1]\nsteps = 'many'\n", MattingTraining, r"stage1\.steps: .*integer"),
         ("a = = b", MattingTraining, "is no TOML"),
     ],
@@ -120,7 +120,11 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, kind: type, named: st
         ("[batch.guidance]\njitter = 0.5\n", MattingTraining, "jitter must be in 0..0.4, not 0.5"),
         ("mask_channels = 5\n", MattingTraining, "mask_channels must be in 1..3, not 5"),
         ("mask_channels = 0\n", MattingTraining, "mask_channels must be in 1..3, not 0"),
-        ("validation_side_px = 0\n", MattingTraining, "validation_side_px must be 64 or more"),
+        (
+            "validation_side_px = 0\n",
+            MattingTraining,
+            "validation_side_px must be a multiple of 32 from 64, not 0",
+        ),
         ("stage2_targets = 0\n", MattingTraining, "stage2_targets must be 1 or more, not 0"),
         (
             "[stage1]\nema_decay = 2.0\n",
@@ -145,7 +149,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, kind: type, named: st
         (
             "validation_side_px = 100\n",
             MattingTraining,
-            "validation_side_px must be a multiple of 32, not 100",
+            "validation_side_px must be a multiple of 32 from 64, not 100",
         ),
         (
             "[stage1]\nlearning_rate = inf\n",

@@ -69,7 +69,7 @@ class TestCurriculum:
             pytest.param((0.1,), (64,), "grow from 0", id="nothing at the start"),
             pytest.param((0.0, 0.6, 0.3), (64, 96, 96), "grow from 0", id="out of order"),
             pytest.param((), (), "grow from 0", id="empty"),
-            pytest.param((0.0,), (100,), "multiples of 32", id="no multiple"),
+            pytest.param((0.0,), (100,), "a multiple of 32", id="no multiple"),
             pytest.param((0.0,), (32,), "from 64", id="too small"),
         ],
     )
