@@ -5,7 +5,7 @@ Knows photos and boxes; knows no networks beyond the crop's size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,11 +57,12 @@ class CropSampler:
 
     def __init__(self, photos: PhotoMixer, proposals: Mapping[str, FloatArray]) -> None:
         self._photos = photos
-        self._proposed = [
-            (photo, proposals[photo.name])
+        proposed = (
+            (photo, _clear_proposals(proposals[photo.name], photo))
             for photo in photos.marked
-            if photo.is_complete and len(proposals.get(photo.name, ()))
-        ]
+            if photo.is_complete and photo.name in proposals
+        )
+        self._proposed = [(photo, boxes) for photo, boxes in proposed if len(boxes)]
 
     def draw(self, count: int, rng: np.random.Generator) -> list[CropSample]:
         """Return `count` crops: a third from recorded proposals, of which some show nobody."""
@@ -90,8 +91,8 @@ class CropSampler:
     def _draw_proposals(self, rng: np.random.Generator) -> list[CropSample]:
         photo, proposals = self._proposed[int(rng.integers(len(self._proposed)))]
         order = rng.permutation(len(proposals))
-        matched = _overlaps(proposals[order], photo.people)
-        shows_person = (matched >= MIN_MATCH_IOU).any(1)
+        shown = _people_shown(proposals[order], photo)
+        shows_person = np.array([who is not None for who in shown])
         half = MAX_CROPS_PER_PHOTO // 2
         boxes = proposals[np.concatenate([order[shows_person][:half], order[~shows_person][:half]])]
         if rng.random() < 0.5:
@@ -99,15 +100,8 @@ class CropSampler:
             width = photo.image.shape[1]
             boxes = mirror_boxes(boxes, width)
         photo = varied(photo, rng)
-        samples = []
-        for box, overlaps in zip(boxes, _overlaps(boxes, photo.people), strict=True):
-            best = int(np.argmax(overlaps)) if len(overlaps) else -1
-            if best >= 0 and overlaps[best] >= MIN_MATCH_IOU:
-                if photo.people[best].height_px >= MIN_PERSON_PX:
-                    samples.append(make_sample(photo, photo.people[best], box))
-            elif is_outside_crowds(box, photo):
-                samples.append(make_sample(photo, None, box))
-        return samples
+        shown = _people_shown(boxes, photo)
+        return [make_sample(photo, who, box) for who, box in zip(shown, boxes, strict=True)]
 
 
 def make_sample(
@@ -155,7 +149,21 @@ def is_outside_crowds(box: FloatArray, photo: Photo) -> bool:
     return bool((common < 0.3 * box_areas(boxes)).all())
 
 
-def _overlaps(boxes: FloatArray, people: Sequence[Person]) -> npt.NDArray[np.float64]:
-    """Return the IoU of every box and person, `(len(boxes), len(people))`."""
-    of_people = np.array([person.box for person in people], np.float64).reshape(-1, 4)
-    return pairwise_iou(boxes.astype(np.float64), of_people)
+def _clear_proposals(boxes: FloatArray, photo: Photo) -> FloatArray:
+    """Return those of the boxes `(P, 4)` that show somebody large, or nobody for sure."""
+    is_clear = [
+        is_outside_crowds(box, photo) if who is None else who.height_px >= MIN_PERSON_PX
+        for who, box in zip(_people_shown(boxes, photo), boxes, strict=True)
+    ]
+    return np.asarray(boxes[np.array(is_clear, bool)], np.float32)
+
+
+def _people_shown(boxes: FloatArray, photo: Photo) -> list[Person | None]:
+    """Return whom each box shows, `None` where that is nobody who is marked."""
+    if not photo.people:
+        return [None] * len(boxes)
+    people = np.array([person.box for person in photo.people], np.float64)
+    overlaps = pairwise_iou(boxes.astype(np.float64), people)
+    return [
+        photo.people[int(row.argmax())] if row.max() >= MIN_MATCH_IOU else None for row in overlaps
+    ]

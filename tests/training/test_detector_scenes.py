@@ -169,6 +169,28 @@ class TestSampler:
         green = [(np.ptp(s.image.astype(int), axis=2) > 200).mean() > 0.2 for s in samples]
         assert any(green) == shows_places
 
+    @pytest.mark.parametrize(
+        ("box", "crowds"),
+        [
+            pytest.param([100, 10, 130, 60], [[90, 0, 140, 70]], id="in a crowd"),
+            pytest.param([140, 100, 148, 112], [], id="of somebody small"),
+        ],
+    )
+    def test_proposals_that_teach_nothing_are_passed_over(self, box, crowds):
+        tiny = np.zeros((120, 160), bool)
+        tiny[100:112, 140:148] = True
+        known = photo()
+        marked = Photo(
+            "p",
+            known.image,
+            (*known.people, person_from_mask(tiny)),
+            np.array(crowds, np.float32).reshape(-1, 4),
+        )
+        proposals = {"p": np.array([box], np.float32)}
+        samples = CropSampler(PhotoMixer([marked]), proposals).draw(6, np.random.default_rng(0))
+        assert len(samples) == 6
+        assert all(sample.is_person for sample in samples)
+
     def test_people_alone_where_nothing_else_is_there(self):
         samples = CropSampler(PhotoMixer([photo()]), {}).draw(5, np.random.default_rng(0))
         assert all(sample.is_person for sample in samples)
