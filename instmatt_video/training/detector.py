@@ -171,7 +171,7 @@ class _Run:
                 held_out,
                 config.crops_per_step,
                 loop.seed,
-                has_frozen_backbone=part == "decoder",
+                part,
                 drawn_outline_weight=config.drawn_outline_weight,
             )
             figures["mask_iou"] = self._train(part, task)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from instmatt_video.models.person_crops import PersonCropNetwork
 
+from .detector_config import PARTS
 from .detector_crops import CropSample
 from .detector_losses import CropTargets, crop_losses, mask_iou
 from .detector_weights import save_detector_part
@@ -51,9 +52,9 @@ class CropTask:
         sampler: Draws crops.
         validation: Crops of people whom training never sees.
         batch_size: Crops per step and process.
-        seed: With step and rank, decides every batch.
-        part: The network's name in the detector's file: `crops` or `mutual`.
-        has_frozen_backbone: Only what is new learns: cheap, and spares the backbone wild steps.
+        seed: With part, step and rank, decides every batch.
+        part: Of `PARTS`: `decoder`, `crops` or `mutual`. In the first only what is new learns:
+            cheap, and spares the backbone wild steps.
         drawn_outline_weight: See `crop_losses`.
     """
 
@@ -65,10 +66,9 @@ class CropTask:
         batch_size: int,
         seed: int,
         part: str = "crops",
-        has_frozen_backbone: bool = False,
         drawn_outline_weight: float = 1.0,
     ) -> None:
-        network.backbone.requires_grad_(not has_frozen_backbone)
+        network.backbone.requires_grad_(part != "decoder")
         self.network: nn.Module = network
         self.sampler = sampler
         self.validation = validation
@@ -79,7 +79,7 @@ class CropTask:
 
     def make_batch(self, step: int, rank: int) -> CropBatch:
         """Return the batch of a step and process."""
-        rng = np.random.default_rng([self.seed, step, rank])
+        rng = np.random.default_rng([self.seed, PARTS.index(self.part), step, rank])
         return collate_crops(self.sampler.draw(self.batch_size, rng))
 
     def loss(
@@ -108,7 +108,7 @@ class CropTask:
 
     def save_weights(self, network: nn.Module, path: Path) -> None:
         """Write the network's weights, half precision."""
-        save_detector_part(network, self.part, path)
+        save_detector_part(network, "crops" if self.part == "decoder" else self.part, path)
 
 
 def collate_crops(samples: Sequence[CropSample]) -> CropBatch:

@@ -17,6 +17,7 @@ from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 
 from ..detection.detections import Detections
 from ..detection.letterbox import letterbox
+from .detector_config import PARTS
 from .detector_proposal_losses import SceneTruth, proposal_losses
 from .detector_scenes import degrade, mirror, paste_patches, vary_colour
 from .detector_validation import average_precision
@@ -80,7 +81,7 @@ class ProposalTask:
 
     def make_batch(self, step: int, rank: int) -> SceneBatch:
         """Return the batch of a step and process."""
-        rng = np.random.default_rng([self.seed, step, rank])
+        rng = np.random.default_rng([self.seed, PARTS.index("proposals"), step, rank])
         scenes = [self._draw(rng) for _ in range(self.batch_size)]
         height = max(canvas.shape[0] for canvas, _ in scenes)
         width = max(canvas.shape[1] for canvas, _ in scenes)

@@ -1,8 +1,8 @@
 """The training loop that every network here is trained by.
 
 Knows steps, checkpoints and logs; knows nothing of what is learned: that is a `TrainingTask`.
-Batches are made from (seed, step, rank) alone, so a run that is killed and resumed sees the same
-data.
+Batches are made from seed, part of the training, step and rank alone, so a run that is killed and
+resumed sees the same data, and a part that follows another sees data of its own.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def train_matting(
     people, validation = _read_people(data, data_path, config)
     photos = read_photos(data, data_path)
     detector = CompactDetector() if batch.detected_chance else None
-    batches = MattingBatchMaker(people, photos, batch, loop.seed, detector)
+    batches = MattingBatchMaker(people, photos, batch, loop.seed, detector, stage)
     if people is None and not batches.photos:
         raise OptionError(f"{data_path}: nobody in the photos can be learned from")
     if len(batches.photos) < len(photos):

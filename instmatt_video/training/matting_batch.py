@@ -107,6 +107,7 @@ class MattingBatchMaker:
         config: What a batch is made of.
         seed: Start of all chance.
         detector: Makes the masks of `detected_chance` of the pictures.
+        stage: Of the training: each sees pictures of its own, whatever the seed.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class MattingBatchMaker:
         config: MattingBatchConfig,
         seed: int,
         detector: Detector | None = None,
+        stage: int = 1,
     ) -> None:
         self.detector = detector
         self.people = people
@@ -123,6 +125,7 @@ class MattingBatchMaker:
         self._read = PicturesInOrder[Photo | MattedPicture]([photo.read for photo in self.photos])
         self.config = config
         self.seed = seed
+        self.stage = stage
 
     def make(self, step: int, rank: int = 0, *, size_px: int) -> MattingBatch:
         """Return batch number `step` of process `rank`.
@@ -134,7 +137,7 @@ class MattingBatchMaker:
         """
         samples: list[dict[str, Tensor]] = []
         for picture in range(self.config.pictures):
-            rng = np.random.default_rng([self.seed, step, rank, picture])
+            rng = np.random.default_rng([self.seed, self.stage, step, rank, picture])
             seen = self._picture(size_px, rng)
             if self.config.dim_chance and rng.random() < self.config.dim_chance:
                 seen = _dimmed(seen, rng)

@@ -129,8 +129,8 @@ class MattingTask:
         """Return the batch; some pictures are guided by what the network answers to them now."""
         assert isinstance(self.network, InstanceMattingNetwork)
         pictures = int(batch.groups.max()) + 1
-        rng = np.random.default_rng([self.batches.seed, step, process_rank(), SECOND_LOOKS])
-        chosen = rng.random(pictures) < self.second_look_chance
+        seeds = [self.batches.seed, self.stage, step, process_rank(), SECOND_LOOKS]
+        chosen = np.random.default_rng(seeds).random(pictures) < self.second_look_chance
         is_chosen = torch.from_numpy(chosen).to(batch.groups.device)[batch.groups]
         if not is_chosen.any():
             return batch

@@ -99,7 +99,7 @@ def test_a_batch_is_guided_by_the_detector(tmp_path: Path) -> None:
     write_packs(tmp_path)
     cutouts = CutoutLibrary(ImagePack(tmp_path / "cutouts", "rgba"))
     places = ImagePack(tmp_path / "backgrounds")
-    config = MattingBatchConfig(pictures=4, targets=1, photo_chance=0.0, detected_chance=1.0)
+    config = MattingBatchConfig(pictures=16, targets=1, photo_chance=0.0, detected_chance=1.0)
     whole = FixedDetector([(0, 0, 64, 64)], [0.9])
 
     def make(detector: FixedDetector | None, chosen: MattingBatchConfig = config) -> np.ndarray:
@@ -117,7 +117,7 @@ def test_a_batch_is_guided_by_the_detector(tmp_path: Path) -> None:
     nobody = FixedDetector([], [])
     simulated = make(None)
     np.testing.assert_array_equal(make(nobody), simulated)  # nobody found: simulated after all
-    assert len(nobody.pictures) == 4
+    assert len(nobody.pictures) == 16
     unused = FixedDetector([(0, 0, 64, 64)], [0.9])
     np.testing.assert_array_equal(make(unused, replace(config, detected_chance=0.0)), simulated)
     assert not unused.pictures

@@ -30,6 +30,7 @@ from instmatt_video.training.detector_validation import average_precision
 from instmatt_video.training.detector_weights import (
     begin_mutual,
     fold_batch_norms,
+    load_detector_part,
     load_initialisation,
     save_detector,
 )
@@ -177,7 +178,7 @@ def test_a_third_look_begins_as_the_second_whatever_guides_it():
 
 
 class TestTasks:
-    def test_batches_come_from_seed_step_and_rank_alone(self):
+    def test_batches_come_from_seed_part_step_and_rank_alone(self):
         photos = [disc_photo(seed) for seed in range(4)]
         sampler = CropSampler(PhotoMixer(photos), {})
         network = PersonCropNetwork()
@@ -185,12 +186,23 @@ class TestTasks:
         assert torch.equal(one.make_batch(3, 0).images, two.make_batch(3, 0).images)
         assert not torch.equal(one.make_batch(3, 0).images, one.make_batch(4, 0).images)
         assert not torch.equal(one.make_batch(3, 0).images, one.make_batch(3, 1).images)
+        decoder = CropTask(network, sampler, [], 4, seed=7, part="decoder")
+        assert not torch.equal(one.make_batch(3, 0).images, decoder.make_batch(3, 0).images)
+
+    @pytest.mark.parametrize("part", ["decoder", "crops"])
+    def test_the_decoder_is_trained_apart_and_saved_as_part_of_its_network(self, part, tmp_path):
+        network = PersonCropNetwork()
+        task = CropTask(network, CropSampler(PhotoMixer([disc_photo(0)]), {}), [], 1, 1, part)
+        is_trained = {p.requires_grad for p in network.backbone.parameters()}
+        assert is_trained == {part != "decoder"}
+        task.save_weights(network, tmp_path / "w.safetensors")
+        load_detector_part(PersonCropNetwork(), "crops", tmp_path / "w.safetensors")
 
     def test_masks_of_discs_are_learned_in_a_few_steps(self):
         torch.manual_seed(0)
         network = PersonCropNetwork()
         photos = [disc_photo(seed) for seed in range(4)]
-        task = CropTask(network, CropSampler(PhotoMixer(photos), {}), [], 4, seed=1)
+        task = CropTask(network, CropSampler(PhotoMixer(photos), {}), [], 4, seed=3)
         optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
         losses = []
         for step in range(25):

@@ -57,12 +57,14 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def maker(packs: Path, config: MattingBatchConfig = CONFIG, seed: int = 1) -> MattingBatchMaker:
+def maker(
+    packs: Path, config: MattingBatchConfig = CONFIG, seed: int = 1, stage: int = 1
+) -> MattingBatchMaker:
     cutouts = CutoutLibrary(ImagePack(packs / "cutouts", "rgba"))
     backgrounds = ImagePack(packs / "backgrounds")
     photos = read_masked_photos(packs / "photos")
     people = CompositePool(cutouts, np.ones(len(cutouts)), backgrounds, backgrounds.names)
-    return MattingBatchMaker(people, photos, config, seed)
+    return MattingBatchMaker(people, photos, config, seed, stage=stage)
 
 
 def same(a: MattingBatch, b: MattingBatch) -> bool:
@@ -77,7 +79,7 @@ def seen(batch: MattingBatch) -> torch.Tensor:
 
 
 class TestNumbers:
-    def test_a_batch_depends_on_seed_step_and_rank_alone(self, packs: Path) -> None:
+    def test_a_batch_depends_on_seed_stage_step_and_rank_alone(self, packs: Path) -> None:
         first = maker(packs).make(5, rank=1, size_px=64)
         other = maker(packs)
         other.make(4, size_px=64)
@@ -85,11 +87,16 @@ class TestNumbers:
         assert same(first, other.make(5, rank=1, size_px=64)), "not on what was made before"
 
     @pytest.mark.parametrize(
-        ("seed", "step", "rank"), [(2, 5, 0), (1, 6, 0), (1, 5, 1)], ids=["seed", "step", "rank"]
+        ("seed", "stage", "step", "rank"),
+        [(2, 1, 5, 0), (1, 2, 5, 0), (1, 1, 6, 0), (1, 1, 5, 1)],
+        ids=["seed", "stage", "step", "rank"],
     )
-    def test_each_of_them_counts(self, packs: Path, seed: int, step: int, rank: int) -> None:
+    def test_each_of_them_counts(
+        self, packs: Path, seed: int, stage: int, step: int, rank: int
+    ) -> None:
         first = maker(packs).make(5, size_px=64)
-        assert not same(first, maker(packs, seed=seed).make(step, rank, size_px=64))
+        other = maker(packs, seed=seed, stage=stage).make(step, rank, size_px=64)
+        assert not torch.equal(first.image, other.image)
 
     def test_pictures_of_a_batch_differ(self, packs: Path) -> None:
         batch = maker(packs).make(0, size_px=64)
