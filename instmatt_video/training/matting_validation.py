@@ -24,6 +24,8 @@ from .scene import SceneConfig, compose_scene
 VALIDATION_SEED = 2022
 MIN_HELD_OUT_PEOPLE = 5
 """A picture shows up to so many."""
+MIN_LISTED = 5
+"""Fewer people, or places, of somebody's own have names of our lists by chance."""
 OWN_SHARE = 10
 """Of people and places that no list names, one in so many is held out."""
 MAX_DRAWS = 200
@@ -68,23 +70,26 @@ def read_held_out_people() -> list[str]:
 def hold_out(cutouts: Sequence[str], backgrounds: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return which people and places training must not see: those of our lists, or some.
 
-    Where neither list names any, the pictures are somebody's own: every tenth of them in order of
-    their names, or none where the people are too few for that.
+    People of whom our lists name hardly any are somebody's own, and places likewise: of these it is
+    every tenth in order of their names, or none where people or places are too few for that.
 
     Args:
         cutouts: Names of all people.
         backgrounds: Names of all places.
     """
-    ours = set(read_held_out_people())
-    people = [name for name in cutouts if name in ours]
-    elsewhere = set(read_split("matting_val_backgrounds"))
-    places = [name for name in backgrounds if name in elsewhere]
-    if people or places:
+    people = _listed(cutouts, read_held_out_people())
+    places = _listed(backgrounds, read_split("matting_val_backgrounds"))
+    has_people = people or len(cutouts) >= OWN_SHARE * MIN_HELD_OUT_PEOPLE
+    has_places = places or len(backgrounds) > 1
+    if not (has_people and has_places):
         return people, places
-    is_enough = len(cutouts) >= OWN_SHARE * MIN_HELD_OUT_PEOPLE and len(backgrounds) > 1
-    if not is_enough:
-        return [], []
-    return sorted(cutouts)[::OWN_SHARE], sorted(backgrounds)[::OWN_SHARE]
+    return people or sorted(cutouts)[::OWN_SHARE], places or sorted(backgrounds)[::OWN_SHARE]
+
+
+def _listed(names: Sequence[str], ours: Sequence[str]) -> list[str]:
+    """Return which of the names are ours, none where they are there by chance."""
+    listed = set(ours).intersection(names)
+    return [name for name in names if name in listed] if len(listed) >= MIN_LISTED else []
 
 
 def make_validation(

@@ -11,7 +11,7 @@ PLACES = [f"place_{k}.jpg" for k in range(3)]
 def test_of_our_pictures_those_of_the_lists() -> None:
     people, places = (
         read_split("matting_val_cutouts")[:6],
-        read_split("matting_val_backgrounds")[:2],
+        read_split("matting_val_backgrounds")[:5],
     )
     assert hold_out([*OWN, *people], [*PLACES, *places]) == (people, places)
 
@@ -19,6 +19,24 @@ def test_of_our_pictures_those_of_the_lists() -> None:
 def test_of_own_pictures_every_tenth_in_order_of_names() -> None:
     tenth = ["me_00.png", "me_10.png", "me_20.png", "me_30.png", "me_40.png"]
     assert hold_out(OWN[::-1], PLACES) == (tenth, PLACES[:1])
+
+
+def test_a_name_or_two_of_the_lists_are_chance() -> None:
+    own = sorted([*OWN, *read_split("matting_val_photo_people")[:1]])
+    places = sorted([*PLACES, *read_split("matting_val_backgrounds")[:1]])
+    assert hold_out(own, places) == (own[::10], places[::10])
+
+
+def test_our_people_before_own_places_and_own_people_before_ours() -> None:
+    people, places = read_split("matting_val_cutouts")[:5], read_split("matting_val_backgrounds")
+    assert hold_out([*OWN, *people], PLACES) == (people, PLACES[:1])
+    assert hold_out(OWN, [*PLACES, *places]) == (OWN[::10], places)
+
+
+def test_who_is_listed_is_never_trained_on_even_where_none_can_be_shown() -> None:
+    people, places = read_split("matting_val_cutouts"), read_split("matting_val_backgrounds")
+    assert hold_out(people, PLACES[:1]) == (people, [])
+    assert hold_out(OWN[:49], places) == ([], places)
 
 
 def test_too_few_to_spare_any() -> None:
