@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,22 @@ from ..errors import OptionError, WeightsError
 from ..weights.loading import resolve_weights
 from .composite_pool import CompositePool
 from .config import MattingData, MattingTraining, read_config, resolve
+from .cutout_names import photo_stem
 from .cutouts import CutoutLibrary, read_long_hair_names
 from .loop import Progress, train
 from .loop_config import LoopConfig
+from .marked_photos import Photo
 from .matted_pictures import MattedFiles
 from .matting_batch import MattingBatchMaker
-from .matting_photos import read_photos
+from .matting_photos import read_marked_photos, read_matted
 from .matting_task import MattingTask
-from .matting_validation import MIN_HELD_OUT_PEOPLE, ValidationPicture, hold_out, make_validation
+from .matting_validation import (
+    MIN_HELD_OUT_PEOPLE,
+    ValidationPicture,
+    hide_photos,
+    hold_out,
+    make_validation,
+)
 from .packs import ImagePack, Pack
 from .photo_windows import MIN_HEIGHT_PX
 from .processes import shares_norms
@@ -92,8 +101,12 @@ def train_matting(
     if is_normed and batch.pictures < 2 and not shares_norms(loop):
         # Of a picture with one person its pooled branch has one value a channel.
         raise OptionError(f"{config_path}: batch.pictures must be 2 or more for a network's norms")
-    people, validation = _read_people(data, data_path, config)
-    photos = read_photos(data, data_path)
+    marked = read_marked_photos(data, data_path)
+    people, validation, hidden = _read_people(data, data_path, config, marked)
+    photos: list[Photo | MattedFiles] = [
+        photo for stem, photo in marked.items() if stem not in hidden
+    ]
+    photos += read_matted(data, data_path)
     detector = CompactDetector() if batch.detected_chance else None
     batches = MattingBatchMaker(people, photos, batch, loop.seed, detector, stage)
     if people is None and not batches.photos:
@@ -170,29 +183,32 @@ def _plain(value: Any) -> int | float | str:
 
 
 def _read_people(
-    data: MattingData, data_path: Path, config: MattingTraining
-) -> tuple[CompositePool | None, list[ValidationPicture]]:
-    """Return what composites are made of, and pictures of those who are held out."""
+    data: MattingData, data_path: Path, config: MattingTraining, photos: Collection[str]
+) -> tuple[CompositePool | None, list[ValidationPicture], set[str]]:
+    """Return what composites are made of, pictures of those who are held out, and their photos."""
     if data.cutouts is None or data.backgrounds is None:
-        return None, []
+        return None, [], hide_photos([], photos)
     pack = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
     backgrounds = ImagePack(resolve(data.backgrounds, data_path))
     held_out, held_out_backgrounds = hold_out(pack.names, backgrounds.names)
     strangers, elsewhere = set(held_out), set(held_out_backgrounds)  # both may have a 0001.png
-    cutouts = CutoutLibrary(pack, [n for n in pack.names if n not in strangers])
+    hidden = hide_photos(held_out, photos)
+    known = [n for n in pack.names if n not in strangers and photo_stem(n) not in hidden]
+    cutouts = CutoutLibrary(pack, known)
     long_hair = read_long_hair_names(Pack(pack.path))
     weights = [config.batch.long_hair_weight if n in long_hair else 1.0 for n in cutouts.names]
     places = [n for n in backgrounds.names if n not in elsewhere]
     people = CompositePool(cutouts, np.array(weights), backgrounds, places)
     if len(held_out) < MIN_HELD_OUT_PEOPLE or not held_out_backgrounds:
-        return people, []
-    return people, make_validation(
+        return people, [], hidden
+    validation = make_validation(
         CutoutLibrary(pack, held_out),
         backgrounds,
         held_out_backgrounds,
         config.validation_pictures,
         config.validation_side_px,
     )
+    return people, validation, hidden
 
 
 def _looking_twice(network: InstanceMattingNetwork, is_wanted: bool) -> InstanceMattingNetwork:

@@ -7,34 +7,36 @@ from pathlib import Path
 from ..errors import OptionError
 from .coco_photos import read_coco_photos
 from .config import MattingData, resolve
+from .cutout_names import stems_of_photos
 from .marked_photos import Photo, read_masked_photos
 from .matted_pictures import MattedFiles, find_matted, list_matted
 
 
-def read_marked_packs(data: MattingData, data_path: Path) -> list[tuple[str, list[Photo]]]:
-    """Return each pack's name and its photos with hard masks.
+def read_marked_photos(data: MattingData, data_path: Path) -> dict[str, Photo]:
+    """Return the photos with hard masks by the stem that cut-outs of them bear.
 
     Raises:
         OptionError: A pack or a picture cannot be read.
     """
-    packs = []
+    photos: list[tuple[str, Photo]] = []
     for pack in data.photos:
         path = resolve(pack.path, data_path)
-        packs.append((path.stem, read_masked_photos(path, pack.images, pack.masks)))
+        found = read_masked_photos(path, pack.images, pack.masks)
+        photos += ((path.stem, photo) for photo in found)
     if data.instances is not None:
         path = resolve(data.instances, data_path)
-        packs.append((path.stem, read_coco_photos(path, "train")))
-    return packs
+        photos += ((path.stem, photo) for photo in read_coco_photos(path, "train"))
+    stems = stems_of_photos((pack, photo.name) for pack, photo in photos)
+    return {stem: photo for stem, (_, photo) in zip(stems, photos, strict=True)}
 
 
-def read_photos(data: MattingData, data_path: Path) -> list[Photo | MattedFiles]:
-    """Return all photos, with hard masks or soft alphas.
+def read_matted(data: MattingData, data_path: Path) -> list[MattedFiles]:
+    """Return the pictures with soft alphas.
 
     Raises:
         OptionError: They cannot be read, or foregrounds are named for a folder.
     """
-    packs = read_marked_packs(data, data_path)
-    photos: list[Photo | MattedFiles] = [photo for _, pack in packs for photo in pack]
+    photos: list[MattedFiles] = []
     for matted in data.matted:
         images, alphas = (resolve(path, data_path) for path in (matted.images, matted.alphas))
         colors = matted.foregrounds and resolve(matted.foregrounds, data_path)

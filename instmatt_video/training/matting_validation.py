@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -15,6 +15,7 @@ from instmatt_video.models.matting_network import normalise_image
 
 from ..detection.detector import Detector
 from ..errors import OptionError
+from .cutout_names import photo_stem
 from .cutouts import CutoutLibrary
 from .detected_guidance import detect_masks
 from .guidance import GuidanceConfig, simulate_masks
@@ -90,6 +91,21 @@ def _listed(names: Sequence[str], ours: Sequence[str]) -> list[str]:
     """Return which of the names are ours, none where they are there by chance."""
     listed = set(ours).intersection(names)
     return [name for name in names if name in listed] if len(listed) >= MIN_LISTED else []
+
+
+def hide_photos(held_out: Sequence[str], photos: Collection[str]) -> set[str]:
+    """Return the stems of the photos that people were cut out of whom training must not see.
+
+    With each goes everybody of the photo. Those of our list are hidden whoever is held out: what is
+    learned from photos alone may be gone on with, and then measured by these people.
+
+    Args:
+        held_out: Names of cut-outs.
+        photos: Stems of all photos, as `cutout_names` has them; a cut-out of none of them is called
+            as it likes.
+    """
+    listed = {photo_stem(name) for name in read_split("matting_val_photo_people")}
+    return listed | {photo_stem(name) for name in held_out}.intersection(photos)
 
 
 def make_validation(

@@ -6,8 +6,7 @@ Their edge is the matting network's; a composite's truth is exact whatever edge 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, count
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -19,8 +18,9 @@ from ..matting.foreground import estimate_foreground
 from ..matting.matter import Matter
 from ..whole_file import whole_file
 from .config import MattingData, read_config
+from .cutout_names import name_cutout
 from .marked_photos import Person, Photo
-from .matting_photos import read_marked_packs
+from .matting_photos import read_marked_photos
 from .photo_windows import edge_band
 
 logger = logging.getLogger(__name__)
@@ -48,9 +48,8 @@ def write_cutouts(
 ) -> int:
     """Cut people out of all photos of a data file and return how many there are.
 
-    They are `rgba/<pack>_<photo>_<person>.webp` with straight colour, a pack of cut-outs as
-    trainings read it; of photos of one name the second is `<photo>-2`. Others may lie beside them;
-    one of the same name is replaced.
+    They are files of `rgba`, named as `cutout_names` says, with straight colour: a pack of cut-outs
+    as trainings read it. Others may lie beside them; one of the same name is replaced.
 
     Args:
         data_path: `MattingData` as TOML: its `photos` and `instances`.
@@ -62,21 +61,20 @@ def write_cutouts(
         OptionError: The data names no photos, or a pack of them or a mask cannot be read.
         AlphaWriteError: A cut-out cannot be written.
     """
-    packs = read_marked_packs(read_config(data_path, MattingData), data_path)
-    if not packs:
+    data = read_config(data_path, MattingData)
+    if not (data.photos or data.instances):
         raise OptionError(f"{data_path}: name photos or instances to cut people out of")
+    photos = read_marked_photos(data, data_path)
     folder = out / "rgba"
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    todo = [(pack, photo) for pack, photos in packs for photo in photos]
-    stems = _tell_apart(f"{pack}_{Path(photo.name).stem}" for pack, photo in todo)
     num_people = 0
-    for done, ((_, photo), stem) in enumerate(zip(todo, stems, strict=True), 1):
+    for done, (stem, photo) in enumerate(photos.items(), 1):
         for index, rgba in _cut_out_if_readable(photo, matter):
-            _write(folder / f"{stem}_{index}.webp", rgba)
+            _write(folder / name_cutout(stem, index), rgba)
             num_people += 1
         if progress is not None:
-            progress(done, len(todo), num_people)
+            progress(done, len(photos), num_people)
     return num_people
 
 
@@ -88,16 +86,6 @@ def _cut_out_if_readable(photo: Photo, matter: Matter) -> Iterator[tuple[int, UI
         logger.warning("%s: nobody is cut out of it", error)
         return
     yield from cut_out_people(photo, matter)
-
-
-def _tell_apart(stems: Iterable[str]) -> Iterator[str]:
-    """Yield the names, one that came before with a number behind it."""
-    taken: set[str] = set()
-    for stem in stems:
-        numbered = (f"{stem}-{number}" for number in count(2))
-        name = next(name for name in chain([stem], numbered) if name not in taken)
-        taken.add(name)
-        yield name
 
 
 def cut_out_people(photo: Photo, matter: Matter) -> Iterator[tuple[int, UInt8Array]]:

@@ -7,6 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -309,6 +310,27 @@ def test_a_place_with_the_name_of_somebody_held_out_is_trained_on(tmp_path: Path
     (tmp_path / "data.toml").write_text('cutouts = "cutouts"\nbackgrounds = "backgrounds"\n')
     (tmp_path / "schedule.toml").write_text(SCHEDULE)
     assert train(tmp_path, 1, "out", "--steps", "1") == 0
+
+
+def test_nothing_of_a_photo_is_trained_on_whose_people_are_held_out(tmp_path: Path) -> None:
+    for number in range(2):
+        write_rgb(tmp_path / "backgrounds" / f"{number}.png", place(number))
+    rgba = np.dstack((place(1, 120, 80), np.zeros((120, 80), np.uint8)))
+    rgba[10:110, 20:60, 3] = 255
+    for number in range(50):
+        write_rgb(tmp_path / "street" / "image" / f"{number:02}.png", rgba[..., :3])
+        mask = np.repeat(rgba[..., 3:], 3, axis=2)
+        write_rgb(tmp_path / "street" / "mask" / f"{number:02}.png", mask)
+        write_rgb(tmp_path / "cutouts" / "rgba" / f"street_{number:02}_0.webp", rgba)
+    write_rgb(tmp_path / "cutouts" / "rgba" / "street_00_1.webp", rgba)
+    packs = 'cutouts = "cutouts"\nbackgrounds = "backgrounds"\n[[photos]]\npath = "street"\n'
+    (tmp_path / "data.toml").write_text(packs)
+    (tmp_path / "schedule.toml").write_text(SCHEDULE)
+    assert train(tmp_path, 1, "out", "--steps", "1") == 0
+    made_by = torch.load(tmp_path / "out" / "last.ckpt", weights_only=True)["schedule"]
+    # Held out are of the photos 00, 09, 19 … 49 one each; with the first goes another of its photo.
+    assert made_by["number of photos"] == 50 - 6
+    assert made_by["number of cut-outs"] == 51 - 6 - 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from instmatt_video.training.matting_validation import hold_out, read_split
+from instmatt_video.training.matting_validation import hide_photos, hold_out, read_split
 
 OWN = [f"me_{k:02}.png" for k in range(50)]
 PLACES = [f"place_{k}.jpg" for k in range(3)]
@@ -37,6 +37,17 @@ def test_who_is_listed_is_never_trained_on_even_where_none_can_be_shown() -> Non
     people, places = read_split("matting_val_cutouts"), read_split("matting_val_backgrounds")
     assert hold_out(people, PLACES[:1]) == (people, [])
     assert hold_out(OWN[:49], places) == ([], places)
+
+
+def test_photos_of_who_is_held_out_are_hidden() -> None:
+    listed = {
+        name.removesuffix(".webp").rpartition("_")[0]
+        for name in read_split("matting_val_photo_people")
+    }
+    assert {"fullbody_0050", "person_instances_000000352259"} < listed
+    assert hide_photos([], []) == listed
+    photos = ["street_anna", "street_bea", "me_1"]
+    assert hide_photos(["street_anna_1.webp", "me_1.png"], photos) == {*listed, "street_anna"}
 
 
 def test_too_few_to_spare_any() -> None:
