@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
 
         if args.preset and args.config:
             raise OptionError("--config names its preset itself: leave --preset out")
-        best = train_matting(
+        figures = train_matting(
             args.config or shipped_config(f"matting-{args.preset or 'lite'}"),
             args.data,
             args.stage,
@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         from .detector import train_detector
 
-        best = train_detector(
+        figures = train_detector(
             args.config or shipped_config("detector"),
             args.data,
             args.out,
@@ -131,8 +131,9 @@ def run(args: argparse.Namespace) -> int:
             start_from=args.start_from,
         )
     if is_first_process():
-        figures = "  ".join(f"{name} {value:.2f}" for name, value in best.items())
-        console.print(f"best: {figures}", highlight=False)
+        which = "best" if args.network == "matting" else "last"
+        told = "  ".join(f"{name} {value:.2f}" for name, value in figures.items())
+        console.print(f"{which}: {told}", highlight=False)
     return 0
 
 

@@ -61,9 +61,10 @@ def train_detector(
     start_from: Path | None = None,
     seed: int | None = None,
 ) -> dict[str, float]:
-    """Train the named parts and return their figures on held-out photos.
+    """Train the named parts and return their last figures on held-out photos.
 
-    Leaves `out_dir/person_detector.safetensors`, the whole detector, once every part is trained.
+    Leaves `out_dir/person_detector.safetensors`, the whole detector, once every part is trained: of
+    each its last weights, not the best, for a few dozen photos rank neighbours by chance.
 
     Args:
         config_path: TOML of `DetectorTraining`.
@@ -108,7 +109,6 @@ def train_detector(
         figures |= run.train_crops(parts, goes_on=start_from is not None)
     if "proposals" in parts:
         figures |= run.train_proposals()
-    # The last weights, not the best: a few dozen held-out photos rank neighbours by chance.
     files = {part: out_dir / part / "last.safetensors" for part in ("proposals", "crops")}
     if start_from is None and not all(file.is_file() for file in files.values()):
         return figures
@@ -217,10 +217,10 @@ class _Run:
         return {"mutual_mask_iou": score}
 
     def _train(self, part: str, task: TrainingTask) -> float:
-        """Train a part by its schedule; return the score of its best validation."""
+        """Train a part by its schedule; return the score of its last weights."""
         loop = getattr(self.config, part)
         told = partial(self.progress, part)
-        return train(task, loop, self.out_dir / part, told, self.made_by)["score"]
+        return train(task, loop, self.out_dir / part, told, self.made_by).last["score"]
 
 
 def _recorded_proposals(

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,16 @@ Progress = Callable[[int, int, Mapping[str, float]], None]
 """Called with (step, steps, newest figures) a few times a minute."""
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What validations said of the weights that a training leaves."""
+
+    best: dict[str, float]
+    """Figures of `best.safetensors`."""
+    last: dict[str, float]
+    """Figures of `last.safetensors`."""
+
+
 class DivergenceError(InstMattVideoError):
     """A training has left every number behind; nothing is learned any more."""
 
@@ -51,7 +62,7 @@ def train(
     out_dir: Path,
     progress: Progress | None = None,
     data: Mapping[str, object] | None = None,
-) -> dict[str, float]:
+) -> Outcome:
     """Train to the last step, resuming from `out_dir/last.ckpt` where there is one.
 
     Where no step is left, weights that the folder lacks are made of that checkpoint.
@@ -67,9 +78,6 @@ def train(
         progress: Told of steps as they pass.
         data: Named settings by which batches are made, and what the network began as, plain values;
             a resumed run must share them.
-
-    Returns:
-        The figures of the best validation.
 
     Raises:
         DeviceError: This machine has not the devices.
@@ -122,6 +130,7 @@ class _Training:
         self.start = 0
         self.num_left_out = 0
         self.best: dict[str, float] = {"score": -math.inf}
+        self.last: dict[str, float] = {"score": math.nan}
 
     @property
     def checkpoint(self) -> Path:
@@ -155,6 +164,7 @@ class _Training:
                 f"{self.checkpoint} has weights that are not finite; take another --out"
             )
         self.start, self.best = int(state["step"]), dict(state["best"])
+        self.last = dict(state.get("last", self.last))  # an older checkpoint does not say
         if self.is_first and self.start > self.config.steps:
             logger.warning(
                 "%s is at step %d, past the %d steps: nothing is trained",
@@ -165,8 +175,8 @@ class _Training:
         elif self.is_first:
             logger.info("resuming %s at step %d", self.checkpoint, self.start)
 
-    def run(self, progress: Progress | None = None) -> dict[str, float]:
-        """Train from where it stands to the last step; return the best validation's figures."""
+    def run(self, progress: Progress | None = None) -> Outcome:
+        """Train from where it stands to the last step."""
         config, steps = self.config, range(self.start, self.config.steps)
         batches = load_batches(self.task, steps, self.fabric.global_rank, config.workers)
         buffers = KeptBuffers(self.task.network)
@@ -192,7 +202,7 @@ class _Training:
                 self._validate(self.start, log)
                 self._save_checkpoint(self.start)
         self.fabric.barrier()  # who reads the weights next finds them whole
-        return self.best
+        return Outcome(self.best, self.last)
 
     def _is_due(self, done: int, interval: int) -> bool:
         return done % interval == 0 or done == self.config.steps
@@ -247,9 +257,9 @@ class _Training:
                 is_best |= not self._weights("best").is_file()
                 if is_best:
                     self._save_weights("best")
-        figures, is_best = self.fabric.broadcast((figures, is_best))
+        self.last, is_best = self.fabric.broadcast((figures, is_best))
         if is_best:
-            self.best = figures
+            self.best = self.last
         self.wrapped_network.train()
 
     def _weights(self, name: str) -> Path:
@@ -271,6 +281,7 @@ class _Training:
             "average": self.average.state if self.average is not None else None,
             "step": done,
             "best": self.best,
+            "last": self.last,
             "schedule": self.shared,
         }
         save_checkpoint(self.checkpoint, state)

@@ -147,7 +147,7 @@ def train_matting(
         "number of validation pictures": len(validation),
         "validation_side_px": config.validation_side_px,
     }
-    return train(task, loop, out_dir, progress, made_by)
+    return train(task, loop, out_dir, progress, made_by).best
 
 
 def _schedule(

@@ -79,7 +79,7 @@ def main() -> None:
     whole, resumed = SharedLine(), SharedLine()
     if rank == 1:
         nn.init.zeros_(next(whole.network.parameters()))  # the first process's weights are taken
-    best = train(whole, CONFIG, out / "whole")
+    best = train(whole, CONFIG, out / "whole").best
     with contextlib.suppress(RuntimeError):
         train(SharedLine(fails_at=5), CONFIG, out / "broken")
     train(resumed, CONFIG, out / "broken")

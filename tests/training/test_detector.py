@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+from instmatt_video.cli import main
 from instmatt_video.detection.compact import CompactDetector
 from instmatt_video.errors import OptionError, WeightsError
 from instmatt_video.models.person_crops import CROP_SIZE, PersonCropNetwork
@@ -295,7 +296,7 @@ def test_two_processes_of_torchrun_train_every_part(config, tmp_path):
         timeout=300,
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stderr.count("best: ") == 1
+    assert ran.stderr.count("last: ") == 1
     assert load_person_detector(tmp_path / "out" / "person_detector.safetensors").mutual is not None
     assert (tmp_path / "out" / "start_proposals.npz").is_file()
     assert not list((tmp_path / "out").rglob("*.partial"))
@@ -330,6 +331,24 @@ def test_a_detector_is_trained_on_in_the_parts_that_have_steps(steps, config, tm
     save_detector(PersonDetector(), other)
     with pytest.raises(WeightsError, match=r"begun with first weights .*; take another --out"):
         train_detector(config, tmp_path / "data.toml", out, steps=steps, start_from=other)
+
+
+def test_figures_are_told_of_the_weights_that_are_kept(config, tmp_path, monkeypatch, capsys):
+    scores = iter((0.9, 0.25))
+    monkeypatch.setattr(CropTask, "validate", lambda *_: {"score": next(scores)})
+    only_crops = LOOP.format(part="crops").replace("validate_steps = 2", "validate_steps = 1")
+    others = "".join(f"[{part}]\nsteps = 0\n" for part in PARTS if part != "crops")
+    config.write_text(CONFIG + only_crops + others)
+    whole, out = tmp_path / "start.safetensors", tmp_path / "out"
+    save_detector(PersonDetector(), whole)
+    words = ["train", "detector", "--quiet", "--data", str(tmp_path / "data.toml")]
+    words += ["--config", str(config), "--start-from", str(whole), "--out", str(out)]
+    for _ in range(2):  # the second time nothing is left to be trained
+        assert main(words) == 0
+        assert capsys.readouterr().err.splitlines()[-1] == "last: mask_iou 0.25"
+    kept = load_person_detector(out / "person_detector.safetensors").crops.state_dict()
+    last = load_file(out / "crops" / "last.safetensors")
+    assert all(torch.equal(kept[key.removeprefix("crops.")], last[key].float()) for key in last)
 
 
 def test_a_run_on_other_photos_is_not_gone_on_with(config, tmp_path):

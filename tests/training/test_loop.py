@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 from instmatt_video.errors import AlphaWriteError, DeviceError, OptionError
 from instmatt_video.training import processes
-from instmatt_video.training.loop import DivergenceError, train
+from instmatt_video.training.loop import DivergenceError, Outcome, train
 
 from .line_training import CONFIG, Line, checkpoint, equal, losses
 
 
 def test_the_loss_goes_down(tmp_path: Path) -> None:
-    best = train(Line(), replace(CONFIG, steps=60), tmp_path)
+    best = train(Line(), replace(CONFIG, steps=60), tmp_path).best
     values = losses(tmp_path)
     assert values[-1] < 0.3 * values[0]
     assert best["score"] > -values[0]
@@ -52,7 +52,7 @@ def test_the_best_is_kept(tmp_path: Path) -> None:
             return {"score": -float(len(self.validated))}
 
     task = Worse()
-    assert train(task, CONFIG, tmp_path) == {"score": -1.0}
+    assert train(task, CONFIG, tmp_path) == Outcome(best={"score": -1.0}, last={"score": -3.0})
     assert len(task.validated) == 3
     assert equal(load_file(tmp_path / "best.safetensors"), task.validated[0])
 

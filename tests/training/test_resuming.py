@@ -33,7 +33,7 @@ def test_a_resumed_run_says_so_in_the_log_alone(
 )
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, killed_at: int) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    best = train(Line(), CONFIG, whole)
+    outcome = train(Line(), CONFIG, whole)
     with pytest.raises(RuntimeError, match="killed"):
         train(Line(fails_at=killed_at), CONFIG, broken)
     task = Line()
@@ -42,7 +42,7 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, killed_at: int
     first, second = checkpoint(whole), checkpoint(broken)
     assert equal(first["network"], second["network"])
     assert equal(first["average"], second["average"])
-    assert best == again and first["best"] == second["best"]
+    assert outcome == again and first["best"] == second["best"]
     assert rows(whole) == rows(broken)
     for name in ("best.safetensors", "last.safetensors"):
         assert equal(load_file(whole / name), load_file(broken / name))
@@ -112,13 +112,13 @@ def test_a_run_that_ends_before_its_first_validation_leaves_weights(tmp_path: Pa
         train(Line(fails_at=7), CONFIG, tmp_path)
     assert checkpoint(tmp_path)["step"] == 5 and not list(tmp_path.glob("*.safetensors"))
     shorter, task = replace(CONFIG, steps=5), Line()
-    best = train(task, shorter, tmp_path)
+    outcome = train(task, shorter, tmp_path)
     assert task.made == [(-1, 9)], "the validation's batch alone"
-    assert best["score"] > -math.inf
+    assert outcome.best["score"] > -math.inf
     for name in ("best.safetensors", "last.safetensors"):
         assert equal(load_file(tmp_path / name), checkpoint(tmp_path)["average"])
     again = Line()
-    assert train(again, shorter, tmp_path) == best
+    assert train(again, shorter, tmp_path) == outcome
     assert again.made == []
 
 
@@ -130,7 +130,7 @@ def test_the_best_begins_anew_where_its_weights_are_gone(tmp_path: Path) -> None
 
     train(Line(), CONFIG, tmp_path)
     (tmp_path / "best.safetensors").unlink()
-    assert train(Worse(), CONFIG, tmp_path) == {"score": -1e6}
+    assert train(Worse(), CONFIG, tmp_path).best == {"score": -1e6}
     assert equal(load_file(tmp_path / "best.safetensors"), checkpoint(tmp_path)["average"])
 
 
@@ -163,10 +163,10 @@ def test_a_run_begun_before_a_setting_was_kept_is_gone_on_with(tmp_path: Path) -
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:
-    best = train(Line(), CONFIG, tmp_path)
+    outcome = train(Line(), CONFIG, tmp_path)
     before = (tmp_path / "best.safetensors").read_bytes()
     task = Line()
-    assert train(task, CONFIG, tmp_path) == best
+    assert train(task, CONFIG, tmp_path) == outcome
     assert task.made == [] and (tmp_path / "best.safetensors").read_bytes() == before
 
 
