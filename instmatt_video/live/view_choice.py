@@ -45,6 +45,19 @@ class ViewChoice:
         """Return whether a person is shown."""
         return number == self.solo if self.solo is not None else number not in self.hidden
 
+    def hiding(self, number: int) -> ViewChoice:
+        """Return the choice that leaves a person out; whoever was alone is so no more."""
+        solo = None if self.solo == number else self.solo
+        return replace(self, solo=solo, hidden=self.hidden | {number})
+
+    def showing(self, number: int) -> ViewChoice:
+        """Return the choice that leaves a person out no more."""
+        return replace(self, hidden=self.hidden - {number})
+
+    def of_everybody(self) -> ViewChoice:
+        """Return the choice that shows everybody."""
+        return replace(self, solo=None, hidden=frozenset())
+
 
 class ViewControl:
     """The choice of the moment; any thread may read and change it.
@@ -99,13 +112,13 @@ def choice_after_key(
     if key == "b":
         return replace(choice, view="cutout", background=_following(choice.background, backgrounds))
     if key == "0":
-        return replace(choice, solo=None, hidden=frozenset())
+        return choice.of_everybody()
     if key in "123456789":
         return replace(choice, solo=None if choice.solo == int(key) else int(key))
     if key == "n":
         return replace(choice, solo=_next_person(choice.solo, people))
     if key == "h" and choice.solo is not None:
-        return replace(choice, solo=None, hidden=choice.hidden | {choice.solo})
+        return choice.hiding(choice.solo)
     if key == "f":
         return replace(choice, has_figures=not choice.has_figures)
     return choice

@@ -53,6 +53,15 @@ def test_who_is_shown() -> None:
     assert [replace(choice, solo=2).shows(n) for n in (1, 2, 3)] == [False, True, False]
 
 
+def test_whoever_is_hidden_is_not_shown_alone_either() -> None:
+    hidden = replace(PLAIN, solo=2).hiding(2)
+    assert [hidden.shows(n) for n in (1, 2, 3)] == [True, False, True]
+    other = replace(PLAIN, solo=2).hiding(3)
+    assert [other.shows(n) for n in (1, 2, 3)] == [False, True, False]
+    assert hidden.hiding(3).showing(2) == replace(PLAIN, hidden=frozenset({3}))
+    assert replace(hidden, solo=1).of_everybody() == PLAIN
+
+
 def test_a_view_that_does_not_exist() -> None:
     with pytest.raises(ValueError, match="tinted, cutout, mattes, source"):
         ViewChoice("x-ray")
