@@ -46,10 +46,8 @@ function personRow(person) {
   const name = document.createElement("span");
   name.className = "name";
   name.textContent = `Person ${person.number}` + (person.is_present ? "" : " (away)");
-  const others = state.people.filter((p) => p.is_hidden && p.number !== person.number);
-  const hidden = others.map((p) => p.number);
   const visibility = button(person.is_hidden ? "Show" : "Hide", person.is_hidden, () =>
-    send({ hidden: person.is_hidden ? hidden : [...hidden, person.number] }), `hide-${person.number}`);
+    send({ [person.is_hidden ? "show" : "hide"]: person.number }), `hide-${person.number}`);
   const solo = button("Solo", person.is_solo, () =>
     send({ solo: person.is_solo ? null : person.number }), `solo-${person.number}`);
   row.append(swatch, name, visibility, solo);
@@ -104,7 +102,7 @@ async function poll() {
   setTimeout(poll, POLL_MS);
 }
 
-at("everybody").addEventListener("click", () => send({ solo: null, hidden: [] }));
+at("everybody").addEventListener("click", () => send({ everybody: true }));
 at("color").addEventListener("input", (event) =>
   send({ view: "cutout", background: event.target.value }));
 at("picture").addEventListener("error", () => setTimeout(restartPicture, RETRY_MS));

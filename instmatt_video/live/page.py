@@ -39,21 +39,31 @@ Number = Annotated[int, Field(ge=1)]
 
 
 class Change(BaseModel):
-    """What a page asks for; what is not named stays as it is."""
+    """What a page asks for; what is not named stays as it is.
+
+    A page that was asked a while ago knows nothing of what others have chosen since, so people are
+    hidden and shown one by one.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     view: Literal["tinted", "cutout", "mattes", "source"] = "tinted"
     background: str = Field("blur", max_length=4096)
     solo: Number | None = None
-    hidden: list[Number] = Field([], max_length=1000)
+    hide: Number | None = None
+    show: Number | None = None
+    everybody: bool = False
+    """Nobody is hidden or alone any more."""
 
     def apply(self, choice: ViewChoice) -> ViewChoice:
         """Return the choice with what was named replaced."""
-        named = {name: getattr(self, name) for name in self.model_fields_set}
-        if "hidden" in named:
-            named["hidden"] = frozenset(named["hidden"])
-        return replace(choice, **named)
+        if self.everybody:
+            choice = choice.of_everybody()
+        named = self.model_dump(include={"view", "background", "solo"}, exclude_unset=True)
+        choice = replace(choice, **named)
+        if self.show is not None:
+            choice = choice.showing(self.show)
+        return choice if self.hide is None else choice.hiding(self.hide)
 
 
 class LivePage:
@@ -135,10 +145,10 @@ class LivePage:
     def _knows(self, change: Change) -> bool:
         """Say whether everybody named has been shown, or was chosen otherwise."""
         choice = self._control.choice
-        named = {*change.hidden, *([change.solo] if change.solo else [])}
         return all(
             number <= self._people or number in choice.hidden or number == choice.solo
-            for number in named
+            for number in (change.solo, change.hide, change.show)
+            if number is not None
         )
 
     def _app(self) -> Any:

@@ -72,16 +72,31 @@ def test_the_state_says_who_is_there(page: LivePage, client: httpx.Client) -> No
 def test_changes(page: LivePage, client: httpx.Client) -> None:
     show(page, 10)
     assert client.post("/state", json={"solo": 5}).json()["people"][1]["is_solo"]
-    state = client.post("/state", json={"view": "mattes", "hidden": [2, 4]}).json()
+    state = client.post("/state", json={"view": "mattes", "hide": 2}).json()
     assert state["view"] == "mattes"
+    state = client.post("/state", json={"hide": 4}).json()
     # Who is hidden can be shown again, also while away; what was not named stays.
     assert [(p["number"], p["is_hidden"]) for p in state["people"]] == [
         (2, True),
         (4, True),
         (5, False),
     ]
+    state = client.post("/state", json={"show": 4}).json()
+    assert [(p["number"], p["is_hidden"]) for p in state["people"]] == [(2, True), (5, False)]
     assert client.post("/state", json={"solo": None}).json()["people"][1]["is_solo"] is False
     assert client.post("/state", json={"background": "#112233"}).json()["background"] == "#112233"
+    state = client.post("/state", json={"everybody": True}).json()
+    assert not any(p["is_hidden"] or p["is_solo"] for p in state["people"])
+
+
+def test_who_is_hidden_while_alone_is_so_no_more(page: LivePage, client: httpx.Client) -> None:
+    show(page, 10)
+    client.post("/state", json={"solo": 5})
+    state = client.post("/state", json={"hide": 5}).json()
+    assert [(p["is_hidden"], p["is_solo"]) for p in state["people"]] == [
+        (False, False),
+        (True, False),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -92,9 +107,12 @@ def test_changes(page: LivePage, client: httpx.Client) -> None:
         {"solo": 0},
         {"solo": "two"},
         {"solo": 6},
-        {"hidden": ["a"]},
-        {"hidden": [-1]},
-        {"hidden": [2, 10**6]},
+        {"hide": "a"},
+        {"hide": -1},
+        {"hide": [2]},
+        {"hide": 6},
+        {"show": 10**6},
+        {"everybody": "all"},
         {"power": True},
     ],
 )
@@ -110,7 +128,7 @@ def test_changes_that_cannot_be(
 
 @pytest.mark.parametrize("value", ["NaN", "[1e400]", "[NaN]", '"\\ud800"', "[" * 9000])
 def test_what_no_json_could_repeat(page: LivePage, client: httpx.Client, value: str) -> None:
-    body = f'{{"hidden": {value}}}'
+    body = f'{{"hide": {value}}}'
     answer = client.post("/state", content=body, headers={"content-type": "application/json"})
     assert answer.status_code in (400, 422) and list(answer.json()) == ["error"]
     assert "Internal" not in answer.text
@@ -333,6 +351,23 @@ def test_solo_leaves_one_person_in_the_picture(browser_page: Any) -> None:
     browser_page.click("[data-key=solo-2]")
     browser_page.click("[data-key=hide-2]")
     until_seen(browser_page, lambda m: share(m, *FIRST) > 240 and share(m, *SECOND) < 15)
+    browser_page.click("#everybody")
+    until_seen(browser_page, lambda m: share(m, *FIRST) > 240 and share(m, *SECOND) > 240)
+
+
+@pytest.mark.browser
+def test_two_who_are_hidden_at_once_are_both_hidden(browser_page: Any) -> None:
+    browser_page.click("#views [data-key=mattes]")
+    until_seen(browser_page, lambda m: share(m, *FIRST) > 240 and share(m, *SECOND) > 240)
+    # Both clicks come before any answer, so that the page knows of neither.
+    browser_page.evaluate(
+        "for (const n of [1, 2]) document.querySelector(`[data-key=hide-${n}]`).click()"
+    )
+    until_seen(browser_page, lambda m: share(m, *FIRST) < 15 and share(m, *SECOND) < 15)
+    until_true(
+        browser_page,
+        "document.querySelectorAll('[data-key^=hide-][aria-pressed=true]').length === 2",
+    )
     browser_page.click("#everybody")
     until_seen(browser_page, lambda m: share(m, *FIRST) > 240 and share(m, *SECOND) > 240)
 
