@@ -60,6 +60,10 @@ def test_the_page_and_its_files(client: httpx.Client) -> None:
     assert client.get("/docs").status_code == 404
 
 
+def test_no_icon_is_asked_for(client: httpx.Client) -> None:
+    assert '<link rel="icon" href="data:,">' in client.get("/").text
+
+
 def test_the_state_says_who_is_there(page: LivePage, client: httpx.Client) -> None:
     assert client.get("/state").json()["people"] == []
     show(page, 10)
