@@ -13,12 +13,25 @@ const ask = (options) =>
   fetch("state", { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS), ...options });
 
 async function send(change) {
-  const answer = await ask({
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(change),
-  });
-  if (answer.ok) show(await answer.json());
+  try {
+    const answer = await ask({
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(change),
+    });
+    const isJson = (answer.headers.get("content-type") || "").includes("json");
+    const content = isJson ? await answer.json() : { error: await answer.text() };
+    tell("refusal", answer.ok ? "" : `The change was not made: ${content.error}`);
+    if (answer.ok) show(content);
+  } catch {
+    // The program may have heard it all the same.
+    tell("refusal", "The program did not answer: the change may not have been made.");
+  }
+}
+
+function tell(id, words) {
+  at(id).hidden = !words;
+  at(id).textContent = words;
 }
 
 function button(label, isPressed, onClick, key) {
@@ -62,8 +75,7 @@ function show(next) {
   at("latency").textContent = `${Math.round(figures.latency_ms)} ms`;
   at("count").textContent = figures.people;
   at("work").textContent = `${figures.level} of ${figures.level_count}: ${figures.work}`;
-  at("trouble").hidden = !figures.trouble;
-  at("trouble").textContent = figures.trouble;
+  tell("trouble", figures.trouble);
   const controls = ({ figures: _, ...rest }) => JSON.stringify(rest);
   if (before && controls(before) === controls(state)) return;
   replaceKeepingFocus(at("views"), state.views.map((view) =>
@@ -78,8 +90,7 @@ function show(next) {
 
 function complain(text) {
   isLost = true;
-  at("trouble").hidden = false;
-  at("trouble").textContent = text;
+  tell("trouble", text);
 }
 
 const restartPicture = () => { at("picture").src = `stream.mjpg?${Date.now()}`; };

@@ -347,6 +347,44 @@ def test_the_picture_is_asked_for_again_when_the_program_is_back(
 
 
 @pytest.mark.browser
+def test_a_change_that_was_not_made_is_told(browser_page: Any, live_url: str) -> None:
+    page = browser_page.context.browser.new_page()
+    fates = iter(["refused", "forbidden", "lost"])
+    errors: list[str] = []
+
+    def answer(route: Any) -> None:
+        match next(fates, "ok") if route.request.method == "POST" else "ok":
+            case "refused":
+                route.fulfill(status=400, json={"error": "there has been no such person"})
+            case "forbidden":
+                route.fulfill(status=403, content_type="text/plain", body="the token is missing")
+            case "lost":
+                route.abort()
+            case _:
+                route.continue_()
+
+    page.route("**/state", answer)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(live_url, wait_until="domcontentloaded")
+    refusal = "document.getElementById('refusal')"
+    for words in (
+        "The change was not made: there has been no such person",
+        "The change was not made: the token is missing",
+        "The program did not answer: the change may not have been made.",
+    ):
+        page.click("#views [data-key=tinted]")
+        until_true(page, f"!{refusal}.hidden && {refusal}.textContent === {words!r}")
+    # It stands there until a change is made, however often the page asks how things are.
+    with page.expect_response("**/state"):
+        pass
+    assert page.is_visible("#refusal")
+    page.click("#views [data-key=tinted]")
+    until_true(page, f"{refusal}.hidden")
+    page.close()
+    assert not errors
+
+
+@pytest.mark.browser
 def test_solo_leaves_one_person_in_the_picture(browser_page: Any) -> None:
     browser_page.click("#views [data-key=mattes]")
     until_seen(browser_page, lambda m: share(m, *FIRST) > 240 and share(m, *SECOND) > 240)
