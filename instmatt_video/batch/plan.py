@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import OptionError
+from ..media.file_name import name_key
 from ..media.formats import check_format
 from ..media.source import clip_name
 from ..settings import resolve_config
@@ -83,8 +84,7 @@ def plan_jobs(
         if is_by_folder:
             home = home / Path(request.clip).parent.name
         folder = home / clip_name(request.clip)
-        # Some file systems take Walk and walk for one name.
-        other = taken.setdefault(str(folder).casefold(), request.clip)
+        other = taken.setdefault(name_key(str(folder)), request.clip)
         if other != request.clip:
             is_beside = Path(other).parent == Path(request.clip).parent
             advice = "" if is_by_folder or is_beside else "--by-folder, or "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from string import Formatter
@@ -82,14 +83,13 @@ def render_filenames(
         ext: Extension.
 
     Raises:
-        OptionError: Two tracks would get one name (upper and lower case count as one), or as
-            `render_filename`.
+        OptionError: Two tracks would get one name (as `name_key` counts), or as `render_filename`.
     """
     names: dict[int, str] = {}
     taken: dict[str, int] = {}
     for track, name in tracks:
         rendered = render_filename(template, clip=clip, track=track, name=name, ext=ext)
-        other = taken.setdefault(rendered.casefold(), track)
+        other = taken.setdefault(name_key(rendered), track)
         if other != track:
             raise OptionError(
                 f"file name template {template!r} gives tracks {other} and {track} the same name "
@@ -97,6 +97,14 @@ def render_filenames(
             )
         names[track] = rendered
     return names
+
+
+def name_key(name: str) -> str:
+    """Return what is equal for names that some file systems take for one.
+
+    Neither upper and lower case nor the Unicode forms of a letter (é, or e and an accent) count.
+    """
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _safe(value: str) -> str:

@@ -22,7 +22,7 @@ from ..manifest import FILE_NAME as MANIFEST_FILE
 from ..manifest import load_manifest
 from ..matting.foreground import require_pymatting
 from ..media.alpha_stream import AlphaStream
-from ..media.file_name import render_filenames
+from ..media.file_name import name_key, render_filenames
 from ..media.formats import FORMATS, check_extension, check_format, open_alpha_stream
 from ..media.frame import ClipInfo, Frame
 from ..media.frame_source import FrameSource
@@ -266,7 +266,7 @@ def _refuse_taken_names(files: Sequence[str], config: OutputConfig) -> None:
     taken = {MANIFEST_FILE, REPORT_FILE, TRACKS_FILE, STORE_FOLDER}
     taken |= {PREVIEW_FILE} if config.has_preview else set()
     for file in files:
-        name = file.lower()
+        name = name_key(file)
         # Nor can one lie in a folder that is called as another is.
         if any(f"{name}/".startswith(f"{t}/") or t.startswith(f"{name}/") for t in taken):
             raise OptionError(

@@ -53,6 +53,8 @@ def test_one_output_for_two_clips_is_refused() -> None:
         with pytest.raises(OptionError, match=r"would both be written to .*: use a list with"):
             pair = clips("/in/walk.mp4", "/in/Walk.mov")
             plan_jobs(pair, OUT, {}, is_by_folder=is_by_folder)
+    with pytest.raises(OptionError, match="would both be written to"):
+        plan_jobs(clips("/in/zo\u00eb.mp4", "/in/zoe\u0308.mov"), OUT, {})
     jobs = plan_jobs(clips("/in/a/walk.mp4", "/in/b/walk.mp4"), OUT, {}, is_by_folder=True)
     assert [job.folder for job in jobs] == [OUT / "a/walk", OUT / "b/walk"]
     row = RequestedClip("/in/b/walk.mp4", {"out_dir": Path("day2")})

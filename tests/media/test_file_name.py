@@ -69,3 +69,9 @@ def test_collisions_are_refused() -> None:
     names = render_filenames("{track}_{name}.{ext}", clip="in", tracks=tracks, ext="mov")
     assert names == {1: "1_Ann.mov", 2: "2_ann.mov", 3: "3_Bob.mov"}
     assert render_filenames("{name}.{ext}", clip="in", tracks=[], ext="mov") == {}
+
+
+def test_names_that_differ_in_their_unicode_form_alone_collide() -> None:
+    tracks = [(1, "Zo\u00eb"), (2, "ZOE\u0308")]
+    with pytest.raises(OptionError, match="tracks 1 and 2 the same name"):
+        render_filenames("{name}.{ext}", clip="in", tracks=tracks, ext="mov")

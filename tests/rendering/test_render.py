@@ -171,6 +171,11 @@ class TestPlans:
                 id="the rest",
             ),
             pytest.param(
+                {"filename": "re\u017ft.{ext}", "only": (1,), "has_rest": True},  # a long s
+                "rest.mkv",
+                id="the rest as a file system may fold it",
+            ),
+            pytest.param(
                 {
                     "filename": "preview.{ext}",
                     "only": (1,),
