@@ -21,6 +21,12 @@ MAX_NAME_BYTES = 240
 
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _UNSAFE = re.compile(r'[/\\\x00-\x1f<>:"|?*]')
+_RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|(?:com|lpt)[1-9¹²³])(?= *(?:\.|$))")
+"""Names of Windows' devices, whatever extension follows.
+
+Source:
+    Microsoft, "Naming Files, Paths, and Namespaces".
+"""
 
 
 def render_filename(template: str, *, clip: str, track: int, name: str, ext: str) -> str:
@@ -34,7 +40,8 @@ def render_filename(template: str, *, clip: str, track: int, name: str, ext: str
         ext: Extension, with or without its dot; empty for a folder of pictures.
 
     Returns:
-        A path with forward slashes. What no file system takes in a name is replaced by `_`.
+        A path with forward slashes. What no file system takes in a name is replaced by `_`, and
+        one is put behind a name that Windows keeps for a device.
 
     Raises:
         OptionError: The template has other fields, leads out of the output folder, or gives a name
@@ -48,7 +55,8 @@ def render_filename(template: str, *, clip: str, track: int, name: str, ext: str
         rendered = template.format(**values)
     except ValueError as error:
         raise OptionError(f"file name template {template!r}: {error}") from error
-    path = PurePosixPath(rendered.replace("\\", "/"))
+    parts = PurePosixPath(rendered.replace("\\", "/")).parts
+    path = PurePosixPath(*(_RESERVED.sub(r"\1_", part) for part in parts))
     if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", rendered):
         raise OptionError(f"file name template {template!r} leads out of the output folder")
     last = path.name.rstrip(".")

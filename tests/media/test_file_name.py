@@ -62,6 +62,23 @@ def test_names_cannot_escape_either() -> None:
     assert name == ".._up/a_b_c_d.mov"
 
 
+@pytest.mark.parametrize(
+    ("template", "name", "expected"),
+    [
+        ("{name}.{ext}", "CON", "CON_.mov"),
+        ("{name}.v1.{ext}", "lpt9", "lpt9_.v1.mov"),
+        ("{name}.{ext}", "Com¹", "Com¹_.mov"),
+        ("{name}/aux .{ext}", "Nul", "Nul_/aux_ .mov"),
+        ("{name}.", "PRN", "PRN_"),
+        ("{name}_{track}.{ext}", "con", "con_3.mov"),
+        ("{name}.{ext}", "Conny", "Conny.mov"),
+        ("{name}.{ext}", "com10", "com10.mov"),
+    ],
+)
+def test_devices_of_windows_are_no_files(template: str, name: str, expected: str) -> None:
+    assert render_filename(template, **{**FIELDS, "name": name}) == expected  # type: ignore[arg-type]
+
+
 def test_collisions_are_refused() -> None:
     tracks = [(1, "Ann"), (2, "ann"), (3, "Bob")]
     with pytest.raises(OptionError, match="tracks 1 and 2 the same name"):
