@@ -167,7 +167,6 @@ def render(
     renamed = tuple((old, file) for old, file in taken if old is not None)
     due_files = [file for file, key in keys.items() if not ledger.has(file, key)]
     due = [plan for plan in plans if plan.file in due_files]
-    ledger.begin(due_files)
     stop = threading.Event()
     workers: dict[str, Worker] = {}
     portraits = _Portraits(cast)
@@ -198,6 +197,7 @@ def render(
         for file, worker in workers.items():
             worker.wait()
             if worker.is_whole:  # though another may fail
+                ledger.begin(file)
                 worker.writer.publish()
                 ledger.add(file, keys[file], warnings=worker.writer.warnings)
         for worker in workers.values():

@@ -28,7 +28,7 @@ class _Entry:
     """What is noted of a stream."""
 
     key: str = ""
-    """Of what it was made from; empty of one that is not finished, or of a run without a ledger."""
+    """Of what it was made from; empty while it is replaced, or of a run without a ledger."""
     sha256: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -61,14 +61,14 @@ class StreamLedger:
         path = self._folder / file
         return path.exists() and stream_checksum(path) == entry.sha256
 
-    def begin(self, files: Iterable[str]) -> None:
-        """Note files that are about to be written: whatever is under their names is not theirs.
+    def begin(self, file: str) -> None:
+        """Note that a file is about to be replaced: until `add`, what lies there does not count.
 
-        Pictures that were changed since they were noted get another name: they may be painted.
+        Not sooner: a run that fails before has left the file as it was noted. Pictures that were
+        changed since they were noted get another name: they may be painted.
         """
-        for file in files:
-            self._set_aside_if_painted(file)
-            self._entries[file] = _Entry()
+        self._set_aside_if_painted(file)
+        self._entries[file] = _Entry()
         self._save()
 
     def add(

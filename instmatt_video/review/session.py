@@ -223,10 +223,10 @@ class Review:
             ledger = stream_ledger(self.folder)
             plans = plan_streams(cast, clip.info, self.store.frame_count, output)
             keys = stream_keys(plans, cast, output, self.store)
+            remove_torn(self.folder)
             is_as_before = manifest.is_rendered and plain_settings(config) == manifest.settings
             if is_as_before and all(ledger.has(file, key) for file, key in keys.items()):
                 return Rendered(manifest, (), ledger.prune(keys))
-            remove_torn(self.folder)
             sound = path if clip.info.has_audio and output.has_audio else None
             plans, rendered = write_people(
                 clip, self.store, cast, output, self.folder, StageClock(), report, sound

@@ -265,6 +265,17 @@ class TestLedger:
         again = self.ledger(folder)
         assert again.has("a.mkv", "new") and not again.has("a.mkv", "old")
 
+    def test_a_stream_is_what_was_noted_until_it_is_replaced(self, folder: Path) -> None:
+        ledger = self.ledger(folder)
+        ledger.add("frames", "old")
+        ledger.begin("frames")
+        (folder / "frames" / "000001.png").write_bytes(b"new")  # and then the run is killed
+        again = self.ledger(folder)
+        assert not again.has("frames", "old") and not again.has("frames", "new")
+        again.begin("frames")  # it is nobody's painting
+        assert (folder / "frames").is_dir() and not list(folder.glob("frames_*"))
+        assert again.prune([]) == ("frames",)
+
     def test_checksum_of_known_bytes(self, tmp_path: Path) -> None:
         (tmp_path / "abc").write_bytes(b"abc")
         # FIPS 180-2, appendix B.1

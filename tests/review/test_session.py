@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -31,6 +32,7 @@ from instmatt_video.folder_lock import rendering_alone
 from instmatt_video.manifest import Manifest, load_manifest
 from instmatt_video.media import image_sequence
 from instmatt_video.media.alpha_reader import read_alpha
+from instmatt_video.media.video_stream import VideoAlphaStream
 from instmatt_video.progress import Progress
 from instmatt_video.review.session import Review
 from tests.review.conftest import FRAMES, LIGHT
@@ -244,14 +246,50 @@ def test_a_ledger_cannot_lead_out_of_the_folder(folder: Path) -> None:
     assert outside.read_text() == "precious"
 
 
-def test_a_killed_rendering_is_finished_by_the_next(folder: Path) -> None:
+def test_a_rendering_that_finds_the_disk_full_is_undone_without_another(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = streams(folder)
     review = Review(folder)
     review.correct(Merge(track=3, other=2))
-    # The process dies without a word in the middle of the clip.
+    with monkeypatch.context() as patched:
+        patched.setattr(VideoAlphaStream, "_mux", full)
+        with pytest.raises(AlphaWriteError, match="disk is full"):
+            review.render()
+        assert streams(folder) == before
+        review.undo()
+        assert review.render().written == ()
+    assert streams(folder) == before and review.is_rendered
+
+
+@pytest.mark.parametrize(
+    "death",
+    [
+        pytest.param(
+            "at = lambda p: os._exit(9) if p.done == 12 else None", id="in the middle of the clip"
+        ),
+        pytest.param(
+            "StreamWriter.publish = lambda *_: os._exit(9)", id="before a stream is replaced"
+        ),
+        pytest.param(
+            "StreamLedger.add = lambda *_, **__: os._exit(9)", id="when a stream has been replaced"
+        ),
+    ],
+)
+def test_a_killed_rendering_is_finished_by_the_next(folder: Path, death: str) -> None:
+    review = Review(folder)
+    review.correct(Merge(track=3, other=2))
+    # The process dies without a word.
     code = (
         "import os, sys; from pathlib import Path; "
+        "from instmatt_video.rendering.stream_ledger import StreamLedger; "
+        "from instmatt_video.rendering.stream_writers import StreamWriter; "
         "from instmatt_video.review.session import Review; "
-        "Review(Path(sys.argv[1])).render(lambda p: os._exit(9) if p.done == 12 else None)"
+        f"at = lambda p: None; {death}; "
+        "Review(Path(sys.argv[1])).render(at)"
     )
     assert subprocess.run([sys.executable, "-c", code, str(folder)]).returncode == 9
     assert list(folder.glob(".*.partial"))
