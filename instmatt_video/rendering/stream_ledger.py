@@ -102,9 +102,12 @@ class StreamLedger:
         for other, entry in list(self._entries.items()):
             if entry.key == key and other not in wanted and self.has(other, key):
                 (self._folder / file).parent.mkdir(parents=True, exist_ok=True)
+                # Noted first: where a run is killed, nobody finds a file that nothing tells of.
+                self._entries[file] = entry
+                self._save()
                 (self._folder / other).rename(self._folder / file)
                 self._remove_emptied(other)
-                self._entries[file] = self._entries.pop(other)
+                del self._entries[other]
                 self._save()
                 return other
         return None

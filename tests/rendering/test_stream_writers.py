@@ -205,6 +205,25 @@ class TestLedger:
         names = sorted(path.name for path in folder.iterdir() if path.is_dir())
         assert names == ["anna", "bert", "frames", "two"]
 
+    def test_a_run_that_is_killed_while_a_stream_is_renamed_loses_none(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rename = Path.rename
+
+        def rename_and_die(path: Path, target: Path) -> None:
+            rename(path, target)
+            raise KeyboardInterrupt
+
+        ledger = self.ledger(folder)
+        ledger.add("a.mkv", "key")
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "rename", rename_and_die)
+            with pytest.raises(KeyboardInterrupt):
+                ledger.take_over("anna.mkv", "key", wanted=["anna.mkv"])
+        again = self.ledger(folder)
+        assert again.knows("anna.mkv") and again.has("anna.mkv", "key")
+        assert again.prune(["anna.mkv"]) == () and (folder / "anna.mkv").is_file()
+
     def test_what_was_noted_is_known_to_the_next_run(self, folder: Path) -> None:
         ledger = self.ledger(folder)
         assert not ledger.has("a.mkv", "key")
