@@ -5,6 +5,8 @@ The caller's own mistakes stay `ValueError` and `TypeError`.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -92,6 +94,14 @@ def disk_errors(place: object = None) -> Iterator[None]:
     except OSError as error:
         where = error.filename if place is None else place
         raise AlphaWriteError(f"{where} cannot be written: {error.strerror}") from error
+
+
+def full_disk_error(words: str) -> OSError | None:
+    """Return the system's error where a library says in words alone that the disk is full."""
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        if os.strerror(number) in words:
+            return OSError(number, os.strerror(number))
+    return None
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
-import os
 import shutil
 import signal
 import subprocess
@@ -13,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 
-from ..errors import AlphaWriteError, OptionError
+from ..errors import AlphaWriteError, OptionError, full_disk_error
 
 _EMPTY_WORDS = (
     "Conversion failed",
@@ -74,9 +72,9 @@ def run_ffmpeg(command: Sequence[str], report_frame: Callable[[int], None]) -> N
                 process.kill()
         words.seek(0)
         text = words.read().decode("utf-8", "replace")
-    for number in (errno.ENOSPC, errno.EDQUOT):
-        if os.strerror(number) in text:
-            raise OSError(number, os.strerror(number))
+    full_disk = full_disk_error(text)
+    if full_disk is not None:
+        raise full_disk
     if status:
         raise AlphaWriteError(f"ffmpeg failed with status {status}: {last_words(text)}")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import OptionError, VideoOpenError
+from ..errors import OptionError, VideoOpenError, full_disk_error
 from .chromaticities import CHROMATICITIES
 from .folder_stream import FolderAlphaStream
 from .frame import ClipInfo
@@ -75,7 +75,7 @@ class ExrAlphaStream(FolderAlphaStream):
             try:
                 OpenEXR.File(header, {"RGBA": self._canvas}).write(str(path))
             except RuntimeError as error:
-                raise OSError(errno.EIO, str(error)) from error
+                raise full_disk_error(str(error)) or OSError(errno.EIO, str(error)) from error
             return path.read_bytes()
 
     def _at_place(self, picture: bytes, index: int) -> bytes:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from instmatt_video.errors import AlphaWriteError
 from instmatt_video.matting.foreground import colour_layer
 from instmatt_video.media import ClipInfo, open_alpha_stream, open_source
 
@@ -74,3 +78,22 @@ def test_what_a_header_cannot_tell_is_left_out(facts: dict[str, object], tmp_pat
         header = dict(file.header())
     assert "timeCode" not in header
     assert header.get("framesPerSecond") == (None if info.is_variable_rate else info.frame_rate)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextlib.contextmanager
+    def full_folder(dir: Path) -> Iterator[str]:
+        (tmp_path / "full").mkdir()
+        (tmp_path / "full" / "picture.exr").symlink_to("/dev/full")
+        yield str(tmp_path / "full")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", full_folder)
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    layer = colour_layer(noise, 0, 0, np.ones((256, 256), "f4"), "source")
+    info = replace(INFO, width=256, height=256)  # small ones wait in a buffer
+    with (
+        pytest.raises(AlphaWriteError, match="person: the disk is full"),
+        open_alpha_stream("exr", tmp_path / "person", info) as stream,
+    ):
+        stream.write(Fraction(0), layer)
