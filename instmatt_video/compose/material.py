@@ -21,7 +21,7 @@ from ..media.formats import FORMATS
 from ..media.frame import ClipInfo, ColorTags
 from ..media.frame_source import FrameSource
 from ..media.picture_names import IMAGE_SUFFIXES
-from ..media.source import open_source
+from ..media.source import open_source, open_still
 from ..media.video_file import first_video_stream, open_container
 from ..rendering.render import PREVIEW_FILE, REST
 from ..review.source import find_source
@@ -137,8 +137,7 @@ def gather(folder: Path, options: ComposeOptions) -> Material:
 def _open_file(path: Path) -> FrameSource:
     if not path.is_file():
         raise VideoOpenError(f"background {path}: no such file, and no colour of such a name")
-    # A picture is a folder of one; its rate means nothing.
-    return open_source(str(path)) if path.suffix.lower() not in IMAGE_SUFFIXES else _picture(path)
+    return open_still(path) if path.suffix.lower() in IMAGE_SUFFIXES else open_source(path)
 
 
 def _has_alpha(path: Path) -> bool:
@@ -150,12 +149,6 @@ def _has_alpha(path: Path) -> bool:
     return frame_format is not None and (
         frame_format.name == "pal8" or any(part.is_alpha for part in frame_format.components)
     )
-
-
-def _picture(path: Path) -> FrameSource:
-    from ..media.image_sequence import ImageSequenceSource
-
-    return ImageSequenceSource(path.stem, [path], Fraction(1))
 
 
 def _open_clip(manifest: Manifest, options: ComposeOptions) -> tuple[FrameSource, Path] | None:

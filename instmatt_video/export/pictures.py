@@ -26,8 +26,7 @@ from ..detection.regions import Region, cut_region, expand_to_region
 from ..errors import OptionError
 from ..media.frame import as_eight_bit
 from ..media.picture_names import IMAGE_SUFFIXES
-from ..media.source import open_source
-from ..media.timetable import DEFAULT_FRAME_RATE
+from ..media.source import open_source, open_still
 
 EightBit = npt.NDArray[np.uint8]
 MATTE_SIZES = ((320, 320), (320, 192))
@@ -44,10 +43,8 @@ def load_picture(path: Path | None) -> EightBit:
         OptionError: None is named, and scikit-image, which brings the photograph, is absent.
     """
     if path is not None:
-        # Of pictures the source would ask for a rate; one frame needs none.
         is_picture = path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
-        rate = DEFAULT_FRAME_RATE if is_picture else None
-        with open_source(str(path), frame_rate=rate) as source:
+        with open_still(path) if is_picture else open_source(path) as source:
             return as_eight_bit(next(iter(source)).image)
     try:
         from skimage import data

@@ -18,7 +18,7 @@ from ..color_names import COLORS, parse_color
 from ..errors import FrameDecodeError, OptionError, VideoOpenError
 from ..media.frame import as_eight_bit
 from ..media.picture_names import IMAGE_SUFFIXES
-from ..media.source import open_source
+from ..media.source import open_still
 from ..resizing import area_resize
 from .capture import Capture
 from .live_matter import LiveFrame
@@ -69,7 +69,7 @@ def open_background(spec: str, width: int, height: int) -> Background:
         )
     try:
         if Path(spec).suffix.lower() in IMAGE_SUFFIXES:
-            with open_source(spec) as source:
+            with open_still(spec) as source:
                 image = next(iter(source)).image
             return PlainBackground(cover(as_eight_bit(image), width, height))
         return VideoBackground(spec, width, height)

@@ -57,6 +57,15 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
         raise VideoOpenError(f"{text}: cannot be read: {describe_av_error(error)}") from error
 
 
+def open_still(spec: str | Path) -> FrameSource:
+    """Return pictures of which one alone is wanted: their rate means nothing, and none is missed.
+
+    Raises:
+        VideoOpenError: As `open_source` says.
+    """
+    return open_source(spec, frame_rate=1)
+
+
 def list_frames(spec: str | Path) -> list[Path] | None:
     """Return the pictures that a name stands for, be it one; `None` for a video file.
 

@@ -128,12 +128,13 @@ def test_a_person_leaves_no_halo_in_the_blurred_background() -> None:
     assert np.abs(blurred.astype(int) - 60).max() <= 2
 
 
-def test_backgrounds_from_files(tmp_path: Path) -> None:
+def test_backgrounds_from_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     image = np.full((30, 40, 3), (255, 128, 0), np.uint8)
     cv2.imwrite(str(tmp_path / "sun.png"), image[..., ::-1])
     clip = write_standing_clip(tmp_path / "film.mp4", frames=4)
     frame = live_frame(np.zeros((48, 64, 3), np.uint8), [])
     chosen = Backgrounds([str(tmp_path / "sun.png"), str(clip), "#010203"], 64, 48)
+    assert not caplog.messages
     try:
         assert (chosen.picture(str(tmp_path / "sun.png"), frame) == (255, 128, 0)).all()
         assert (chosen.picture("#010203", frame) == (1, 2, 3)).all()
