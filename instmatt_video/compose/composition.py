@@ -120,7 +120,8 @@ def _warn(material: Material, options: ComposeOptions, suffix: str) -> None:
         _log.warning(
             "the background is the source itself: who is taken out or moved still stands in it"
         )
-    transfer, color = material.clip.color.transfer, material.background_color
+    transfer, file = material.clip.color.transfer, material.background_file
+    color = None if file is None else file.color
     is_foreign = material.background.kind in ("color", "file") and (
         color is None or color.transfer != transfer
     )

@@ -137,7 +137,8 @@ def _backdrop(material: Material, maker: LayerMaker) -> tuple[Node | None, list[
 
 
 def _backdrop_ending(material: Material) -> Ending:
-    return "endless" if material.is_moving else "repeat"
+    file = material.background_file
+    return "endless" if file is not None and file.is_moving else "repeat"
 
 
 def _shared(alphas: Sequence[Node], blank: Node) -> list[Node]:

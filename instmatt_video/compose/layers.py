@@ -21,7 +21,8 @@ from ..media.formats import FORMATS
 from ..media.frame import ColorTags
 from ..media.picture_names import list_numbered_frames
 from ..media.source import list_frames
-from ..media.timetable import Timetable
+from ..media.timetable import Timetable, read_timetable
+from ..media.video_file import first_video_stream, open_container
 from .clock import write_clock
 from .material import Clip, Material, PersonStream
 
@@ -94,22 +95,21 @@ class LayerMaker:
 
     def background_file(self) -> Node:
         """Return a picture or video that covers the frame, cut where it is too wide or high."""
-        clip, material = self._clip, self._material
-        path = material.background.path
-        assert path is not None
-        if material.is_moving:
-            layer = ffmpeg.input(_url(path), stream_loop=-1).video.filter("setpts", "PTS-STARTPTS")
+        clip, file = self._clip, self._material.background_file
+        assert file is not None
+        if file.is_moving:
+            words = _words_of_decoder(file.decoder)
+            frames = ffmpeg.input(_url(file.path), stream_loop=-1, **words).video
+            layer = frames.filter("setpts", "PTS-STARTPTS")
         else:
-            words = _words_of_picture(path)
-            if _is_like_pattern(path):
+            words = _words_of_picture(file.path)
+            if _is_like_pattern(file.path):
                 words |= {"f": "image2", "pattern_type": "none"}
-            layer = ffmpeg.input(_url(path), **words).video
-        if material.has_clear_background:
+            layer = ffmpeg.input(_url(file.path), **words).video
+        if file.is_clear:
             layer = layer.filter("premultiply", inplace=1)  # over black
         covering = {"force_original_aspect_ratio": "increase"}
-        layer = self._converted(
-            layer, material.background_color, f"{clip.width}:{clip.height}", **covering
-        )
+        layer = self._converted(layer, file.color, f"{clip.width}:{clip.height}", **covering)
         return layer.filter("crop", clip.width, clip.height, exact=1).filter("setsar", 1)
 
     def person(self, person: PersonStream, source: Node | None) -> tuple[Node, Node]:
@@ -142,8 +142,7 @@ class LayerMaker:
     def _stream_input(self, person: PersonStream) -> Node:
         if person.path.is_dir():
             return self._pictures(list_numbered_frames(person.path))
-        words = {"vcodec": self._format.decoder} if self._format.decoder else {}
-        return ffmpeg.input(_url(person.path), **words).video
+        return ffmpeg.input(_url(person.path), **_words_of_decoder(self._format.decoder)).video
 
     def _ticks(self, width: int, height: int) -> Node:
         """Return pictures of anything at exactly the clip's times."""
@@ -202,9 +201,6 @@ class LayerMaker:
 
     @cached_property
     def _timetable(self) -> Timetable:
-        from ..media.timetable import read_timetable
-        from ..media.video_file import first_video_stream, open_container
-
         path = self._clip.clock_from
         assert path is not None  # `gather` has seen to it
         with open_container(path) as container:
@@ -260,6 +256,10 @@ class LayerMaker:
             words["in_color_matrix"] = _SCALE_MATRICES[tags.matrix]
             words["in_range"] = "pc" if tags.is_full_range else "tv"
         return layer.filter("scale", width, height, **words).filter("format", PIXEL_FORMAT)
+
+
+def _words_of_decoder(decoder: str | None) -> dict[str, str]:
+    return {} if decoder is None else {"vcodec": decoder}
 
 
 def _words_of_picture(path: Path) -> dict[str, str]:

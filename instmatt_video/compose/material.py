@@ -20,12 +20,12 @@ from ..media.color import MATRICES
 from ..media.formats import FORMATS
 from ..media.frame import ClipInfo, ColorTags
 from ..media.frame_source import FrameSource
-from ..media.picture_names import IMAGE_SUFFIXES
-from ..media.source import open_source, open_still
+from ..media.source import open_source
 from ..media.video_file import first_video_stream, open_container
 from ..rendering.render import PREVIEW_FILE, REST
 from ..review.source import find_source
 from ..settings import config_of
+from .background_file import BackgroundFile, read_background
 from .options import Background, ComposeOptions
 
 _log = logging.getLogger(__name__)
@@ -92,12 +92,8 @@ class Material:
     run_files: tuple[Path, ...]
     """Films that the run may have made, also of people who are left out."""
     background: Background
-    background_color: ColorTags | None = None
-    """Tags of a background video; `None`: a picture's own, or no file."""
-    is_moving: bool = False
-    """The background's file is a video."""
-    has_clear_background: bool = False
-    """The background's file has an alpha channel; black shows through."""
+    background_file: BackgroundFile | None
+    """Where the background is one."""
 
 
 def gather(folder: Path, options: ComposeOptions) -> Material:
@@ -123,32 +119,8 @@ def gather(folder: Path, options: ComposeOptions) -> Material:
     _refuse_impossible(manifest, clip, people, options)
     run_files = _run_files(folder, manifest)
     background = options.background
-    if background.path is None:
-        return Material(clip, manifest.format, people, run_files, background)
-    is_moving = background.path.suffix.lower() not in IMAGE_SUFFIXES
-    info = _open_file(background.path).info
-    color = info.color if is_moving else None
-    is_clear = _has_alpha(background.path)
-    return Material(
-        clip, manifest.format, people, run_files, background, color, is_moving, is_clear
-    )
-
-
-def _open_file(path: Path) -> FrameSource:
-    if not path.is_file():
-        raise VideoOpenError(f"background {path}: no such file, and no colour of such a name")
-    return open_still(path) if path.suffix.lower() in IMAGE_SUFFIXES else open_source(path)
-
-
-def _has_alpha(path: Path) -> bool:
-    """Say whether colours of a file must be multiplied by its alpha; EXR's are already."""
-    if path.suffix.lower() == ".exr":
-        return False
-    with open_container(path) as container:
-        frame_format = first_video_stream(container, path).codec_context.format
-    return frame_format is not None and (
-        frame_format.name == "pal8" or any(part.is_alpha for part in frame_format.components)
-    )
+    file = None if background.path is None else read_background(background.path)
+    return Material(clip, manifest.format, people, run_files, background, file)
 
 
 def _open_clip(manifest: Manifest, options: ComposeOptions) -> tuple[FrameSource, Path] | None:

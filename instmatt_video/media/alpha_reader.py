@@ -18,6 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 
 from ..errors import VideoOpenError
+from .alpha_decoder import alpha_decoder
 from .color import plane_view
 from .layer import FloatImage
 from .picture_file import read_pixels
@@ -37,9 +38,9 @@ class AlphaReader:
         self.pixel_format: str | None = None
         """Of the frame read last."""
         self._decoder = self._stream.codec_context
-        if self._decoder.name == "vp9":
-            # FFmpeg's own VP9 decoder drops the alpha.
-            decoder = CodecContext.create("libvpx-vp9", "r")
+        name = alpha_decoder(self._stream)
+        if name is not None:
+            decoder = CodecContext.create(name, "r")
             assert isinstance(decoder, VideoCodecContext)
             decoder.extradata = self._stream.codec_context.extradata
             self._decoder = decoder

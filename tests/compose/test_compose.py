@@ -210,6 +210,33 @@ def test_black_is_behind_a_clear_picture(make_folder: Callable[..., Path], tmp_p
     assert np.abs(pictures(tmp_path / "out.mov")[0] - (100, 0, 0)).max(2)[free].max() < 4
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"),
+    [
+        ("back.mov", "prores_ks", "yuva444p10le"),
+        ("back.webm", "libvpx-vp9", "yuva420p"),
+        ("back.webm", "libvpx", "yuva420p"),
+        ("back.mkv", "libvpx-vp9", "yuva420p"),
+    ],
+    ids=["ProRes 4444", "VP9", "VP8", "VP9 in Matroska"],
+)
+def test_black_is_behind_a_clear_video(
+    name: str, codec: str, pixel_format: str, make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    image = np.full((96, 160, 4), (200, 200, 200, 128), np.uint8)  # whatever the matrix
+    coding = {"auto-alt-ref": "0"} if codec.startswith("libvpx") else {}
+    with av.open(tmp_path / name, "w") as container:
+        stream = container.add_stream(codec, rate=25, options=coding)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, pixel_format
+        for _ in range(FRAMES):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgba")))
+        container.mux(stream.encode(None))
+    options = ComposeOptions(parse_background(str(tmp_path / name)), quality=1)
+    compose_streams(make_folder(), tmp_path / "out.mov", options)
+    free = away_from_edges(0) & ~is_person(0)
+    assert np.abs(pictures(tmp_path / "out.mov")[0] - 100).max(2)[free].max() < 4
+
+
 def test_a_short_video_behind_is_looped(make_folder: Callable[..., Path], tmp_path: Path) -> None:
     write_video(tmp_path / "back.mp4", count=4, width=160, height=96, options={"crf": "1"})
     options = ComposeOptions(parse_background(str(tmp_path / "back.mp4")), quality=1)
