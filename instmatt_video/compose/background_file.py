@@ -12,10 +12,14 @@ from av.video.stream import VideoStream
 
 from ..errors import VideoOpenError
 from ..media.alpha_decoder import alpha_decoder
-from ..media.frame import ColorTags
+from ..media.frame import ClipInfo, ColorTags
 from ..media.picture_names import IMAGE_SUFFIXES
 from ..media.source import open_source, open_still
 from ..media.video_file import first_video_stream, open_container
+
+_WITHOUT_STEADY_TIMES = 0x0200 | 0x0080  # FFmpeg's AVFMT_TS_DISCONT, AVFMT_NOTIMESTAMPS
+"""Containers whose times may jump, such as MPEG-TS, and bare streams: seeking to the beginning of a
+short one may find nothing, and FFmpeg's own loop then tries again for ever, or ends."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +27,21 @@ class BackgroundFile:
     """What is known of the file."""
 
     path: Path
+    info: ClipInfo
+    """A picture's rate means nothing."""
     is_moving: bool
     """It is a video."""
-    color: ColorTags | None
-    """Tags of a video; `None`: a picture's own."""
     is_clear: bool
     """It has an alpha channel, by which its colours are to be multiplied; black shows through."""
     decoder: str | None
     """FFmpeg's decoder, where the one of its choice would drop the alpha."""
+    can_rewind: bool
+    """FFmpeg can seek back to its beginning."""
+
+    @property
+    def color(self) -> ColorTags | None:
+        """Tags of a video; `None`: a picture's own."""
+        return self.info.color if self.is_moving else None
 
 
 def read_background(path: Path) -> BackgroundFile:
@@ -43,13 +54,14 @@ def read_background(path: Path) -> BackgroundFile:
         raise VideoOpenError(f"background {path}: no such file, and no colour of such a name")
     is_moving = path.suffix.lower() not in IMAGE_SUFFIXES
     with open_source(path) if is_moving else open_still(path) as source:
-        color = source.info.color if is_moving else None
+        info = source.info
     with open_container(path) as container:
         stream = first_video_stream(container, path)
         # Colours of EXR are multiplied already.
         is_clear = path.suffix.lower() != ".exr" and _has_alpha(stream)
         decoder = alpha_decoder(stream)
-    return BackgroundFile(path, is_moving, color, is_clear, decoder)
+        can_rewind = not container.format.flags & _WITHOUT_STEADY_TIMES
+    return BackgroundFile(path, info, is_moving, is_clear, decoder, can_rewind)
 
 
 def _has_alpha(stream: VideoStream) -> bool:

@@ -7,6 +7,7 @@ solved in: blending in linear light would not give the source back.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
@@ -23,6 +24,7 @@ from ..media.picture_names import list_numbered_frames
 from ..media.source import list_frames
 from ..media.timetable import Timetable, read_timetable
 from ..media.video_file import first_video_stream, open_container
+from .background_file import BackgroundFile
 from .clock import write_clock
 from .material import Clip, Material, PersonStream
 
@@ -98,9 +100,7 @@ class LayerMaker:
         clip, file = self._clip, self._material.background_file
         assert file is not None
         if file.is_moving:
-            words = _words_of_decoder(file.decoder)
-            frames = ffmpeg.input(_url(file.path), stream_loop=-1, **words).video
-            layer = frames.filter("setpts", "PTS-STARTPTS")
+            layer = self._looped(file)
         else:
             words = _words_of_picture(file.path)
             if _is_like_pattern(file.path):
@@ -111,6 +111,23 @@ class LayerMaker:
         covering = {"force_original_aspect_ratio": "increase"}
         layer = self._converted(layer, file.color, f"{clip.width}:{clip.height}", **covering)
         return layer.filter("crop", clip.width, clip.height, exact=1).filter("setsar", 1)
+
+    def _looped(self, file: BackgroundFile) -> Node:
+        """Return a video again and again: for ever, or for somewhat longer than the clip."""
+        clip, info, words = self._clip, file.info, _words_of_decoder(file.decoder)
+        if file.can_rewind:
+            frames = ffmpeg.input(_url(file.path), stream_loop=-1, **words).video
+            return frames.filter("setpts", "PTS-STARTPTS")
+        length_s = clip.frame_count / clip.frame_rate
+        if clip.is_variable_rate:
+            length_s = self._timetable.duration_s
+        assert info.duration_s is not None  # a file has an end
+        # One more, for pictures that cannot be decoded and do not come.
+        copies = math.ceil(length_s / info.duration_s) + 1
+        frames = self._listed([_entry(file.path, float(info.duration_s))] * copies, **words)
+        if info.is_variable_rate:
+            return frames.filter("setpts", "PTS-STARTPTS")
+        return _in_turn(frames, info.frame_rate)
 
     def person(self, person: PersonStream, source: Node | None) -> tuple[Node, Node]:
         """Return a person's colour and alpha, each on the clip's clock.
@@ -175,7 +192,7 @@ class LayerMaker:
         frames = ffmpeg.input(_url(clip.source)).video
         first = clip.gaps[0][1] + 1 if clip.gaps and clip.gaps[0][0] == 0 else 0
         if clip.is_retimed:
-            frames = self._in_turn(frames, clip.gaps)
+            frames = _in_turn(frames, clip.frame_rate, clip.gaps)
         else:
             frames = self._on_clock(frames, first)
         if first:
@@ -209,31 +226,19 @@ class LayerMaker:
 
     def _pictures(self, paths: Sequence[Path]) -> Node:
         """Return pictures as one video, a frame each."""
+        entries = [
+            _entry(path, _LISTED_S, *["pattern_type none"] * _is_like_pattern(path.resolve()))
+            for path in paths
+        ]
+        frames = self._listed(entries, **_words_of_picture(paths[0]))
+        return _in_turn(frames, self._clip.frame_rate)
+
+    def _listed(self, entries: Sequence[str], **words: str) -> Node:
+        """Return files one after the other as one video; an `_entry` each."""
         self._lists += 1
-        listing = self._folder / f"pictures_{self._lists}.ffconcat"
-        lines = ["ffconcat version 1.0"]
-        for path in paths:
-            quoted = str(path.resolve()).replace("'", r"'\''")
-            lines.append(f"file 'file:{quoted}'")
-            if _is_like_pattern(path.resolve()):
-                lines.append("option pattern_type none")
-            lines.append(f"duration {_LISTED_S}")
-        listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        words = _words_of_picture(paths[0])
-        return self._in_turn(ffmpeg.input(str(listing), f="concat", safe=0, **words).video)
-
-    def _in_turn(self, frames: Node, gaps: Sequence[tuple[int, int]] = ()) -> Node:
-        """Return frames of which the n-th is the clip's n-th, whatever times FFmpeg gives them.
-
-        Args:
-            frames: All, in order.
-            gaps: First and last of those that do not come.
-        """
-        place, missing = "N", 0
-        for first, last in gaps:
-            place += f"+{last + 1 - first}*gte(N,{first - missing})"
-            missing += last + 1 - first
-        return frames.filter("settb", f"1/({self._clip.frame_rate})").filter("setpts", place)
+        listing = self._folder / f"list_{self._lists}.ffconcat"
+        listing.write_text("\n".join(["ffconcat version 1.0", *entries, ""]), encoding="utf-8")
+        return ffmpeg.input(str(listing), f="concat", safe=0, **words).video
 
     def _converted(
         self, layer: Node, tags: ColorTags | None, size: str = "iw:ih", **words: Any
@@ -256,6 +261,28 @@ class LayerMaker:
             words["in_color_matrix"] = _SCALE_MATRICES[tags.matrix]
             words["in_range"] = "pc" if tags.is_full_range else "tv"
         return layer.filter("scale", width, height, **words).filter("format", PIXEL_FORMAT)
+
+
+def _entry(path: Path, duration_s: float, *options: str) -> str:
+    """Return what a list says of a file, for FFmpeg's concat demuxer."""
+    quoted = str(path.resolve()).replace("'", r"'\''")
+    told = [f"option {option}" for option in options]
+    return "\n".join([f"file 'file:{quoted}'", *told, f"duration {duration_s:.6f}"])
+
+
+def _in_turn(frames: Node, rate: Fraction, gaps: Sequence[tuple[int, int]] = ()) -> Node:
+    """Return frames of which the n-th is shown at n / rate, whatever times FFmpeg gives them.
+
+    Args:
+        frames: All, in order.
+        rate: Frames per second.
+        gaps: First and last of those that do not come.
+    """
+    place, missing = "N", 0
+    for first, last in gaps:
+        place += f"+{last + 1 - first}*gte(N,{first - missing})"
+        missing += last + 1 - first
+    return frames.filter("settb", f"1/({rate})").filter("setpts", place)
 
 
 def _words_of_decoder(decoder: str | None) -> dict[str, str]:

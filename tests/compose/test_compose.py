@@ -237,11 +237,16 @@ def test_black_is_behind_a_clear_video(
     assert np.abs(pictures(tmp_path / "out.mov")[0] - 100).max(2)[free].max() < 4
 
 
-def test_a_short_video_behind_is_looped(make_folder: Callable[..., Path], tmp_path: Path) -> None:
-    write_video(tmp_path / "back.mp4", count=4, width=160, height=96, options={"crf": "1"})
-    options = ComposeOptions(parse_background(str(tmp_path / "back.mp4")), quality=1)
+@pytest.mark.parametrize(
+    "name", ["back.mp4", "back.mkv", "back.mts", "back.ts", "it's %d.mpg", "back.h264"]
+)
+def test_a_short_video_behind_is_looped(
+    name: str, make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    write_video(tmp_path / name, count=4, width=160, height=96, options={"crf": "1"})
+    options = ComposeOptions(parse_background(str(tmp_path / name)), quality=1)
     compose_streams(make_folder(), tmp_path / "out.mov", options)
-    back, made = pictures(tmp_path / "back.mp4"), pictures(tmp_path / "out.mov")
+    back, made = pictures(tmp_path / name), pictures(tmp_path / "out.mov")
     assert len(made) == FRAMES
     for index in range(FRAMES):  # the bottom row is nobody's
         assert np.abs(made[index][94] - back[index % 4][94]).mean() < 3
