@@ -170,6 +170,14 @@ class AlphaStream(WholeOutput):
         self.warnings.append(message)
         _log.warning("%s: %s", self.path, message)
 
+    def _warn_of_pixel_aspect(self, files: str) -> None:
+        """Warn where pixels are not square; for kinds of files that cannot say so."""
+        if self.info.pixel_aspect != 1:
+            self._warn(
+                f"pixels are {self.info.pixel_aspect} as wide as high, which {files} do not say: "
+                "set it where you use them, or choose prores4444"
+            )
+
     def _remember(self, probe: Probe) -> None:
         """Keep the first absent frame and one of the fullest ones for verification."""
         if probe.layer is None:

@@ -20,6 +20,8 @@ class PngAlphaStream(FolderAlphaStream):
 
     def __init__(self, path: Path, info: ClipInfo, compression: int) -> None:
         super().__init__(path, info)
+        # PNG has a chunk for it, which FFmpeg takes the other way round.
+        self._warn_of_pixel_aspect("PNG files")
         self._options = [cv2.IMWRITE_PNG_COMPRESSION, compression]
         if hasattr(cv2, "IMWRITE_PNG_FILTER"):
             # One filter instead of the best of five a row: half the time, 4 % more bytes.

@@ -52,11 +52,8 @@ class VideoAlphaStream(AlphaStream):
         self._is_repeating = False
         """The last frame is one that the encoder has not seen."""
         self._duration = max(1, round(1 / (info.frame_rate * info.time_base)))
-        if encoding.container in _WITHOUT_PIXEL_ASPECT and info.pixel_aspect != 1:
-            self._warn(
-                f"pixels are {info.pixel_aspect} as wide as high, which this {encoding.container} "
-                "file does not say: set it where you use the file, or choose prores4444"
-            )
+        if encoding.container in _WITHOUT_PIXEL_ASPECT:
+            self._warn_of_pixel_aspect(f"{encoding.container} files")
         with self._named_errors():
             self._container = self._open_container()
         with self._discarded_on_error():
