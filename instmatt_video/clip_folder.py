@@ -101,11 +101,18 @@ def _remove_earlier(folder: Path) -> None:
     """Remove what an earlier run made, and nothing that somebody else put there or painted.
 
     Raises:
-        OptionError: Somebody put files into a stream's folder, which could not be replaced.
+        OptionError: Somebody put files into a stream's folder, which could not be replaced; or
+            nothing tells which files are the run's, and whether they were painted.
     """
     ledger = stream_ledger(folder)
-    with suppress(VideoOpenError):  # there is none, or one that nobody can read: it is replaced too
-        ledger.adopt(load_manifest(folder).streams)
+    if (folder / MANIFEST_FILE).is_file():
+        try:
+            ledger.adopt(load_manifest(folder).streams)
+        except VideoOpenError as error:
+            if ledger.is_empty:
+                raise OptionError(
+                    f"{error}; nothing else tells what the earlier run wrote: move {folder} away"
+                ) from error
     ledger.remove_all()
     for path in [path for path in folder.iterdir() if _STREAM_NAME.fullmatch(path.stem)]:
         if path.is_dir() and not path.is_symlink() and holds_only_pictures(path):

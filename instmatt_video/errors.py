@@ -34,6 +34,10 @@ class VideoOpenError(InstMattVideoError):
     exit_status = 3
 
 
+class ManifestVersionError(VideoOpenError):
+    """The manifest of an earlier run is of another version of this program: whole, but not ours."""
+
+
 class FrameDecodeError(InstMattVideoError):
     """Too many frames in a row could not be decoded; those before them are finished."""
 

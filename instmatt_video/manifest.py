@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from .alpha_store import FOLDER_NAME as STORE_FOLDER
 from .alpha_store import JOURNAL_FILE
 from .correction import Correction, Name
-from .errors import VideoOpenError, first_complaint
+from .errors import ManifestVersionError, VideoOpenError, first_complaint
 from .whole_file import write_whole
 
 SCHEMA_VERSION = 1
@@ -199,6 +199,7 @@ def load_manifest(folder: Path) -> Manifest:
 
     Raises:
         VideoOpenError: There is none, or not yet, or it is not ours.
+        ManifestVersionError: It is of another version of this program.
     """
     path = folder / FILE_NAME
     try:
@@ -214,4 +215,6 @@ def load_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise VideoOpenError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise VideoOpenError(f"{path}: {first_complaint(error)}") from error
+        is_other = any(complaint["loc"] == ("schema_version",) for complaint in error.errors())
+        kind = ManifestVersionError if is_other else VideoOpenError
+        raise kind(f"{path}: {first_complaint(error)}") from error

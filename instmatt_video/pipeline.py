@@ -193,11 +193,11 @@ def _take_up_alphas(run: _Run, earlier: Manifest | None) -> None:
     Raises:
         OptionError: The stored alphas, or those that people have corrected, are of another run.
     """
-    is_going_on = run.store.resume(run.steadier.reach)
+    if run.store.resume(run.steadier.reach):
+        return
     if earlier is not None and earlier.corrections:
         run.store.refuse_other(earlier.fingerprint, f"{run.folder}, corrected by hand,")
-    if not is_going_on:
-        run.store.create()
+    run.store.create()
 
 
 def _write_whole(run: _Run, chunk_frames: int) -> RunResult:

@@ -63,6 +63,20 @@ def test_a_manifest_that_cannot_be_read_is_replaced_with_its_streams(
     assert {path.suffix for path in folder.glob("person_*")} == {".mp4"}
 
 
+@pytest.mark.parametrize("text", ["{", '{"schema_version": 99}'], ids=["damaged", "newer"])
+def test_where_nothing_tells_what_was_painted_nothing_is_removed(text: str, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 8)
+    pictures = replace(LIGHT.output, format="png")
+    run(clip, tmp_path, MatteConfig(output=pictures, run=RunConfig(is_cleaned=True)))
+    folder = tmp_path / "walk"
+    (folder / "person_01" / "000004.png").write_bytes(b"painted by hand")
+    (folder / "manifest.json").write_text(text)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(OptionError, match="nothing else tells what the earlier run wrote: move"):
+        run(clip, tmp_path, replace(AGAIN, output=pictures))
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
 def test_folders_of_pictures_are_replaced_with_what_a_file_manager_left(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "walk.mp4", 8)
     pictures = replace(LIGHT.output, format="png")

@@ -15,7 +15,7 @@ import cv2
 import torch
 
 from ..cores import CORES_VARIABLE
-from ..errors import VideoOpenError
+from ..errors import ManifestVersionError, VideoOpenError
 from ..manifest import FILE_NAME as MANIFEST_FILE
 from ..manifest import load_manifest
 from ..networks import NetworkProvider
@@ -59,6 +59,8 @@ def _set_aside_if_unreadable(folder: Path) -> None:
     """Rename a damaged manifest: the clip is made again, and corrections in it can be looked up."""
     try:
         load_manifest(folder)
+    except ManifestVersionError:
+        raise  # what wrote it can read it
     except VideoOpenError:
         path = folder / MANIFEST_FILE
         if path.exists():

@@ -53,6 +53,11 @@ class StreamLedger:
                 warnings = tuple(line.get("warnings", ()))
                 self._entries[line["file"]] = _Entry(line["key"], line["sha256"], warnings)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is noted, as where there is no ledger."""
+        return not self._entries
+
     def has(self, file: str, key: str) -> bool:
         """Say whether a stream made with the same settings is there and whole."""
         entry = self._entries.get(file)

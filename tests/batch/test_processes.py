@@ -124,6 +124,17 @@ def test_a_stop_leaves_no_worker_and_keeps_whole_chunks(tmp_path: Path) -> None:
     assert kept.items() <= chunks_of(job).items()
 
 
+def test_a_manifest_of_another_version_stays_with_the_corrections_in_it(tmp_path: Path) -> None:
+    job = job_of(write_clip(tmp_path / "walk.mp4", FRAMES), tmp_path / "out")
+    assert matte_clip(job, ignore, StubNetworks()).state == "done"
+    manifest = job.folder / "manifest.json"
+    newer = manifest.read_text().replace('"schema_version": 1', '"schema_version": 2', 1)
+    manifest.write_text(newer)
+    outcome = matte_clip(job, ignore, StubNetworks())
+    assert (outcome.state, outcome.exit_status) == ("failed", 3)
+    assert manifest.read_text() == newer
+
+
 def test_a_worker_is_needed() -> None:
     with pytest.raises(ValueError, match="workers must be 1 or more, not 0"):
         ProcessEngine(0)

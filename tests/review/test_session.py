@@ -373,6 +373,9 @@ def test_a_run_without_the_alphas_keeps_the_corrections(folder: Path, matted: Pa
     assert manifest.corrections == corrections
     assert [track.name for track in manifest.tracks] == ["Anna", "person_03"]
     assert Review(folder).is_rendered
+    older = json.loads((folder / "manifest.json").read_text()) | {"fingerprint": None}
+    (folder / "manifest.json").write_text(json.dumps(older))
+    assert resume().corrections == corrections, "the alphas themselves tell what they depend on"
 
 
 def test_whoever_was_split_off_a_clip_that_broke_off_stays_who_they_are(
