@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from av.video.stream import VideoStream
+from typing import TYPE_CHECKING
 
-_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
+
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""FFmpeg's names of them by codec."""
 
 
 def alpha_decoder(stream: VideoStream) -> str | None:
@@ -15,4 +19,4 @@ def alpha_decoder(stream: VideoStream) -> str | None:
     """
     # Matroska writes names in capitals where a file was copied.
     tags = {key.lower(): value for key, value in stream.metadata.items()}
-    return _DECODERS.get(stream.codec_context.name) if tags.get("alpha_mode") == "1" else None
+    return ALPHA_DECODERS.get(stream.codec_context.name) if tags.get("alpha_mode") == "1" else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OptionError
+from .alpha_decoder import ALPHA_DECODERS
 from .frame import ClipInfo
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ FORMATS: dict[str, FormatSpec] = {
             has_color=True,
             bit_depth=8,
             tick_s=_MATROSKA_TICK_S,
-            decoder="libvpx-vp9",
+            decoder=ALPHA_DECODERS["vp9"],
             quality_range=(0, 63),
             default_quality=16,
             has_audio=True,

@@ -59,7 +59,7 @@ def write_people(
 
     Raises:
         OptionError: Names that collide, or a format that cannot be.
-        AlphaWriteError: A stream cannot be written or fails its verification; others are kept.
+        AlphaWriteError: As `render`.
     """
     plans = plan_streams(cast, clip.info, store.frame_count, config)
     rendered = render(clip, store, cast, plans, config, folder, clock, report, audio_from=sound)

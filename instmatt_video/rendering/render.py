@@ -156,9 +156,10 @@ def render(
         audio_from: File whose sound is copied into colour streams.
 
     Raises:
-        VideoOpenError: The clip changes meanwhile; nothing gets a name.
-        AlphaWriteError: A stream cannot be written or fails its verification; others are kept. Or
-            something that no run has made lies under a stream's name; nothing is written.
+        VideoOpenError: The clip changes meanwhile; nothing that was written gets a name.
+        AlphaWriteError: A stream cannot be written, and none gets its name; or one cannot be
+            finished or fails its verification, and the others are kept. Or something that no run
+            has made lies under a stream's name; nothing is written.
     """
     ledger = stream_ledger(folder)
     keys = stream_keys(plans, cast, config, store)

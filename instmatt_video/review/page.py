@@ -132,6 +132,7 @@ class ReviewPage:
         with self._lock:
             if self.render_state.is_running:
                 raise OptionError("the streams are being rendered: wait until that is done")
+            self.render_state.changes = ()  # an undone correction does not make them news again
             change()
         return self.state()
 

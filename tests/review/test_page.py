@@ -153,6 +153,9 @@ def test_rendering_tells_what_it_did(page: Any, folder: Path) -> None:
     ]
     assert state["is_rendered"] and state["preview"] != old_preview
     assert not (folder / "person_02_02.mkv").exists()
+    page.post("/api/corrections", json={"kind": "drop", "track": 1}, headers=ORIGIN)
+    state = page.post("/api/undo", headers=ORIGIN).json()
+    assert state["is_rendered"] and state["render"]["changes"] == []
 
 
 def test_a_rendering_that_fails_says_why(page: Any, folder: Path) -> None:
