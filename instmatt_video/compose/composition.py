@@ -20,7 +20,8 @@ from ..progress import Progress, Report, ignore
 from ..whole_file import whole_file
 from .ffmpeg_run import require_ffmpeg, run_ffmpeg
 from .graph import build_composition, build_sheet
-from .layers import Node, finished
+from .inputs import Node
+from .layers import finished
 from .material import Clip, Material, gather
 from .options import CONTAINERS, ComposeOptions
 

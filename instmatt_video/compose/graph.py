@@ -12,12 +12,12 @@ from pathlib import Path
 import ffmpeg
 
 from ..media.formats import FORMATS
+from .inputs import Node
 from .labels import write_label
 from .layers import (
     ALPHA_FORMAT,
     Ending,
     LayerMaker,
-    Node,
     blank_alpha,
     blurred,
     over,

@@ -1,4 +1,4 @@
-"""Layers on the clip's clock: inputs of a filter graph, and what makes them fit one another.
+"""Layers on the clip's clock, and what makes them fit one another.
 
 Everything is 10-bit Y'CbCr 4:2:2 in the source's own matrix and video range, with straight alpha,
 and is blended in code values. That is the equation which the mattes and the foreground colours were
@@ -8,7 +8,6 @@ solved in: blending in linear light would not give the source back.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -26,18 +25,14 @@ from ..media.timetable import Timetable, read_timetable
 from ..media.video_file import first_video_stream, open_container
 from .background_file import BackgroundFile
 from .clock import write_clock
+from .inputs import InputMaker, Node, in_turn, picture, video, without_gaps
 from .material import Clip, Material, PersonStream
-
-Node = Any
-"""A stream of ffmpeg-python, which bears no types."""
 
 Ending = Literal["pass", "repeat", "endless"]
 
 PIXEL_FORMAT = "yuv422p10le"
 ALPHA_FORMAT = "gray10le"
 _SCALER = "bicubic+accurate_rnd+full_chroma_int"
-_LISTED_S = 0.04
-"""Seconds of a picture in a list, which must say some: `_in_turn` gives them times of their own."""
 
 _SCALE_MATRICES = {
     "bt709": "bt709",
@@ -61,7 +56,7 @@ class LayerMaker:
     def __init__(self, material: Material, folder: Path) -> None:
         self._material, self._folder = material, folder
         self._clip, self._format = material.clip, FORMATS[material.format]
-        self._lists = 0
+        self._inputs = InputMaker(folder)
         self._clock: Node | None = None
 
     def source(self, copies: int) -> list[Node]:
@@ -102,10 +97,7 @@ class LayerMaker:
         if file.is_moving:
             layer = self._looped(file)
         else:
-            words = _words_of_picture(file.path)
-            if _is_like_pattern(file.path):
-                words |= {"f": "image2", "pattern_type": "none"}
-            layer = ffmpeg.input(_url(file.path), **words).video
+            layer = picture(file.path)
         if file.is_clear:
             layer = layer.filter("premultiply", inplace=1)  # over black
         covering = {"force_original_aspect_ratio": "increase"}
@@ -114,9 +106,9 @@ class LayerMaker:
 
     def _looped(self, file: BackgroundFile) -> Node:
         """Return a video again and again: for ever, or for somewhat longer than the clip."""
-        clip, info, words = self._clip, file.info, _words_of_decoder(file.decoder)
+        clip, info = self._clip, file.info
         if file.can_rewind:
-            frames = ffmpeg.input(_url(file.path), stream_loop=-1, **words).video
+            frames = video(file.path, file.decoder, is_endless=True)
             return frames.filter("setpts", "PTS-STARTPTS")
         length_s = clip.frame_count / clip.frame_rate
         if clip.is_variable_rate:
@@ -124,10 +116,10 @@ class LayerMaker:
         assert info.duration_s is not None  # a file has an end
         # One more, for pictures that cannot be decoded and do not come.
         copies = math.ceil(length_s / info.duration_s) + 1
-        frames = self._listed([_entry(file.path, float(info.duration_s))] * copies, **words)
+        frames = self._inputs.repeated(file.path, info.duration_s, copies, file.decoder)
         if info.is_variable_rate:
             return frames.filter("setpts", "PTS-STARTPTS")
-        return _in_turn(frames, info.frame_rate)
+        return in_turn(frames, info.frame_rate)
 
     def person(self, person: PersonStream, source: Node | None) -> tuple[Node, Node]:
         """Return a person's colour and alpha, each on the clip's clock.
@@ -158,8 +150,8 @@ class LayerMaker:
 
     def _stream_input(self, person: PersonStream) -> Node:
         if person.path.is_dir():
-            return self._pictures(list_numbered_frames(person.path))
-        return ffmpeg.input(_url(person.path), **_words_of_decoder(self._format.decoder)).video
+            return self._inputs.pictures(list_numbered_frames(person.path), self._clip.frame_rate)
+        return video(person.path, self._format.decoder)
 
     def _ticks(self, width: int, height: int) -> Node:
         """Return pictures of anything at exactly the clip's times."""
@@ -174,7 +166,7 @@ class LayerMaker:
         path = self._folder / "clock.nut"
         timetable = self._timetable
         write_clock(path, timetable.ticks[: clip.frame_count], timetable.time_base)
-        return self._on_clock(ffmpeg.input(str(path)).video, 0).filter("scale", width, height)
+        return self._on_clock(video(path), 0).filter("scale", width, height)
 
     def _source(self) -> Node:
         """Return the clip's own pictures; where it has gaps, none is there.
@@ -187,12 +179,14 @@ class LayerMaker:
         end = {"end_frame" if clip.is_variable_rate else "end_pts": clip.frame_count}
         paths = list_frames(clip.source)
         if paths is not None:
-            frames = self._pictures(_without_gaps(paths, clip.gaps)).filter("trim", **end)
-            return self._converted(frames, None)  # JPEG has a matrix of its own
-        frames = ffmpeg.input(_url(clip.source)).video
+            frames = self._inputs.pictures(without_gaps(paths, clip.gaps), clip.frame_rate)
+            return self._converted(
+                frames.filter("trim", **end), None
+            )  # JPEG has a matrix of its own
+        frames = video(clip.source)
         first = clip.gaps[0][1] + 1 if clip.gaps and clip.gaps[0][0] == 0 else 0
         if clip.is_retimed:
-            frames = _in_turn(frames, clip.frame_rate, clip.gaps)
+            frames = in_turn(frames, clip.frame_rate, clip.gaps)
         else:
             frames = self._on_clock(frames, first)
         if first:
@@ -224,22 +218,6 @@ class LayerMaker:
             stream = first_video_stream(container, path)
             return read_timetable(container, stream)
 
-    def _pictures(self, paths: Sequence[Path]) -> Node:
-        """Return pictures as one video, a frame each."""
-        entries = [
-            _entry(path, _LISTED_S, *["pattern_type none"] * _is_like_pattern(path.resolve()))
-            for path in paths
-        ]
-        frames = self._listed(entries, **_words_of_picture(paths[0]))
-        return _in_turn(frames, self._clip.frame_rate)
-
-    def _listed(self, entries: Sequence[str], **words: str) -> Node:
-        """Return files one after the other as one video; an `_entry` each."""
-        self._lists += 1
-        listing = self._folder / f"list_{self._lists}.ffconcat"
-        listing.write_text("\n".join(["ffconcat version 1.0", *entries, ""]), encoding="utf-8")
-        return ffmpeg.input(str(listing), f="concat", safe=0, **words).video
-
     def _converted(
         self, layer: Node, tags: ColorTags | None, size: str = "iw:ih", **words: Any
     ) -> Node:
@@ -261,51 +239,6 @@ class LayerMaker:
             words["in_color_matrix"] = _SCALE_MATRICES[tags.matrix]
             words["in_range"] = "pc" if tags.is_full_range else "tv"
         return layer.filter("scale", width, height, **words).filter("format", PIXEL_FORMAT)
-
-
-def _entry(path: Path, duration_s: float, *options: str) -> str:
-    """Return what a list says of a file, for FFmpeg's concat demuxer."""
-    quoted = str(path.resolve()).replace("'", r"'\''")
-    told = [f"option {option}" for option in options]
-    return "\n".join([f"file 'file:{quoted}'", *told, f"duration {duration_s:.6f}"])
-
-
-def _in_turn(frames: Node, rate: Fraction, gaps: Sequence[tuple[int, int]] = ()) -> Node:
-    """Return frames of which the n-th is shown at n / rate, whatever times FFmpeg gives them.
-
-    Args:
-        frames: All, in order.
-        rate: Frames per second.
-        gaps: First and last of those that do not come.
-    """
-    place, missing = "N", 0
-    for first, last in gaps:
-        place += f"+{last + 1 - first}*gte(N,{first - missing})"
-        missing += last + 1 - first
-    return frames.filter("settb", f"1/({rate})").filter("setpts", place)
-
-
-def _words_of_decoder(decoder: str | None) -> dict[str, str]:
-    return {} if decoder is None else {"vcodec": decoder}
-
-
-def _words_of_picture(path: Path) -> dict[str, str]:
-    """Return what lets FFmpeg read a picture as `read_plate` does: EXR's linear light as sRGB."""
-    return {"apply_trc": "iec61966_2_1"} if path.suffix.lower() == ".exr" else {}
-
-
-def _is_like_pattern(path: Path) -> bool:
-    """Say whether FFmpeg would take a picture's name for one of many, such as `%d.png`."""
-    return "%" in str(path)
-
-
-def _without_gaps(paths: Sequence[Path], gaps: Sequence[tuple[int, int]]) -> list[Path]:
-    """Return each frame's picture, or that beside it where its own cannot be read."""
-    shown = list(paths)
-    for first, last in gaps:
-        beside = paths[first - 1] if first else paths[last + 1]
-        shown[first : last + 1] = [beside] * (last + 1 - first)
-    return shown
 
 
 def split(layer: Node, copies: int) -> list[Node]:
@@ -396,8 +329,3 @@ def _as_alpha(gray: Node) -> Node:
     return gray.filter("scale", "iw", "ih", in_range="pc", out_range="pc").filter(
         "format", ALPHA_FORMAT
     )
-
-
-def _url(path: Path) -> str:
-    # The protocol spelled out: a name such as `concat:…` or `-` stays a name.
-    return f"file:{path}"
