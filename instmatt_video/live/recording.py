@@ -22,7 +22,8 @@ from ..media.frame import ClipInfo, Frame
 from ..media.frame_source import FrameSource
 from ..networks import Networks
 from ..people.finder import FoundPeople
-from ..rendering.online_streams import MAX_WAITING_FRAMES, OnlineStreams
+from ..people.waiting_frames import MAX_WAITING_FRAMES
+from ..rendering.online_streams import OnlineStreams
 from ..rendering.publication import describe_run, publish
 from ..rendering.render import check_output
 from ..rendering.tracks_file import FILE_NAME as TRACKS_FILE

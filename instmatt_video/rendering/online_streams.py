@@ -1,8 +1,7 @@
 """Alpha streams written while the clip is still read: no store, no stitching, bounded memory.
 
-Knows frames in order and who is believed in; knows no networks and nothing of a clip's end before
-it comes. A frame waits until it is certain who in it counts, by the same rule as in `identities`:
-a track once it is confirmed, a mask that was moved along once the person is detected again.
+Knows frames in order and who counts in them; knows no networks and nothing of a clip's end before
+it comes.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ from ..media.frame import ClipInfo, Frame
 from ..people.finder import FoundPeople
 from ..people.identities import Cast, Identity, Sighting, default_name
 from ..people.returned_pixels import without_ghosts
+from ..people.waiting_frames import WaitingFrames
 from ..stages import Cancelled, StageClock
 from .alpha_steadying import AlphaSteadier
 from .late_stream_writer import LateStreamWriter
@@ -37,8 +37,6 @@ from .stream_ledger import stream_checksum
 from .stream_writers import FrameAlphas, PreviewWriter, StreamPlan, StreamWriter, Worker
 from .tracks_file import TracksFile
 
-MAX_WAITING_FRAMES = 32
-"""A frame waits no longer for people to prove real; long enough for detection in every 8th."""
 INCOMPLETE = ".incomplete"
 """Before the suffix of a stream that was broken off."""
 _BETTER_PORTRAIT = 1.2
@@ -85,10 +83,7 @@ class OnlineStreams:
         self._stop = threading.Event()
         self._workers: list[Worker] = []
         self._people: dict[int, _Person] = {}
-        self._lives: dict[int, _Life] = {}
-        self._confirmed: frozenset[int] = frozenset()
-        self._present: frozenset[int] = frozenset()
-        self._waiting: deque[tuple[Frame, FrameRecord]] = deque()
+        self._waiting = WaitingFrames()
         self._steadier = AlphaSteadier(config.still_frames)
         self._counting: deque[list[TrackedBox]] = deque()
         """Who counts in the frames that are being steadied."""
@@ -128,31 +123,21 @@ class OnlineStreams:
             self._cuts.append(index)
         if record.is_held:
             self._held.append(index)
-        self._confirmed = found.confirmed_ids
-        self._note(record)
-        self._waiting.append((frame, record))
-        while self._waiting and (
-            len(self._waiting) > MAX_WAITING_FRAMES or self._is_certain(self._waiting[0][1])
-        ):
-            self._let_go(*self._waiting.popleft())
-        alive = {track.track_id for _, waiting in self._waiting for track in waiting.tracks}
-        alive |= self._present
-        self._lives = {t: life for t, life in self._lives.items() if t in alive}
+        for decided in self._waiting.take(frame, record, found.confirmed_ids):
+            self._steady(*decided)
 
     def close(self, confirmed_ids: frozenset[int] = frozenset()) -> RunResult:
         """Write what waits, then finish, verify and name every file.
 
         Args:
-            confirmed_ids: Everybody whom the tracker believes in after the clip's end, where that
-                is more than the last frame said.
+            confirmed_ids: As `WaitingFrames.finish` takes it.
 
         Raises:
             AlphaWriteError: A stream cannot be finished or fails its verification.
         """
         try:
-            self._confirmed |= confirmed_ids
-            while self._waiting:
-                self._let_go(*self._waiting.popleft())
+            for decided in self._waiting.finish(confirmed_ids):
+                self._steady(*decided)
             for ready in self._steadier.finish():
                 self._send(*ready)
             for worker in self._workers:
@@ -228,40 +213,8 @@ class OnlineStreams:
         self._workers.append(Worker(writer, self._stop))
         return writer
 
-    def _note(self, record: FrameRecord) -> None:
-        """Take in what a new frame says of everybody."""
-        present = frozenset(track.track_id for track in record.tracks)
-        for track_id in self._present - present:
-            self._lives[track_id].give_up(record.index)
-        self._present = present
-        for track in record.tracks:
-            life = self._lives.setdefault(track.track_id, _Life())
-            if track.is_detected:
-                life.last_detected, life.first_miss = record.index, None
-            elif record.was_looked_at and life.first_miss is None:
-                life.first_miss = record.index
-
-    def _is_certain(self, record: FrameRecord) -> bool:
-        return all(self._counts(track, record.index) is not None for track in record.tracks)
-
-    def _counts(self, track: TrackedBox, index: int) -> bool | None:
-        """Return whether a person counts in a frame; `None` while only the future can tell."""
-        track_id = track.track_id
-        is_gone = track_id not in self._present
-        if track_id not in self._confirmed:
-            return False if is_gone else None
-        life = self._lives[track_id]
-        if any(index in stretch for stretch in life.given_up):
-            return False
-        if track.is_detected or index < life.last_detected:
-            return True
-        if life.first_miss is None or index < life.first_miss:
-            return True
-        return False if is_gone else None
-
-    def _let_go(self, frame: Frame, record: FrameRecord) -> None:
+    def _steady(self, frame: Frame, record: FrameRecord, counting: list[TrackedBox]) -> None:
         """Steady a frame, with those people who count; send all writers what is steady by then."""
-        counting = [track for track in record.tracks if self._counts(track, record.index)]
         visible = {track.track_id: frozenset({record.index}) for track in counting}
         alphas = FrameAlphas(without_ghosts(record, frozenset(visible)), Cast((), visible, ()))
         self._counting.append(counting)
@@ -342,22 +295,6 @@ class OnlineStreams:
             (self._ticks[-1] - self._ticks[0]) * self.info.time_base + 1 / self.info.frame_rate,
             self._held,
         )
-
-
-@dataclass
-class _Life:
-    """What a track has been up to."""
-
-    last_detected: int = -1
-    first_miss: int | None = None
-    """The first look since then that did not see the person."""
-    given_up: list[range] = field(default_factory=list)
-    """Frames from such a look on whose masks did not last until the person was detected again."""
-
-    def give_up(self, index: int) -> None:
-        """Take in that the mask has ended before a frame."""
-        if self.first_miss is not None:
-            self.given_up.append(range(self.first_miss, index))
 
 
 @dataclass

@@ -24,7 +24,8 @@ from instmatt_video.media.alpha_reader import AlphaReader, read_alpha
 from instmatt_video.media.frame import ClipInfo, Frame
 from instmatt_video.people.finder import FoundPeople
 from instmatt_video.people.identities import cast_of
-from instmatt_video.rendering.online_streams import MAX_WAITING_FRAMES, OnlineStreams
+from instmatt_video.people.waiting_frames import MAX_WAITING_FRAMES
+from instmatt_video.rendering.online_streams import OnlineStreams
 from instmatt_video.rendering.run_result import RunResult
 from instmatt_video.stages import StageClock
 from tests.made_records import alpha, frame_record, tracked
