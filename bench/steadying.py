@@ -36,7 +36,7 @@ from instmatt_video.people.identities import Cast
 from instmatt_video.people.mask_steadying import MaskSteadier
 from instmatt_video.rectangle import Rectangle
 from instmatt_video.rendering.alpha_steadying import AlphaSteadier
-from instmatt_video.rendering.stream_writers import FrameAlphas
+from instmatt_video.rendering.frame_alphas import FrameAlphas
 from instmatt_video.training.config import MattingData, read_config, resolve
 from instmatt_video.training.cutouts import read_cutout
 from instmatt_video.training.matting_validation import read_split

@@ -18,8 +18,9 @@ from .media.formats import FORMATS
 from .media.source import is_stream
 from .printable import is_utf8, printable
 from .rendering.online_streams import INCOMPLETE
-from .rendering.render import PREVIEW_FILE, stream_ledger
 from .rendering.report import FILE_NAME as REPORT_FILE
+from .rendering.stream_ledger import stream_ledger
+from .rendering.stream_plans import PREVIEW_FILE
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from .settings import config_of
 

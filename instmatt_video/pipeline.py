@@ -43,9 +43,10 @@ from .people.returned_pixels import return_pixels
 from .progress import Report, ignore
 from .rendering.online_streams import OnlineStreams
 from .rendering.publication import describe_run, publish, write_people
-from .rendering.render import check_names, check_output, stream_keys
 from .rendering.report import FILE_NAME as REPORT_FILE
 from .rendering.run_result import RunResult
+from .rendering.stream_keys import stream_keys
+from .rendering.stream_plans import check_names, check_output
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from .review.corrections import corrected_cast, corrections_of, output_after
 from .settings import refuse_undecodable_settings

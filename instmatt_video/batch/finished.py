@@ -15,9 +15,9 @@ from ..errors import MaskReadError, VideoOpenError, WeightsError
 from ..manifest import Manifest, SourceRecord, WeightsRecord, load_manifest
 from ..media.image_sequence import checksum_of_frames
 from ..media.source import list_frames
-from ..rendering.render import PREVIEW_FILE
 from ..rendering.report import FILE_NAME as REPORT_FILE
 from ..rendering.stream_ledger import stream_checksum
+from ..rendering.stream_plans import PREVIEW_FILE
 from ..rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from ..settings import plain_settings
 from ..weights.cache import weights_path

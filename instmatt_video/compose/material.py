@@ -22,7 +22,7 @@ from ..media.frame import ClipInfo, ColorTags
 from ..media.frame_source import FrameSource
 from ..media.source import open_source
 from ..media.video_file import first_video_stream, open_container
-from ..rendering.render import PREVIEW_FILE, REST
+from ..rendering.stream_plans import PREVIEW_FILE, REST
 from ..review.source import find_source
 from ..settings import config_of
 from .background_file import BackgroundFile, read_background

@@ -25,7 +25,7 @@ from ..people.finder import FoundPeople
 from ..people.waiting_frames import MAX_WAITING_FRAMES
 from ..rendering.online_streams import OnlineStreams
 from ..rendering.publication import describe_run, publish
-from ..rendering.render import check_output
+from ..rendering.stream_plans import check_output
 from ..rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from ..stages import QUEUE_LENGTH, StageClock
 

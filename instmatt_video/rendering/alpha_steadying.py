@@ -19,7 +19,7 @@ from ..matting.claims import share_pixels
 from ..media.frame import Frame, as_eight_bit
 from ..media.stillness import FloatImage, StillView, cut_stillness, stillness, view_still
 from ..rectangle import Rectangle
-from .stream_writers import FrameAlphas
+from .frame_alphas import FrameAlphas
 
 
 @dataclass

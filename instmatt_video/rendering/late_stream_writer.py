@@ -11,7 +11,9 @@ from ..config import OutputConfig
 from ..media.alpha_stream import AlphaStream
 from ..media.frame import Frame
 from ..stages import StageClock
-from .stream_writers import FrameAlphas, StreamPlan, StreamWriter
+from .frame_alphas import FrameAlphas
+from .stream_plans import StreamPlan
+from .stream_writers import StreamWriter
 
 
 class LateStreamWriter(StreamWriter):

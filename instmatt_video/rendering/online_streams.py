@@ -29,12 +29,14 @@ from ..people.returned_pixels import without_ghosts
 from ..people.waiting_frames import WaitingFrames
 from ..stages import Cancelled, StageClock
 from .alpha_steadying import AlphaSteadier
+from .frame_alphas import FrameAlphas
 from .late_stream_writer import LateStreamWriter
 from .preview import thumbnail
-from .render import PREVIEW_FILE, RenderResult, open_stream, plan_streams
+from .render import RenderResult
 from .run_result import RunResult
 from .stream_ledger import stream_checksum
-from .stream_writers import FrameAlphas, PreviewWriter, StreamPlan, StreamWriter, Worker
+from .stream_plans import PREVIEW_FILE, StreamPlan, plan_streams
+from .stream_writers import PreviewWriter, StreamWriter, Worker, open_stream
 from .tracks_file import TracksFile
 
 INCOMPLETE = ".incomplete"

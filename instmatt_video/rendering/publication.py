@@ -23,11 +23,11 @@ from ..progress import Report
 from ..settings import plain_settings
 from ..stages import StageClock
 from ..whole_file import write_whole
-from .render import PREVIEW_FILE, RenderResult, plan_streams, render
+from .render import RenderResult, render
 from .report import FILE_NAME as REPORT_FILE
 from .report import render_report
 from .run_result import RunResult
-from .stream_writers import StreamPlan
+from .stream_plans import PREVIEW_FILE, StreamPlan, plan_streams
 from .tracks_file import FILE_NAME as TRACKS_FILE
 from .tracks_file import write_tracks
 

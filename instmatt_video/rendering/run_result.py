@@ -10,7 +10,7 @@ from typing import Any
 from ..correction import Correction
 from ..people.identities import Cast
 from .render import RenderResult
-from .stream_writers import StreamPlan
+from .stream_plans import StreamPlan
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..alpha_store import FOLDER_NAME as STORE_FOLDER
 from ..checksums import digest, sha256_of
 from ..errors import OptionError
 from ..media.folder_stream import files_of, holds_only_pictures
@@ -212,6 +213,11 @@ class StreamLedger:
     def warnings(self, file: str) -> tuple[str, ...]:
         """Return what there is to be told of a noted stream."""
         return self._entries[file].warnings if file in self._entries else ()
+
+
+def stream_ledger(folder: Path) -> StreamLedger:
+    """Return which streams of a clip's output folder were written from its store."""
+    return StreamLedger(folder / STORE_FOLDER / "streams.jsonl", folder)
 
 
 def stream_checksum(path: Path) -> str | None:

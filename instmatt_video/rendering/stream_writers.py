@@ -5,106 +5,26 @@ Knows alphas and layers; knows nothing of which streams are wanted.
 
 from __future__ import annotations
 
-import copy
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
-from functools import reduce
 from pathlib import Path
-
-import numpy as np
 
 from ..alpha_frame import AlphaFrame
 from ..config import OutputConfig
-from ..frame_record import FrameRecord
 from ..matting.foreground import colour_layer
 from ..media.alpha_stream import AlphaStream
-from ..media.formats import FORMATS
+from ..media.formats import FORMATS, open_alpha_stream
 from ..media.frame import ClipInfo, Frame
 from ..media.layer import Layer
+from ..media.timecode import shift_timecode
 from ..media.video_writer import VideoWriter
 from ..people.identities import Cast
-from ..rectangle import Rectangle
 from ..stages import Cancelled, Mailbox, StageClock
+from .frame_alphas import FrameAlphas
 from .preview import PreviewPerson, tint_people
-
-
-@dataclass(frozen=True)
-class StreamPlan:
-    """One stream that is to be written."""
-
-    track_id: int
-    """0 is the rest."""
-    name: str
-    tracklet_ids: frozenset[int]
-    file: str
-    """Relative to the clip's output folder."""
-    first: int
-    """First frame that is written, from 0."""
-    last: int
-
-    @property
-    def is_rest(self) -> bool:
-        """Whether it shows everybody who has no stream of their own."""
-        return self.track_id == 0
-
-
-class FrameAlphas:
-    """A frame's alphas, decoded once for all writers, and only those that count."""
-
-    def __init__(self, record: FrameRecord, cast: Cast) -> None:
-        self._frames = {
-            part: stored
-            for stored in record.alphas
-            if (part := cast.counting_part(stored.track_id, record.index)) is not None
-        }
-        self._unpacked: dict[int, AlphaFrame] = {}
-        self._lock = threading.Lock()
-
-    def parts(self) -> dict[int, AlphaFrame]:
-        """Return the alpha of every tracklet that counts."""
-        return {tracklet_id: self._part(tracklet_id) for tracklet_id in self._frames}
-
-    def seen_parts(self) -> dict[int, AlphaFrame]:
-        """Return the alphas of those tracklets alone whom the detector saw in the frame."""
-        return {t: self._part(t) for t, stored in self._frames.items() if not stored.is_coasted}
-
-    def replaced(self, parts: Mapping[int, AlphaFrame]) -> FrameAlphas:
-        """Return the same frame with other alphas of those who count, by tracklet."""
-        other = copy.copy(self)
-        other._unpacked = dict(parts)
-        return other
-
-    def counts(self, tracklet_ids: frozenset[int]) -> bool:
-        """Say whether a person counts in the frame, be it without a single pixel."""
-        return not tracklet_ids.isdisjoint(self._frames)
-
-    def of(self, tracklet_ids: frozenset[int]) -> AlphaFrame | None:
-        """Return the alpha of a person, whose tracklets may be several; `None` where absent."""
-        parts = []
-        for tracklet_id in sorted(tracklet_ids & self._frames.keys()):
-            part = self._part(tracklet_id)
-            if part.alpha.size:
-                parts.append(part)
-        if not parts:
-            return None
-        return parts[0] if len(parts) == 1 else _united(parts)
-
-    def _part(self, tracklet_id: int) -> AlphaFrame:
-        with self._lock:
-            if tracklet_id not in self._unpacked:
-                self._unpacked[tracklet_id] = self._frames[tracklet_id].unpack()
-            return self._unpacked[tracklet_id]
-
-
-def _united(parts: Sequence[AlphaFrame]) -> AlphaFrame:
-    """Return several alphas in one crop; where they meet they add up, to 1 at most."""
-    area = reduce(Rectangle.united, (part.area for part in parts))
-    total = np.zeros((area.height, area.width), np.float32)
-    for part in parts:
-        total[part.area.slices_in(area)] += part.alpha
-    return AlphaFrame(area.left, area.top, np.minimum(total, 1))
+from .stream_plans import StreamPlan
 
 
 class StreamWriter:
@@ -160,6 +80,45 @@ class StreamWriter:
     def abort(self) -> None:
         """Remove what was written."""
         self.stream.abort()
+
+
+def open_stream(
+    plan: StreamPlan,
+    info: ClipInfo,
+    config: OutputConfig,
+    folder: Path,
+    audio_from: Path | None,
+    start: Fraction,
+) -> AlphaStream:
+    """Return the writer of a planned stream.
+
+    Args:
+        plan: What is to be written.
+        info: The clip.
+        config: Format and quality.
+        folder: The clip's output folder.
+        audio_from: File whose sound is copied, where the config wants it.
+        start: Time of the stream's first frame, in the clip's seconds.
+    """
+    if config.is_trimmed and plan.first > 0:
+        elapsed = plan.first
+        if info.is_variable_rate:  # timecode tells the time, not how many frames there were
+            elapsed = round((start - (info.first_time or 0)) * info.frame_rate)
+        timecode = info.timecode and shift_timecode(info.timecode, elapsed, info.frame_rate)
+        number = info.first_frame_number + plan.first
+        info = replace(info, timecode=timecode, first_frame_number=number)
+    if config.is_trimmed:
+        info = replace(info, first_time=Fraction(0))  # times count from where the person appears
+    path = folder / plan.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return open_alpha_stream(
+        config.format,
+        path,
+        info,
+        audio_from=audio_from if config.has_audio else None,
+        audio_start=start,
+        quality=config.quality,
+    )
 
 
 class PreviewWriter:

@@ -21,8 +21,8 @@ from ..correction import Correction
 from ..errors import AlphaStoreError, InstMattVideoError, OptionError
 from ..progress import Progress
 from ..rendering.preview import color_of_track, css_color, text_color_on
-from ..rendering.render import PREVIEW_FILE
 from ..rendering.report_style import STYLE
+from ..rendering.stream_plans import PREVIEW_FILE
 from ..settings import config_of
 from ..web.bad_requests import refuse_in_words
 from ..web.page_files import add_page_files

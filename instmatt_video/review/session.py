@@ -22,13 +22,10 @@ from ..manifest import Manifest, TrackRecord, load_manifest
 from ..people.identities import Cast
 from ..progress import Report, ignore
 from ..rendering.publication import people_records, publish, write_people
-from ..rendering.render import (
-    RenderResult,
-    plan_streams,
-    stream_files,
-    stream_keys,
-    stream_ledger,
-)
+from ..rendering.render import RenderResult
+from ..rendering.stream_keys import stream_keys
+from ..rendering.stream_ledger import stream_ledger
+from ..rendering.stream_plans import plan_streams, stream_files
 from ..settings import config_of, plain_settings
 from ..stages import StageClock
 from .analysed import Analysed

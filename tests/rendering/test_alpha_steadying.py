@@ -12,7 +12,7 @@ from instmatt_video.frame_record import ALPHA_LEVELS, pack_alpha
 from instmatt_video.media.frame import Frame
 from instmatt_video.people.identities import Cast
 from instmatt_video.rendering.alpha_steadying import AlphaSteadier
-from instmatt_video.rendering.stream_writers import FrameAlphas
+from instmatt_video.rendering.frame_alphas import FrameAlphas
 from tests.made_records import frame_record
 
 LEVEL = 1 / ALPHA_LEVELS

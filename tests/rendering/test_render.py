@@ -21,14 +21,9 @@ from instmatt_video.media.frame_source import FrameSource
 from instmatt_video.media.video_stream import VideoAlphaStream
 from instmatt_video.people.identities import Cast, cast_of
 from instmatt_video.progress import Progress, ignore
-from instmatt_video.rendering.render import (
-    RenderResult,
-    check_output,
-    open_stream,
-    plan_streams,
-    render,
-)
-from instmatt_video.rendering.stream_writers import StreamPlan
+from instmatt_video.rendering.render import RenderResult, render
+from instmatt_video.rendering.stream_plans import StreamPlan, check_output, plan_streams
+from instmatt_video.rendering.stream_writers import open_stream
 from instmatt_video.stages import StageClock
 from instmatt_video.trackers import StitchConfig
 from tests.made_records import alpha, frame_record, tracked

@@ -18,8 +18,10 @@ from instmatt_video.media.frame import Frame
 from instmatt_video.media.layer import Layer
 from instmatt_video.people.identities import Cast
 from instmatt_video.rendering import stream_ledger
+from instmatt_video.rendering.frame_alphas import FrameAlphas
 from instmatt_video.rendering.stream_ledger import StreamLedger, stream_checksum
-from instmatt_video.rendering.stream_writers import FrameAlphas, StreamPlan, StreamWriter, Worker
+from instmatt_video.rendering.stream_plans import StreamPlan
+from instmatt_video.rendering.stream_writers import StreamWriter, Worker
 from instmatt_video.stages import Cancelled, StageClock
 from tests.made_records import alpha, frame_record
 
