@@ -14,20 +14,20 @@ import ffmpeg
 from ..errors import AlphaWriteError, FrameDecodeError, OptionError, VideoOpenError, disk_errors
 from ..folder_lock import writing_alone
 from ..media.av_errors import describe_av_error
+from ..media.encodings import PRORES_QUALITY_UNIT
 from ..media.timetable import read_timetable
 from ..media.video_file import decode_pictures, first_video_stream, open_container
 from ..progress import Progress, Report, ignore
 from ..whole_file import whole_file
 from .ffmpeg_run import require_ffmpeg, run_ffmpeg
 from .graph import build_composition, build_sheet
-from .inputs import Node
+from .inputs import Node, file_url
 from .layers import finished
 from .material import Clip, Material, gather
 from .options import CONTAINERS, ComposeOptions
 
 _log = logging.getLogger(__name__)
 
-_PRORES_QUALITY_UNIT = 118  # FFmpeg's FF_QP2LAMBDA
 _TRANSFER_OPTIONS = {"bt470m": "gamma22", "bt470bg": "gamma28"}
 """FFmpeg's option has names of its own."""
 _HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
@@ -182,7 +182,7 @@ def _output(video: Node, path: Path, clip: Clip, container: str, quality: int) -
         words |= {"movflags": "+faststart"}
     else:
         words |= {"vcodec": "prores_ks", "profile:v": "hq", "vendor": "apl0"}
-        words |= {"flags:v": "+qscale", "global_quality:v": quality * _PRORES_QUALITY_UNIT}
+        words |= {"flags:v": "+qscale", "global_quality:v": quality * PRORES_QUALITY_UNIT}
     if clip.first_field is not None:
         words["flags:v"] = f"{words.get('flags:v', '')}+ildct+ilme"
         words |= {"x264-params": f"{clip.first_field}=1"} if container == ".mp4" else {}
@@ -190,17 +190,17 @@ def _output(video: Node, path: Path, clip: Clip, container: str, quality: int) -
     if clip.audio_from is not None:
         sounds, sound_words = _sounds(clip, clip.audio_from, container)
         words |= sound_words
-    return ffmpeg.output(video, *sounds, f"file:{path}", **words)
+    return ffmpeg.output(video, *sounds, file_url(path), **words)
 
 
 def _sounds(clip: Clip, path: Path, container: str) -> tuple[list[Node], dict[str, Any]]:
     """Return the clip's sounds, from the first picture on, and how each is written."""
     words: dict[str, Any] = {}
     if clip.lead_s:
-        source = ffmpeg.input(f"file:{path}", itsoffset=f"{-float(clip.lead_s):.6f}")
+        source = ffmpeg.input(file_url(path), itsoffset=f"{-float(clip.lead_s):.6f}")
         words["copypriorss"] = 0  # sound from before the first picture is left out
     else:
-        source = ffmpeg.input(f"file:{path}")
+        source = ffmpeg.input(file_url(path))
     sounds: list[Node] = []
     with open_container(path) as opened:
         for number, stream in enumerate(opened.streams.audio):

@@ -72,7 +72,7 @@ def video(path: Path, decoder: str | None = None, *, is_endless: bool = False) -
         is_endless: From its end FFmpeg goes back to its beginning, which it must be able to find.
     """
     words: dict[str, Any] = {"stream_loop": -1} if is_endless else {}
-    return ffmpeg.input(_url(path), **words, **_words_of_decoder(decoder)).video
+    return ffmpeg.input(file_url(path), **words, **_words_of_decoder(decoder)).video
 
 
 def picture(path: Path) -> Node:
@@ -80,7 +80,12 @@ def picture(path: Path) -> Node:
     words = _words_of_picture(path)
     if _is_like_pattern(path):
         words |= {"f": "image2", "pattern_type": "none"}
-    return ffmpeg.input(_url(path), **words).video
+    return ffmpeg.input(file_url(path), **words).video
+
+
+def file_url(path: Path) -> str:
+    """Return what FFmpeg is to call a file: `concat:…` or `-` stays a name, not a protocol."""
+    return f"file:{path}"
 
 
 def in_turn(frames: Node, rate: Fraction, gaps: Sequence[tuple[int, int]] = ()) -> Node:
@@ -126,8 +131,3 @@ def _words_of_picture(path: Path) -> dict[str, str]:
 def _is_like_pattern(path: Path) -> bool:
     """Say whether FFmpeg would take a picture's name for one of many, such as `%d.png`."""
     return "%" in str(path)
-
-
-def _url(path: Path) -> str:
-    # The protocol spelled out: a name such as `concat:…` or `-` stays a name.
-    return f"file:{path}"

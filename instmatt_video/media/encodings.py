@@ -14,7 +14,8 @@ from .frame import ClipInfo
 
 _log = logging.getLogger(__name__)
 
-_PRORES_QUALITY_UNIT = 118  # FFmpeg's FF_QP2LAMBDA: `global_quality` of one step of the quantiser
+PRORES_QUALITY_UNIT = 118
+"""FFmpeg's FF_QP2LAMBDA: `global_quality` of one step of the quantiser."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _prores_options(profile: str, quality: int) -> dict[str, str]:
         "profile": profile,
         "vendor": "apl0",
         "flags": "+qscale",
-        "global_quality": str(quality * _PRORES_QUALITY_UNIT),
+        "global_quality": str(quality * PRORES_QUALITY_UNIT),
     }
 
 
