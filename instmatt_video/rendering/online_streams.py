@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import threading
 from array import array
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import Self
 
 import numpy as np
 
@@ -27,7 +26,7 @@ from ..people.finder import FoundPeople
 from ..people.identities import Cast, Identity, Sighting, default_name
 from ..people.returned_pixels import without_ghosts
 from ..people.waiting_frames import WaitingFrames
-from ..stages import Cancelled, StageClock
+from ..stages import StageClock
 from .alpha_steadying import AlphaSteadier
 from .frame_alphas import FrameAlphas
 from .late_stream_writer import LateStreamWriter
@@ -36,8 +35,9 @@ from .render import RenderResult
 from .run_result import RunResult
 from .stream_ledger import stream_checksum
 from .stream_plans import PREVIEW_FILE, StreamPlan, plan_streams
-from .stream_writers import PreviewWriter, StreamWriter, Worker, open_stream
+from .stream_writers import PreviewWriter, StreamWriter, open_stream
 from .tracks_file import TracksFile
+from .writer_threads import WriterThreads
 
 INCOMPLETE = ".incomplete"
 """Before the suffix of a stream that was broken off."""
@@ -82,8 +82,7 @@ class OnlineStreams:
         """Frames taken so far."""
         self._audio_from = audio_from
         self._names, self._numbers = names or {}, numbers or {}
-        self._stop = threading.Event()
-        self._workers: list[Worker] = []
+        self._threads = WriterThreads()
         self._people: dict[int, _Person] = {}
         self._waiting = WaitingFrames()
         self._steadier = AlphaSteadier(config.still_frames)
@@ -137,28 +136,21 @@ class OnlineStreams:
         Raises:
             AlphaWriteError: A stream cannot be finished or fails its verification.
         """
-        try:
-            for decided in self._waiting.finish(confirmed_ids):
-                self._steady(*decided)
-            for ready in self._steadier.finish():
-                self._send(*ready)
-            for worker in self._workers:
-                worker.send_end()
-            for worker in self._workers:
-                worker.finish()
-        except Cancelled:
-            self._raise_first()
+        for decided in self._waiting.finish(confirmed_ids):
+            self._steady(*decided)
+        for ready in self._steadier.finish():
+            self._send(*ready)
+        self._threads.send_end()
+        self._threads.finish()
         if self._rows is not None:
             self._rows.close()
-        for worker in self._workers:
-            worker.writer.publish()
+        for thread in self._threads:
+            thread.writer.publish()
         return self._result()
 
     def abort(self) -> None:
         """Remove what was written."""
-        self._stop.set()
-        for worker in self._workers:
-            worker.abort()
+        self._threads.abort()
         if self._rows is not None:
             self._rows.abort()
 
@@ -168,17 +160,15 @@ class OnlineStreams:
         Returns:
             Whole streams such as `person_01.incomplete.mov`; each ends where it had come to.
         """
-        self._stop.set()
-        for worker in self._workers:
-            worker.wait()
+        self._threads.stop()
         # What failed goes first: on a full disk there is room then for the ends of the others.
-        failed = [worker for worker in self._workers if worker.error is not None]
-        for worker in failed:
-            worker.abort()
+        failed = [thread for thread in self._threads if thread.error is not None]
+        for thread in failed:
+            thread.abort()
         kept = []
-        for worker in self._workers:
-            writer = worker.writer
-            if isinstance(writer, StreamWriter) and worker not in failed:
+        for thread in self._threads:
+            writer = thread.writer
+            if isinstance(writer, StreamWriter) and thread not in failed:
                 path = writer.stream.path
                 path = path.with_name(f"{path.stem}{INCOMPLETE}{path.suffix}")
                 with contextlib.suppress(AlphaWriteError):
@@ -204,7 +194,7 @@ class OnlineStreams:
         if self.config.has_preview:
             path = self.folder / PREVIEW_FILE
             self._preview = PreviewWriter(path, self.info, Cast((), {}, ()), self.clock)
-            self._workers.append(Worker(self._preview, self._stop))
+            self._threads.add(self._preview)
 
     def _open(self, plan: StreamPlan, is_trimmed: bool) -> StreamWriter:
         config = replace(self.config, is_trimmed=is_trimmed)
@@ -212,7 +202,7 @@ class OnlineStreams:
         stream = open_stream(plan, self.info, config, self.folder, self._audio_from, start)
         begin = plan.first if is_trimmed else 0
         writer = LateStreamWriter(plan, stream, config, self.clock, self._ticks, begin)
-        self._workers.append(Worker(writer, self._stop))
+        self._threads.add(writer)
         return writer
 
     def _steady(self, frame: Frame, record: FrameRecord, counting: list[TrackedBox]) -> None:
@@ -235,11 +225,7 @@ class OnlineStreams:
             for track in counting:
                 number = self._people[track.track_id].number
                 self._rows.write(frame.index, number, track)
-        try:
-            for worker in self._workers:
-                worker.send((frame, alphas))
-        except Cancelled:
-            self._raise_first()
+        self._threads.send(frame, alphas)
 
     def _take_in(self, track: TrackedBox, index: int) -> None:
         """Open the stream of a person who is new in this frame."""
@@ -262,10 +248,6 @@ class OnlineStreams:
             own = self._rest.plan.tracklet_ids | {track.track_id}
             self._rest.plan = replace(self._rest.plan, tracklet_ids=own)
         self._people[track.track_id] = person
-
-    def _raise_first(self) -> NoReturn:
-        """Raise what stopped the writers first, where another was told so before."""
-        raise next(w.error for w in self._workers if w.error is not None) from None
 
     def _result(self) -> RunResult:
         people = sorted(self._people.values(), key=lambda person: person.number)

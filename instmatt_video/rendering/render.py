@@ -5,7 +5,6 @@ Runs no network: identities may be corrected and formats changed, and only this 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,14 +20,15 @@ from ..media.frame import Frame
 from ..media.frame_source import FrameSource
 from ..people.identities import Cast, Identity
 from ..progress import Progress, Report
-from ..stages import Cancelled, Stage, StageClock, run_stages
+from ..stages import Stage, StageClock, run_stages
 from .alpha_steadying import AlphaSteadier
 from .frame_alphas import FrameAlphas
 from .preview import thumbnail
 from .stream_keys import stream_keys
 from .stream_ledger import StreamLedger, stream_ledger
 from .stream_plans import PREVIEW_FILE, StreamPlan
-from .stream_writers import PreviewWriter, StreamWriter, Worker, open_stream
+from .stream_writers import PreviewWriter, StreamWriter, open_stream
+from .writer_threads import WriterThreads
 
 
 @dataclass(frozen=True)
@@ -84,17 +84,15 @@ def render(
     renamed = tuple((old, file) for old, file in taken if old is not None)
     due_files = [file for file, key in keys.items() if not ledger.has(file, key)]
     due = [plan for plan in plans if plan.file in due_files]
-    stop = threading.Event()
-    workers: dict[str, Worker] = {}
+    threads = WriterThreads()
     portraits = _Portraits(cast)
     try:
         for plan in due:
             start = _start_of(plan, store) if config.is_trimmed else Fraction(0)
             stream = open_stream(plan, source.info, config, folder, audio_from, start)
-            workers[plan.file] = Worker(StreamWriter(plan, stream, config, clock), stop)
+            threads.add(StreamWriter(plan, stream, config, clock))
         if PREVIEW_FILE in due_files:
-            preview = PreviewWriter(folder / PREVIEW_FILE, source.info, cast, clock)
-            workers[PREVIEW_FILE] = Worker(preview, stop)
+            threads.add(PreviewWriter(folder / PREVIEW_FILE, source.info, cast, clock))
         steadier = AlphaSteadier(config.still_frames)
 
         def steady(pair: tuple[Frame, FrameRecord]) -> list[tuple[Frame, FrameAlphas]]:
@@ -105,26 +103,19 @@ def render(
         stages = (Stage("still", steady, finish=steadier.finish),)
         for frame, alphas in run_stages(pairs, stages, clock, source_name="decode"):
             portraits.look(frame, alphas)
-            for worker in workers.values():
-                worker.send((frame, alphas))
+            threads.send(frame, alphas)
             report(Progress("render", frame.index + 1, store.frame_count, len(due)))
         source.refuse_changed()
-        for worker in workers.values():
-            worker.send_end()
-        for file, worker in workers.items():
-            worker.wait()
-            if worker.is_whole:  # though another may fail
+        threads.send_end()
+        for file, thread in zip(due_files, threads, strict=True):
+            thread.wait()
+            if thread.is_whole:  # though another may fail
                 ledger.begin(file)
-                worker.writer.publish()
-                ledger.add(file, keys[file], warnings=worker.writer.warnings)
-        for worker in workers.values():
-            worker.finish()
-    except BaseException as error:
-        stop.set()
-        for worker in workers.values():
-            worker.abort()
-        if isinstance(error, Cancelled):  # one writer failed, and another was told so first
-            raise next(w.error for w in workers.values() if w.error is not None) from None
+                thread.writer.publish()
+                ledger.add(file, keys[file], warnings=thread.writer.warnings)
+        threads.finish()
+    except BaseException:
+        threads.abort()
         raise
     return RenderResult(
         {plan.file: ledger.checksum(plan.file) for plan in plans},

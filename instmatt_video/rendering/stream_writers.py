@@ -1,11 +1,10 @@
-"""What writes one file each while a clip is rendered, in a thread of its own.
+"""What writes one file each while a clip is rendered.
 
 Knows alphas and layers; knows nothing of which streams are wanted.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -21,7 +20,7 @@ from ..media.layer import Layer
 from ..media.timecode import shift_timecode
 from ..media.video_writer import VideoWriter
 from ..people.identities import Cast
-from ..stages import Cancelled, Mailbox, StageClock
+from ..stages import StageClock
 from .frame_alphas import FrameAlphas
 from .preview import PreviewPerson, tint_people
 from .stream_plans import StreamPlan
@@ -164,69 +163,3 @@ class PreviewWriter:
     def abort(self) -> None:
         """Remove what was written."""
         self._writer.abort()
-
-
-class Worker:
-    """Writes one file in a thread of its own."""
-
-    def __init__(self, writer: StreamWriter | PreviewWriter, stop: threading.Event) -> None:
-        self.writer = writer
-        self._stop = stop
-        self._box = Mailbox(stop)
-        self.error: BaseException | None = None
-        """What ended the thread before its time."""
-        self.is_whole = False
-        """Finished and verified."""
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
-
-    def send(self, item: tuple[Frame, FrameAlphas]) -> None:
-        """Hand over a frame, waiting while the writer is behind."""
-        try:
-            self._box.put(item)
-        except Cancelled:
-            self._raise()
-
-    def send_end(self) -> None:
-        """Say that no frame follows."""
-        try:
-            self._box.put(None)
-        except Cancelled:
-            self._raise()
-
-    def wait(self) -> None:
-        """Wait until the thread is through, or has noticed that the run stops."""
-        self._thread.join()
-
-    def finish(self) -> None:
-        """Wait, after the end was sent, until the file is whole; it has no name yet."""
-        self.wait()
-        if not self.is_whole:
-            self._raise()
-
-    def abort(self) -> None:
-        """Remove what was written."""
-        self.wait()
-        self.writer.abort()
-
-    def _work(self) -> None:
-        try:
-            while (item := self._box.get()) is not None:
-                self.writer.write(*item)
-        except Cancelled:
-            return
-        except BaseException as error:  # handed to the thread that feeds
-            self.error = error
-            self._stop.set()
-            return
-        try:
-            self.writer.finish()
-            self.is_whole = True
-        except BaseException as error:  # likewise; others are finished all the same
-            self.error = error
-
-    def _raise(self) -> None:
-        if self.error is not None:
-            raise self.error
-        if self._stop.is_set():
-            raise Cancelled

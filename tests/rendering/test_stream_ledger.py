@@ -1,0 +1,146 @@
+"""The ledger of what was written."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from instmatt_video.checksums import sha256_of
+from instmatt_video.rendering import stream_ledger
+from instmatt_video.rendering.stream_ledger import StreamLedger, stream_checksum
+
+
+class TestLedger:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        for name in "ab":
+            (tmp_path / f"{name}.mkv").write_bytes(name.encode() * 50)
+        (tmp_path / "frames").mkdir()
+        for number in "12":
+            (tmp_path / "frames" / f"00000{number}.png").write_bytes(number.encode())
+        return tmp_path
+
+    def ledger(self, folder: Path) -> StreamLedger:
+        return StreamLedger(folder / "streams.jsonl", folder)
+
+    def test_a_stream_is_not_read_to_learn_that_its_name_is_taken(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ledger = self.ledger(folder)
+        ledger.add("a.mkv", "key")
+        ledger.add("b.mkv", "key")
+        with monkeypatch.context() as patched:
+            patched.setattr(stream_ledger, "stream_checksum", lambda path: pytest.fail(str(path)))
+            assert ledger.take_over("a.mkv", "key", wanted=["a.mkv"]) is None
+        assert ledger.has("a.mkv", "key") and ledger.has("b.mkv", "key")
+
+    def test_a_stream_that_gets_another_name_leaves_no_empty_folder(self, folder: Path) -> None:
+        for name in ("one/deep", "two"):
+            (folder / name).mkdir(parents=True)
+            (folder / name / "a.mkv").write_bytes(name.encode())
+        (folder / "two" / "notes.txt").write_text("somebody's")
+        ledger = self.ledger(folder)
+        for old, new in (("one/deep/a.mkv", "anna/a.mkv"), ("two/a.mkv", "bert/a.mkv")):
+            ledger.add(old, new)
+            assert ledger.take_over(new, new, wanted=[new]) == old
+        names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+        assert names == ["anna", "bert", "frames", "two"]
+
+    def test_a_run_that_is_killed_while_a_stream_is_renamed_loses_none(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rename = Path.rename
+
+        def rename_and_die(path: Path, target: Path) -> None:
+            rename(path, target)
+            raise KeyboardInterrupt
+
+        ledger = self.ledger(folder)
+        ledger.add("a.mkv", "key")
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "rename", rename_and_die)
+            with pytest.raises(KeyboardInterrupt):
+                ledger.take_over("anna.mkv", "key", wanted=["anna.mkv"])
+        again = self.ledger(folder)
+        assert again.knows("anna.mkv") and again.has("anna.mkv", "key")
+        assert again.prune(["anna.mkv"]) == () and (folder / "anna.mkv").is_file()
+
+    def test_what_was_noted_is_known_to_the_next_run(self, folder: Path) -> None:
+        ledger = self.ledger(folder)
+        assert not ledger.has("a.mkv", "key")
+        ledger.add("a.mkv", "key")
+        ledger.add("frames", "key")
+        again = self.ledger(folder)
+        assert again.has("a.mkv", "key") and again.has("frames", "key")
+        assert not again.has("a.mkv", "another key") and not again.has("b.mkv", "key")
+        assert again.checksum("a.mkv") == sha256_of(folder / "a.mkv")
+        assert again.checksum("b.mkv") is None
+
+    def test_a_folder_is_what_sha256sum_prints_of_it(self, folder: Path) -> None:
+        pictures = sorted((folder / "frames").iterdir())
+        (folder / "frames" / "._000001.png").write_bytes(b"a file manager's")
+        lines = "".join(f"{sha256_of(path)}  {path.name}\n" for path in pictures)
+        assert stream_checksum(folder / "frames") == hashlib.sha256(lines.encode()).hexdigest()
+        assert stream_checksum(folder / "nothing") is None
+
+    @pytest.mark.parametrize("damage", ["changed", "gone"])
+    def test_a_damaged_stream_is_not_there(self, folder: Path, damage: str) -> None:
+        self.ledger(folder).add("a.mkv", "key")
+        if damage == "gone":
+            (folder / "a.mkv").unlink()
+        else:
+            (folder / "a.mkv").write_bytes(b"something else")
+        assert not self.ledger(folder).has("a.mkv", "key")
+
+    def test_what_is_noted_before_it_has_its_name_is_there_once_it_has(self, folder: Path) -> None:
+        ledger = self.ledger(folder)
+        ledger.add("named", "key", folder / "frames")
+        assert not ledger.has("named", "key")
+        (folder / "frames").rename(folder / "named")
+        assert ledger.has("named", "key")
+
+    @pytest.mark.parametrize("damage", ["changed", "gone"])
+    def test_a_picture_that_is_not_whole_is_missed(self, folder: Path, damage: str) -> None:
+        self.ledger(folder).add("frames", "key")
+        picture = folder / "frames" / "000002.png"
+        picture.write_bytes(b"") if damage == "changed" else picture.unlink()
+        assert not self.ledger(folder).has("frames", "key")
+
+    @pytest.mark.parametrize("tear", [1, 12])
+    def test_a_torn_last_line_costs_only_itself(self, folder: Path, tear: int) -> None:
+        ledger = self.ledger(folder)
+        ledger.add("a.mkv", "key")
+        ledger.add("b.mkv", "key")
+        path = folder / "streams.jsonl"
+        path.write_bytes(path.read_bytes()[:-tear])
+        self.ledger(folder).add("frames", "key")
+        again = self.ledger(folder)
+        assert again.has("a.mkv", "key") and again.has("frames", "key")
+        assert again.has("b.mkv", "key") == (tear == 1)
+
+    def test_the_newest_note_counts(self, folder: Path) -> None:
+        ledger = self.ledger(folder)
+        ledger.add("a.mkv", "old")
+        ledger.add("a.mkv", "new")
+        again = self.ledger(folder)
+        assert again.has("a.mkv", "new") and not again.has("a.mkv", "old")
+
+    def test_a_stream_is_what_was_noted_until_it_is_replaced(self, folder: Path) -> None:
+        ledger = self.ledger(folder)
+        ledger.add("frames", "old")
+        ledger.begin("frames")
+        (folder / "frames" / "000001.png").write_bytes(b"new")  # and then the run is killed
+        again = self.ledger(folder)
+        assert not again.has("frames", "old") and not again.has("frames", "new")
+        again.begin("frames")  # it is nobody's painting
+        assert (folder / "frames").is_dir() and not list(folder.glob("frames_*"))
+        assert again.prune([]) == ("frames",)
+
+    def test_checksum_of_known_bytes(self, tmp_path: Path) -> None:
+        (tmp_path / "abc").write_bytes(b"abc")
+        # FIPS 180-2, appendix B.1
+        assert sha256_of(tmp_path / "abc") == (
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        )
