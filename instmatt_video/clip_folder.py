@@ -19,7 +19,7 @@ from .media.source import is_stream
 from .printable import is_utf8, printable
 from .rendering.online_streams import INCOMPLETE
 from .rendering.report import FILE_NAME as REPORT_FILE
-from .rendering.stream_ledger import stream_ledger
+from .rendering.stream_ledger import set_aside, stream_ledger
 from .rendering.stream_plans import PREVIEW_FILE
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from .settings import config_of
@@ -87,19 +87,26 @@ def _refuse_earlier(folder: Path, config: MatteConfig) -> None:
         raise OptionError(f"{folder} is there already: {going_on}--overwrite replaces it")
 
 
-def make_room(folder: Path, config: MatteConfig) -> None:
+def make_room(folder: Path, config: MatteConfig) -> tuple[str, ...]:
     """Remove an earlier output that is to be replaced; make the folder.
 
     Called when nothing else can refuse the run: an earlier output is not lost to a typing error.
+
+    Returns:
+        What there is to be told of it.
     """
     with disk_errors(folder):
-        if config.run.is_overwriting and folder.is_dir():
-            _remove_earlier(folder)
+        is_replaced = config.run.is_overwriting and folder.is_dir()
+        told = _remove_earlier(folder) if is_replaced else ()
         folder.mkdir(parents=True, exist_ok=True)
+    return told
 
 
-def _remove_earlier(folder: Path) -> None:
+def _remove_earlier(folder: Path) -> tuple[str, ...]:
     """Remove what an earlier run made, and nothing that somebody else put there or painted.
+
+    Returns:
+        What there is to be told of streams that may be painted, and got another name.
 
     Raises:
         OptionError: Somebody put files into a stream's folder, which could not be replaced; or
@@ -114,16 +121,16 @@ def _remove_earlier(folder: Path) -> None:
                 raise OptionError(
                     f"{error}; nothing else tells what the earlier run wrote: move {folder} away"
                 ) from error
-    ledger.remove_all()
+    told = [*ledger.remove_all()]
     for path in [path for path in folder.iterdir() if _STREAM_NAME.fullmatch(path.stem)]:
-        if path.is_dir() and not path.is_symlink() and holds_only_pictures(path):
-            shutil.rmtree(path)
-        elif path.is_file() and path.suffix in _EXTENSIONS:
-            path.unlink()
+        if (path.suffix in _EXTENSIONS) if path.is_file() else holds_only_pictures(path):
+            aside = set_aside(path).name
+            told.append(f"an earlier {path.name}, of which nothing tells, is now {aside}")
     remove_torn(folder)
     _remove_segments(folder / SEGMENTS_FOLDER)
     for name in (FOLDER_NAME, TRACKS_FILE, REPORT_FILE, PREVIEW_FILE, MANIFEST_FILE):
         _remove(folder / name)
+    return tuple(told)
 
 
 def _remove_segments(folder: Path) -> None:

@@ -34,7 +34,7 @@ def test_overwriting_removes_our_streams_and_nothing_else(
     for name in ("segments/000000/journal.jsonl", "segments/000000/000000.chunk"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
-    (folder / "person_07.mov").write_text("of a run that was broken off")
+    (folder / "person_07.mov").write_text("of which nothing tells")
     (folder / "person_08").mkdir()
     (folder / "person_08" / "000001.png").touch()
     foreign = ["person_01_retouched.mov", "person_02_comp/shot.nk", "restored/a", "person_03.txt"]
@@ -45,7 +45,9 @@ def test_overwriting_removes_our_streams_and_nothing_else(
     run(clip, tmp_path / "out", AGAIN)
     assert all((folder / name).read_text() == "mine" for name in foreign)
     left = {path.name for path in folder.iterdir()} - {name.split("/")[0] for name in foreign}
-    assert left == ours | {"manifest.json"}
+    assert left == ours | {"manifest.json", "person_07_changed_1.mov", "person_08_changed_1"}
+    assert (folder / "person_07_changed_1.mov").read_text() == "of which nothing tells"
+    assert [path.name for path in (folder / "person_08_changed_1").iterdir()] == ["000001.png"]
 
 
 @pytest.mark.parametrize(

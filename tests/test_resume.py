@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -251,6 +253,65 @@ def test_painted_pictures_are_set_aside_where_the_stream_is_written_again(
         aside = folder / f"person_01_changed_{number}"
         assert (aside / "000004.png").read_bytes() == b"painted by hand %d" % number
     assert len(list(folder.glob("person_*"))) == 5, "only what was changed"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(RunConfig(is_cleaned=True), RunConfig(is_resumed=True), id="cleaned"),
+        pytest.param(RunConfig(is_online=True), RunConfig(is_resumed=True), id="online"),
+        pytest.param(RunConfig(), RunConfig(is_resumed=True), id="its alphas removed"),
+        pytest.param(RunConfig(is_online=True), RunConfig(is_overwriting=True), id="overwritten"),
+    ],
+)
+def test_painted_pictures_are_set_aside_where_the_manifest_alone_tells_of_them(
+    before: RunConfig, after: RunConfig, clip: Path, tmp_path: Path
+) -> None:
+    run(clip, tmp_path, MatteConfig(output=PICTURES, run=before))
+    folder = tmp_path / "walk"
+    (folder / "person_01" / "000004.png").write_bytes(b"painted by hand")
+    shutil.rmtree(folder / "alphas", ignore_errors=True)
+    manifest = run(clip, tmp_path, MatteConfig(output=PICTURES, run=after))
+    aside = folder / "person_01_changed_1"
+    assert (aside / "000004.png").read_bytes() == b"painted by hand"
+    (told,) = [text for text in manifest.warnings if "changed" in text]
+    said = "was changed since it was written: now person_01_changed_1"
+    assert re.fullmatch(f"(person_01:|an earlier person_01) {said}", told)
+    assert len(list(folder.glob("person_*"))) == len(manifest.tracks) + 1
+
+
+def test_pictures_that_were_kept_under_their_name_are_set_aside_later(
+    clip: Path, tmp_path: Path
+) -> None:
+    run(clip, tmp_path, MatteConfig(output=PICTURES))
+    folder = tmp_path / "walk"
+    (folder / "person_01" / "000004.png").write_bytes(b"painted by hand")
+    run(clip, tmp_path, replace(LIGHT, run=RunConfig(is_resumed=True)))
+    assert (folder / "person_01" / "000004.png").read_bytes() == b"painted by hand"
+    for number, config in enumerate((RunConfig(is_resumed=True), RunConfig(is_overwriting=True))):
+        run(clip, tmp_path, MatteConfig(output=PICTURES, run=config))
+        aside = folder / f"person_01_changed_{number + 1}" / "000004.png"
+        assert aside.read_bytes() == b"painted by hand"
+        (folder / "person_01" / "000004.png").write_bytes(b"painted by hand")
+
+
+def test_other_files_among_the_pictures_are_told_of_before_anything_is_written(
+    clip: Path, tmp_path: Path
+) -> None:
+    run(clip, tmp_path, MatteConfig(output=PICTURES))
+    folder = tmp_path / "walk"
+    (folder / "person_01" / "notes.txt").write_text("mine")
+    ledger = (folder / "alphas" / "streams.jsonl").read_text()
+    trimmed = MatteConfig(output=replace(PICTURES, is_trimmed=True), run=RunConfig(is_resumed=True))
+    before = files_in(folder)
+    with pytest.raises(OptionError, match="person_01 holds other files beside its pictures: move"):
+        run(clip, tmp_path, trimmed)
+    assert files_in(folder) == before
+    assert (folder / "alphas" / "streams.jsonl").read_text() == ledger
+    (folder / "person_01" / "notes.txt").unlink()
+    (folder / "person_01" / "000004.png").write_bytes(b"painted by hand")
+    run(clip, tmp_path, trimmed)
+    assert (folder / "person_01_changed_1" / "000004.png").read_bytes() == b"painted by hand"
 
 
 def test_what_no_run_has_made_is_not_replaced_by_streams_of_other_names(

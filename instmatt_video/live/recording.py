@@ -84,7 +84,9 @@ class Recording:
         self._reserve_bytes = _RESERVE_FRAMES * info.width * info.height * _BYTES_PER_PIXEL
         with ExitStack() as held:
             held.enter_context(rendering_alone(self.folder))
-            make_room(self.folder, config)
+            self._told = make_room(self.folder, config)
+            for line in self._told:
+                _log.warning("%s", line)
             self._streams = OnlineStreams(
                 info,
                 self._config.output,
@@ -128,6 +130,7 @@ class Recording:
         _log.info("finishing the recording: %s", self.folder)
         with self._salvaged():
             result = self._streams.close(confirmed_ids)
+        result = replace(result, warnings=(*self._told, *result.warnings))
         manifest = describe_run(
             self._clip,
             self._spec,

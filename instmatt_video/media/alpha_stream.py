@@ -68,6 +68,11 @@ class AlphaStream(WholeOutput):
         """Frames written so far."""
         return len(self._ticks)
 
+    def warn(self, message: str) -> None:
+        """Tell the user something of the stream, and note it."""
+        self.warnings.append(message)
+        _log.warning("%s: %s", self.path, message)
+
     def write(self, time: Fraction, layer: Layer | None) -> None:
         """Append a frame.
 
@@ -166,14 +171,10 @@ class AlphaStream(WholeOutput):
     def _discard(self) -> None:
         """Close and remove the unfinished stream, without raising."""
 
-    def _warn(self, message: str) -> None:
-        self.warnings.append(message)
-        _log.warning("%s: %s", self.path, message)
-
     def _warn_of_pixel_aspect(self, files: str) -> None:
         """Warn where pixels are not square; for kinds of files that cannot say so."""
         if self.info.pixel_aspect != 1:
-            self._warn(
+            self.warn(
                 f"pixels are {self.info.pixel_aspect} as wide as high, which {files} do not say: "
                 "set it where you use them, or choose prores4444"
             )

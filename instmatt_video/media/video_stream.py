@@ -60,7 +60,7 @@ class VideoAlphaStream(AlphaStream):
             self._stream = self._add_stream(color)
             if audio is not None:
                 for message in audio.add_streams(self._container):
-                    self._warn(message)
+                    self.warn(message)
 
     def _open_container(self) -> OutputContainer:
         # Sound that ends early would make the muxer hold back ten seconds of pictures.

@@ -58,14 +58,14 @@ class VideoWriter(WholeOutput):
         scale = min(1.0, max_side_px / max(width, height))
         self._size = (max(1, round(width * scale)), max(1, round(height * scale)))
         self._time_base = time_base or 1 / frame_rate
-        self._partial_path = self.path.with_name(f".{self.path.name}.partial")
+        self.partial_path = self.path.with_name(f".{self.path.name}.partial")
         self._color = ColorTags()
         padded_width, padded_height = (side + side % 2 for side in self._size)
         self._frame = VideoFrame(padded_width, padded_height, "yuv420p")
         tag_frame(self._frame, self._color)
         try:
-            self._partial_path.touch()
-            self._container = av.open(self._partial_path.absolute(), "w", format="mp4")
+            self.partial_path.touch()
+            self._container = av.open(self.partial_path.absolute(), "w", format="mp4")
         except (av.FFmpegError, OSError) as error:
             raise self._named(error) from error
         try:
@@ -127,7 +127,7 @@ class VideoWriter(WholeOutput):
             AlphaWriteError: The name cannot be given; nothing is left.
         """
         try:
-            os.replace(self._partial_path, self.path)
+            os.replace(self.partial_path, self.path)
         except OSError as error:
             self.abort()
             raise self._named(error) from error
@@ -137,7 +137,7 @@ class VideoWriter(WholeOutput):
         with contextlib.suppress(av.FFmpegError, OSError):
             self._container.close()
         with contextlib.suppress(OSError):
-            self._partial_path.unlink(missing_ok=True)
+            self.partial_path.unlink(missing_ok=True)
 
     def _named(self, error: Exception) -> AlphaWriteError:
         return AlphaWriteError(f"{self.path}: cannot be written: {describe_av_error(error)}")

@@ -33,7 +33,7 @@ from .late_stream_writer import LateStreamWriter
 from .preview import thumbnail
 from .render import RenderResult
 from .run_result import RunResult
-from .stream_ledger import stream_checksum
+from .stream_ledger import set_aside, stream_checksum
 from .stream_plans import PREVIEW_FILE, StreamPlan, plan_streams
 from .stream_writers import PreviewWriter, StreamWriter, open_stream
 from .tracks_file import TracksFile
@@ -145,7 +145,7 @@ class OnlineStreams:
         if self._rows is not None:
             self._rows.close()
         for thread in self._threads:
-            thread.writer.publish()
+            self._publish(thread.writer)
         return self._result()
 
     def abort(self) -> None:
@@ -248,6 +248,14 @@ class OnlineStreams:
             own = self._rest.plan.tracklet_ids | {track.track_id}
             self._rest.plan = replace(self._rest.plan, tracklet_ids=own)
         self._people[track.track_id] = person
+
+    @staticmethod
+    def _publish(writer: StreamWriter | PreviewWriter) -> None:
+        """Give a file its name; what nothing told of and lies there is not replaced."""
+        if isinstance(writer, StreamWriter) and writer.stream.path.exists():
+            aside = set_aside(writer.stream.path)
+            writer.stream.warn(f"was there already, and is now {aside.name}")
+        writer.publish()
 
     def _result(self) -> RunResult:
         people = sorted(self._people.values(), key=lambda person: person.number)

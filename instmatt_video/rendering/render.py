@@ -72,17 +72,21 @@ def render(
         audio_from: File whose sound is copied into colour streams.
 
     Raises:
+        OptionError: Somebody put other files into a stream's folder; nothing is written.
         VideoOpenError: The clip changes meanwhile; nothing that was written gets a name.
         AlphaWriteError: A stream cannot be written, and none gets its name; or one cannot be
             finished or fails its verification, and the others are kept. Or something that no run
             has made lies under a stream's name; nothing is written.
     """
     ledger = stream_ledger(folder)
+    if (folder / MANIFEST_FILE).is_file():  # of a run without a ledger, perhaps
+        ledger.adopt(load_manifest(folder).streams)
     keys = stream_keys(plans, cast, config, store)
     _refuse_strangers(keys, ledger, folder)
     taken = [(ledger.take_over(file, key, keys), file) for file, key in keys.items()]
     renamed = tuple((old, file) for old, file in taken if old is not None)
     due_files = [file for file, key in keys.items() if not ledger.has(file, key)]
+    ledger.refuse_mixed(due_files)
     due = [plan for plan in plans if plan.file in due_files]
     threads = WriterThreads()
     portraits = _Portraits(cast)
@@ -110,9 +114,10 @@ def render(
         for file, thread in zip(due_files, threads, strict=True):
             thread.wait()
             if thread.is_whole:  # though another may fail
-                ledger.begin(file)
-                thread.writer.publish()
-                ledger.add(file, keys[file], warnings=thread.writer.warnings)
+                writer = thread.writer
+                told = ledger.begin(file, writer.partial_path)
+                writer.publish()
+                ledger.add(file, keys[file], warnings=(*writer.warnings, *told))
         threads.finish()
     except BaseException:
         threads.abort()
@@ -120,7 +125,7 @@ def render(
     return RenderResult(
         {plan.file: ledger.checksum(plan.file) for plan in plans},
         portraits.pictures,
-        tuple(f"{plan.file}: {text}" for plan in plans for text in ledger.warnings(plan.file)),
+        tuple(f"{file}: {text}" for file in keys for text in ledger.warnings(file)),
         tuple(due_files),
         renamed,
     )
@@ -147,11 +152,8 @@ class _Portraits:
 
 def _refuse_strangers(files: Iterable[str], ledger: StreamLedger, folder: Path) -> None:
     """Raise rather than replace what no run of ours has made."""
-    ours = {PREVIEW_FILE}
-    if (folder / MANIFEST_FILE).is_file():  # of a run without a ledger, perhaps
-        ours |= load_manifest(folder).streams.keys()
     for file in files:
-        if file not in ours and not ledger.knows(file) and (folder / file).exists():
+        if file != PREVIEW_FILE and not ledger.knows(file) and (folder / file).exists():
             raise AlphaWriteError(
                 f"{folder / file} is in the way, and is no stream of this clip: move it elsewhere"
             )

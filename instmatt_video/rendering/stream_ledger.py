@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-import json
 import logging
 import shutil
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..alpha_store import FOLDER_NAME as STORE_FOLDER
 from ..checksums import digest, sha256_of
@@ -24,14 +24,18 @@ from ..whole_file import write_whole
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """What is noted of a stream."""
+class _Entry(BaseModel):
+    """What is noted of a stream: one line of the ledger."""
 
+    model_config = ConfigDict(frozen=True)
+
+    file: str
     key: str = ""
     """Of what it was made from; empty while it is replaced, or of a run without a ledger."""
     sha256: str | None = None
     warnings: tuple[str, ...] = ()
+    coming: str | None = None
+    """Checksum of what is about to take its place."""
 
 
 class StreamLedger:
@@ -46,13 +50,12 @@ class StreamLedger:
         self._path, self._folder = path, folder
         self._entries: dict[str, _Entry] = {}
         if path.is_file():
-            for text in path.read_text().splitlines():
+            for line in path.read_bytes().splitlines():
                 try:
-                    line = json.loads(text)
-                except json.JSONDecodeError:
+                    entry = _Entry.model_validate_json(line)
+                except ValidationError:
                     break  # the line that a crash tore
-                warnings = tuple(line.get("warnings", ()))
-                self._entries[line["file"]] = _Entry(line["key"], line["sha256"], warnings)
+                self._entries[entry.file] = entry
 
     @property
     def is_empty(self) -> bool:
@@ -67,15 +70,25 @@ class StreamLedger:
         path = self._folder / file
         return path.exists() and stream_checksum(path) == entry.sha256
 
-    def begin(self, file: str) -> None:
+    def begin(self, file: str, place: Path) -> tuple[str, ...]:
         """Note that a file is about to be replaced: until `add`, what lies there does not count.
 
-        Not sooner: a run that fails before has left the file as it was noted. Pictures that were
-        changed since they were noted get another name: they may be painted.
+        Not sooner: a run that fails before has left the file as it was noted. Wherever a run is
+        killed, what it leaves is the one or the other, and nobody's work.
+
+        Args:
+            file: Its name.
+            place: Where the new one lies, finished.
+
+        Returns:
+            What there is to be told of the former one.
         """
-        self._set_aside_if_painted(file)
-        self._entries[file] = _Entry()
-        self._save()
+        told = self._set_aside_if_changed(file)
+        for text in told:
+            _log.warning("%s %s", file, text)
+        former = None if told else self.checksum(file)
+        self._note(_Entry(file=file, sha256=former, coming=stream_checksum(place)))
+        return told
 
     def add(
         self, file: str, key: str, place: Path | None = None, warnings: Iterable[str] = ()
@@ -88,9 +101,9 @@ class StreamLedger:
             place: Where it lies, if it is yet to get its name.
             warnings: What its user should know of it.
         """
-        checksum = stream_checksum(place or self._folder / file)
-        self._entries[file] = _Entry(key, checksum, tuple(warnings))
-        self._save()
+        coming = self._entries[file].coming if file in self._entries else None
+        checksum = coming or stream_checksum(place or self._folder / file)
+        self._note(_Entry(file=file, key=key, sha256=checksum, warnings=tuple(warnings)))
 
     def take_over(self, file: str, key: str, wanted: Collection[str]) -> str | None:
         """Rename a whole stream that was made from the same under a name nobody wants any more.
@@ -109,8 +122,7 @@ class StreamLedger:
             if entry.key == key and other not in wanted and self.has(other, key):
                 (self._folder / file).parent.mkdir(parents=True, exist_ok=True)
                 # Noted first: where a run is killed, nobody finds a file that nothing tells of.
-                self._entries[file] = entry
-                self._save()
+                self._note(entry.model_copy(update={"file": file}))
                 (self._folder / other).rename(self._folder / file)
                 self._remove_emptied(other)
                 del self._entries[other]
@@ -123,62 +135,83 @@ class StreamLedger:
         return file in self._entries
 
     def adopt(self, files: Mapping[str, str | None]) -> None:
-        """Note files that an earlier run tells of, to be removed; what is noted already stays so.
+        """Note files that an earlier run tells of; what is noted with a checksum stays so.
 
         Args:
             files: Checksums by name; `None` where the run gave none.
         """
-        told = {file: _Entry(sha256=checksum) for file, checksum in files.items()}
-        self._entries = told | self._entries
+        for file, checksum in files.items():
+            entry = self._entries.get(file, _Entry(file=file))
+            if entry.sha256 is None:
+                self._entries[file] = entry.model_copy(update={"sha256": checksum})
 
     def prune(self, wanted: Collection[str]) -> tuple[str, ...]:
         """Remove noted streams that are not wanted any more; return their names.
 
-        What was changed since it was noted is somebody's work, and stays.
+        What somebody has changed since it was noted is their work: it stays, and stays noted, so
+        that whatever takes its place finds it out.
         """
         removed = []
         for file in [name for name in self._entries if name not in wanted]:
-            is_ours = self._is_inside(file) and not self._is_changed(file)
+            if self._is_inside(file):
+                if self._is_changed(file):
+                    continue
+                if self._remove(file):
+                    removed.append(file)
             del self._entries[file]
-            if is_ours and self._remove(file):
-                removed.append(file)
         self._save()
         return tuple(removed)
 
-    def remove_all(self) -> None:
-        """Remove all noted streams, and the ledger; changed pictures only get another name.
+    def remove_all(self) -> tuple[str, ...]:
+        """Remove all noted streams, and the ledger; what somebody has changed gets another name.
+
+        Returns:
+            What there is to be told of them.
 
         Raises:
-            OptionError: Somebody put files into a stream's folder; nothing is removed.
+            OptionError: As `refuse_mixed`.
         """
         files = [file for file in self._entries if self._is_inside(file)]
+        self.refuse_mixed(files)
+        told = [
+            f"an earlier {file} {text}"
+            for file in files
+            for text in self._set_aside_if_changed(file)
+        ]
+        for file in files:
+            self._remove(file)
+        self._entries.clear()
+        self._path.unlink(missing_ok=True)
+        return tuple(told)
+
+    def refuse_mixed(self, files: Iterable[str]) -> None:
+        """Raise before streams are replaced or removed among which other files lie.
+
+        Raises:
+            OptionError: Somebody put files into a stream's folder.
+        """
         for path in (self._folder / file for file in files):
             if path.is_dir() and not holds_only_pictures(path):
                 raise OptionError(
                     f"{path} holds other files beside its pictures: move them away first"
                 )
-        for file in files:
-            self._set_aside_if_painted(file)
-            self._remove(file)
-        self._entries.clear()
-        self._path.unlink(missing_ok=True)
 
     def _is_inside(self, file: str) -> bool:
         """Say whether a stream lies in the folder: a ledger or a manifest may be anybody's."""
         return (self._folder / file).resolve().is_relative_to(self._folder.resolve())
 
     def _is_changed(self, file: str) -> bool:
-        """Say whether a stream is another than the noted one, as far as its checksum was noted."""
-        checksum = self.checksum(file)
-        return checksum is not None and stream_checksum(self._folder / file) != checksum
+        """Say whether a stream is there, and not as it was noted: somebody has worked on it."""
+        path, entry = self._folder / file, self._entries.get(file)
+        known = set() if entry is None else {entry.sha256, entry.coming} - {None}
+        return bool(known) and path.exists() and stream_checksum(path) not in known
 
-    def _set_aside_if_painted(self, file: str) -> None:
-        """Give pictures another name that were changed since they were noted."""
-        path = self._folder / file
-        if path.is_dir() and self._is_changed(file):
-            names = (path.with_name(f"{path.name}_changed_{n}") for n in itertools.count(1))
-            aside = path.rename(next(name for name in names if not name.exists()))
-            _log.warning("%s was changed since it was written: now %s", path, aside.name)
+    def _set_aside_if_changed(self, file: str) -> tuple[str, ...]:
+        """Give another name to what somebody has worked on; return what is to be told of it."""
+        if not self._is_changed(file):
+            return ()
+        aside = set_aside(self._folder / file)
+        return (f"was changed since it was written: now {aside.name}",)
 
     def _remove(self, file: str) -> bool:
         """Remove a stream, but no folder that holds other files, too; say whether it is gone."""
@@ -198,11 +231,12 @@ class StreamLedger:
             for parent in (self._folder / file).parents[: len(Path(file).parts) - 1]:
                 parent.rmdir()
 
+    def _note(self, entry: _Entry) -> None:
+        self._entries[entry.file] = entry
+        self._save()
+
     def _save(self) -> None:
-        lines = (
-            json.dumps({"file": name, **asdict(entry)}) + "\n"
-            for name, entry in self._entries.items()
-        )
+        lines = (f"{entry.model_dump_json()}\n" for entry in self._entries.values())
         # Whole each time: it is short, and a line after a torn one would be lost with it.
         write_whole(self._path, "".join(lines))
 
@@ -218,6 +252,13 @@ class StreamLedger:
 def stream_ledger(folder: Path) -> StreamLedger:
     """Return which streams of a clip's output folder were written from its store."""
     return StreamLedger(folder / STORE_FOLDER / "streams.jsonl", folder)
+
+
+def set_aside(path: Path) -> Path:
+    """Give a stream that may be somebody's work another name beside it; return where it is."""
+    stem, suffix = (path.name, "") if path.is_dir() else (path.stem, path.suffix)
+    names = (path.with_name(f"{stem}_changed_{n}{suffix}") for n in itertools.count(1))
+    return path.rename(next(name for name in names if not name.exists()))
 
 
 def stream_checksum(path: Path) -> str | None:

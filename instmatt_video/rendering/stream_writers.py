@@ -41,6 +41,11 @@ class StreamWriter:
         """What the user should know of the stream."""
         return self.stream.warnings
 
+    @property
+    def partial_path(self) -> Path:
+        """Where the stream lies until it has its name."""
+        return self.stream.partial_path
+
     def write(self, frame: Frame, alphas: FrameAlphas) -> None:
         """Append a frame, if the stream covers it."""
         if not self.plan.first <= frame.index <= self.plan.last:
@@ -137,6 +142,11 @@ class PreviewWriter:
             max_side_px=1280,
             pixel_aspect=info.pixel_aspect,
         )
+
+    @property
+    def partial_path(self) -> Path:
+        """Where the preview lies until it has its name."""
+        return self._writer.partial_path
 
     def write(self, frame: Frame, alphas: FrameAlphas) -> None:
         """Append a frame."""

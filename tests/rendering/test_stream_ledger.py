@@ -127,20 +127,78 @@ class TestLedger:
         again = self.ledger(folder)
         assert again.has("a.mkv", "new") and not again.has("a.mkv", "old")
 
-    def test_a_stream_is_what_was_noted_until_it_is_replaced(self, folder: Path) -> None:
+    def replacement(self, folder: Path) -> Path:
+        (folder / ".new").mkdir()
+        (folder / ".new" / "000001.png").write_bytes(b"new")
+        return folder / ".new"
+
+    def paint(self, folder: Path) -> None:
+        (folder / "frames" / "000001.png").write_bytes(b"painted")
+
+    @pytest.mark.parametrize("is_named", [False, True])
+    def test_what_a_run_leaves_that_is_killed_while_it_replaces_is_nobodys_work(
+        self, folder: Path, is_named: bool
+    ) -> None:
         ledger = self.ledger(folder)
         ledger.add("frames", "old")
-        ledger.begin("frames")
-        (folder / "frames" / "000001.png").write_bytes(b"new")  # and then the run is killed
+        new = self.replacement(folder)
+        assert ledger.begin("frames", new) == ()
+        if is_named:
+            (folder / "frames").rename(folder / "gone")
+            new.rename(folder / "frames")
         again = self.ledger(folder)
         assert not again.has("frames", "old") and not again.has("frames", "new")
-        again.begin("frames")  # it is nobody's painting
-        assert (folder / "frames").is_dir() and not list(folder.glob("frames_*"))
         assert again.prune([]) == ("frames",)
+        assert not (folder / "frames").exists() and not list(folder.glob("frames_*"))
 
-    def test_checksum_of_known_bytes(self, tmp_path: Path) -> None:
-        (tmp_path / "abc").write_bytes(b"abc")
-        # FIPS 180-2, appendix B.1
-        assert sha256_of(tmp_path / "abc") == (
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    def test_what_is_changed_after_a_failed_replacement_is_somebodys_work(
+        self, folder: Path
+    ) -> None:
+        ledger = self.ledger(folder)
+        ledger.add("frames", "old")
+        ledger.begin("frames", self.replacement(folder))  # and then its name cannot be given
+        self.paint(folder)
+        (told,) = self.ledger(folder).begin("frames", folder / ".new")
+        assert told == "was changed since it was written: now frames_changed_1"
+        assert (folder / "frames_changed_1" / "000001.png").read_bytes() == b"painted"
+        assert not (folder / "frames").exists()
+
+    def test_what_somebody_changed_is_never_pruned(self, folder: Path) -> None:
+        ledger = self.ledger(folder)
+        for name in ("frames", "a.mkv", "b.mkv"):
+            ledger.add(name, "key")
+        self.paint(folder)
+        (folder / "a.mkv").write_bytes(b"graded")
+        assert ledger.prune([]) == ("b.mkv",)
+        assert (folder / "frames" / "000001.png").read_bytes() == b"painted"
+        assert (folder / "a.mkv").read_bytes() == b"graded"
+        again = self.ledger(folder)
+        assert again.knows("frames"), "and whatever takes its place finds it out"
+        assert again.remove_all() == (
+            "an earlier frames was changed since it was written: now frames_changed_1",
+            "an earlier a.mkv was changed since it was written: now a_changed_1.mkv",
         )
+        assert (folder / "frames_changed_1" / "000001.png").read_bytes() == b"painted"
+        assert (folder / "a_changed_1.mkv").read_bytes() == b"graded"
+
+    def test_an_earlier_run_tells_of_what_has_no_checksum(self, folder: Path) -> None:
+        digest = stream_checksum(folder / "frames")
+        ledger = self.ledger(folder)
+        ledger.add("a.mkv", "key")
+        ledger.adopt({"frames": digest, "a.mkv": "another run's"})
+        assert ledger.checksum("a.mkv") == sha256_of(folder / "a.mkv")
+        self.paint(folder)
+        assert ledger.begin("frames", folder / "b.mkv") != ()
+
+    @pytest.mark.parametrize("line", [b"[]", b"7", b'{"file": 5}', b'"\xff"', b"\0\0\0"])
+    def test_a_ledger_is_read_up_to_what_was_never_written_there(
+        self, folder: Path, line: bytes
+    ) -> None:
+        ledger = self.ledger(folder)
+        for name in ("a.mkv", "b.mkv"):
+            ledger.add(name, "key")
+        path = folder / "streams.jsonl"
+        first, second = path.read_bytes().splitlines()
+        path.write_bytes(b"\n".join([first, line, second, b""]))
+        again = self.ledger(folder)
+        assert again.has("a.mkv", "key") and not again.knows("b.mkv")
