@@ -20,7 +20,7 @@ FAINTEST_ALPHA = 1 / 510
 
 @dataclass(frozen=True)
 class AlphaFrame:
-    """One person's alpha in one frame, cut to where it is not 0."""
+    """One person's alpha in one frame, within a crop; beside the crop it is 0."""
 
     left: int
     """Column of the crop's first pixel in the frame."""
@@ -43,17 +43,16 @@ class AlphaFrame:
         return canvas
 
 
-def trim_alpha(left: int, top: int, alpha: FloatImage) -> AlphaFrame:
+def trim_alpha(area: Rectangle, alpha: FloatImage) -> AlphaFrame:
     """Return an alpha cut to where it is not 0; what is fainter than half a level is 0.
 
     Args:
-        left: Column of the alpha's first pixel in the frame.
-        top: Row of the alpha's first pixel in the frame.
-        alpha: `(h, w)`, 0..1.
+        area: Where the alpha lies in the frame.
+        alpha: `(height, width)` of the area, 0..1.
     """
     visible = alpha > FAINTEST_ALPHA
     part = Rectangle.around(visible)
     if part is None:
         return AlphaFrame(0, 0, np.zeros((0, 0), np.float32))
     trimmed = np.where(visible[part.slices], alpha[part.slices], np.float32(0))
-    return AlphaFrame(left + part.left, top + part.top, trimmed)
+    return AlphaFrame(area.left + part.left, area.top + part.top, trimmed)

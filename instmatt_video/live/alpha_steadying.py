@@ -49,10 +49,9 @@ class LiveAlphaSteadier:
                 area = alpha.area.united(last.area)
                 share = np.float32(MEMORY) * cut_stillness(still, before, area)
                 new, old = alpha.within(area), last.within(area)
-                alpha = trim_alpha(area.left, area.top, new + share * (old - new))
+                alpha = trim_alpha(area, new + share * (old - new))
             steadied.append(alpha)
-        areas = [(alpha.area, alpha.alpha) for alpha in steadied]
-        steadied = [AlphaFrame(area.left, area.top, a) for area, a in share_pixels(areas)]
+        steadied = share_pixels(steadied)
         self._last = dict(zip(track_ids, steadied, strict=True))
         return steadied
 

@@ -76,8 +76,7 @@ def _cut_out(image: Picture, people: Sequence[LivePerson], background: Picture) 
     """Return the people in their own colours over the background."""
     canvas = background.astype(np.float32)
     for person in people:
-        alpha = person.alpha
-        layer = colour_layer(image, alpha.left, alpha.top, alpha.alpha)
+        layer = colour_layer(image, person.alpha)
         assert layer.foreground is not None, "a colour layer has colour"
         crop = layer.area.slices
         # Alphas of a frame sum to at most 1, so layers need no order: each gives its own share in
@@ -88,8 +87,7 @@ def _cut_out(image: Picture, people: Sequence[LivePerson], background: Picture) 
 
 
 def _preview_person(person: LivePerson) -> PreviewPerson:
-    alpha = person.alpha
-    return PreviewPerson(person.number, "", alpha.left, alpha.top, alpha.alpha)
+    return PreviewPerson(person.number, "", person.alpha)
 
 
 def _to_levels(alpha: FloatImage) -> Picture:

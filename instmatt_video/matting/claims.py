@@ -20,8 +20,6 @@ from ..detection.paste import mask_on_box
 from ..rectangle import Rectangle
 
 FloatImage = npt.NDArray[np.float32]
-AlphaPart = tuple[Rectangle, FloatImage]
-"""A part of the frame and one person's alpha there."""
 
 MIN_CLAIMED = 0.5
 """Share of a mask that another claims, above which the two are told apart; less is left to the
@@ -84,7 +82,9 @@ def yield_to_seen(people: Detections, is_missed: Sequence[bool]) -> Detections:
     return people if masks is people.masks else replace(people, masks=masks)
 
 
-def leave_to_others(closer: AlphaPart, shared: AlphaPart, others: Sequence[AlphaPart]) -> AlphaPart:
+def leave_to_others(
+    closer: AlphaFrame, shared: AlphaFrame, others: Sequence[AlphaFrame]
+) -> AlphaFrame:
     """Return a person's alpha of a closer canvas without what is somebody else's.
 
     A closer canvas hears nothing of the large people beside it, whose arm looks like anybody's. It
@@ -95,27 +95,22 @@ def leave_to_others(closer: AlphaPart, shared: AlphaPart, others: Sequence[Alpha
         shared: The same person's, of the canvas shared with the others.
         others: Theirs, of the shared canvas.
     """
-    area, alpha = closer
-    is_others = reduce(np.maximum, (_alpha_within(area, other) for other in others)) > 0.5
-    is_unseen = _alpha_within(area, shared) < SEEN
+    area = closer.area
+    is_others = reduce(np.maximum, (other.within(area) for other in others)) > 0.5
+    is_unseen = shared.within(area) < SEEN
     distance = cv2.distanceTransform(is_unseen.astype(np.uint8), cv2.DIST_L2, 5)
-    is_out_of_reach = distance > REACH * max(alpha.shape)
-    return area, np.where(is_others & is_out_of_reach, np.float32(0), alpha)
+    is_out_of_reach = distance > REACH * max(area.height, area.width)
+    is_lost = is_others & is_out_of_reach
+    return replace(closer, alpha=np.where(is_lost, np.float32(0), closer.alpha))
 
 
-def _alpha_within(area: Rectangle, part: AlphaPart) -> FloatImage:
-    """Return an alpha as an area of the frame shows it, 0 where nothing is known of it."""
-    known, alpha = part
-    return AlphaFrame(known.left, known.top, alpha).within(area)
-
-
-def share_pixels(frames: Sequence[AlphaPart]) -> list[AlphaPart]:
+def share_pixels(alphas: Sequence[AlphaFrame]) -> list[AlphaFrame]:
     """Return the alphas, scaled down where several people's sum exceeds 1 (Eq. 2)."""
-    if len(frames) < 2:
-        return list(frames)
-    whole = reduce(Rectangle.united, (area for area, _ in frames))
+    if len(alphas) < 2:
+        return list(alphas)
+    whole = reduce(Rectangle.united, (one.area for one in alphas))
     total = np.zeros((whole.height, whole.width), np.float32)
-    for area, alpha in frames:
-        total[area.slices_in(whole)] += alpha
+    for one in alphas:
+        total[one.area.slices_in(whole)] += one.alpha
     np.maximum(total, 1, out=total)  # eq. (2)
-    return [(area, alpha / total[area.slices_in(whole)]) for area, alpha in frames]
+    return [replace(one, alpha=one.alpha / total[one.area.slices_in(whole)]) for one in alphas]

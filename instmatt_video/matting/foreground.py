@@ -12,8 +12,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..alpha_frame import AlphaFrame
 from ..errors import OptionError
 from ..media.layer import Layer
+from ..rectangle import Rectangle
 from ..resizing import area_resize
 
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -87,9 +89,7 @@ def estimate_foreground(image: Image, alpha: FloatImage, method: Method = "blur-
 
 def colour_layer(
     image: Image,
-    left: int,
-    top: int,
-    alpha: FloatImage,
+    alpha: AlphaFrame,
     method: Method = "blur-fusion",
     excess: npt.NDArray[np.floating[Any]] | None = None,
 ) -> Layer:
@@ -97,21 +97,19 @@ def colour_layer(
 
     Args:
         image: The whole frame, `(H, W, 3)` RGB, uint8 or full-range uint16.
-        left: Column of the alpha's first pixel in the frame.
-        top: Row of the alpha's first pixel in the frame.
-        alpha: `(h, w)` coverage, 0..1, inside the frame.
+        alpha: The person's, inside the frame.
         method: As in `estimate_foreground`.
         excess: Linear light that the image cuts off, `(H, W, 3)`; the person's where alpha is 1,
             for elsewhere it may be the background's.
     """
-    (height, width), (h, w) = image.shape[:2], alpha.shape
-    x, y = max(0, left - _CONTEXT_PX), max(0, top - _CONTEXT_PX)
-    right, bottom = min(width, left + w + _CONTEXT_PX), min(height, top + h + _CONTEXT_PX)
-    wide = np.zeros((bottom - y, right - x), np.float32)
-    wide[top - y : top - y + h, left - x : left - x + w] = alpha
-    part = np.s_[y:bottom, x:right]
+    height, width = image.shape[:2]
+    own, margin = alpha.area, _CONTEXT_PX
+    around = Rectangle(own.left - margin, own.top - margin, own.right + margin, own.bottom + margin)
+    area = around.intersection(Rectangle(0, 0, width, height))
+    wide, part = alpha.within(area), area.slices
     bright = None if excess is None else excess[part].astype(np.float32) * (wide >= 1)[..., None]
-    return Layer(x, y, wide, estimate_foreground(image[part], wide, method), bright)
+    foreground = estimate_foreground(image[part], wide, method)
+    return Layer(area.left, area.top, wide, foreground, bright)
 
 
 def _blur_fusion(image: Image, alpha: FloatImage) -> Image:

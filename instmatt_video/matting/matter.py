@@ -24,7 +24,7 @@ from ..media.color_noise import FINE
 from ..rectangle import Rectangle
 from .canvas import mask_on_canvas, resize_to_canvas
 from .canvas_network import CanvasNetwork
-from .claims import AlphaPart, leave_to_others, settle_claims, share_pixels
+from .claims import leave_to_others, settle_claims, share_pixels
 from .crops import Cluster, plan_clusters
 from .inputs import as_soft_masks, check_image
 from .portion import Portion, Portions
@@ -194,13 +194,13 @@ class Matter:
         parts = self._matte_closely(image, cluster, mask_of)
         shared = share_pixels(list(parts.values()))
         return {
-            person: trim_alpha(area.left, area.top, alpha)
-            for person, (area, alpha) in zip(parts, shared, strict=True)
+            person: trim_alpha(part.area, part.alpha)
+            for person, part in zip(parts, shared, strict=True)
         }
 
     def _matte_closely(
         self, image: Image, cluster: Cluster, mask_of: MaskOnCanvas
-    ) -> dict[int, AlphaPart]:
+    ) -> dict[int, AlphaFrame]:
         """Return each person's alpha from the closest canvas that shows them."""
         masks = np.stack([mask_of(person, cluster) for person in cluster.members])
         shared = dict(zip(cluster.members, self._matte_canvas(image, cluster, masks), strict=True))
@@ -211,7 +211,7 @@ class Matter:
                 parts[person] = leave_to_others(part, shared[person], others)
         return parts
 
-    def _matte_canvas(self, image: Image, cluster: Cluster, masks: FloatImage) -> list[AlphaPart]:
+    def _matte_canvas(self, image: Image, cluster: Cluster, masks: FloatImage) -> list[AlphaFrame]:
         """Return the members' alphas from a canvas, in portions that memory has room for."""
         while True:
             portion = self._portions.current
@@ -226,7 +226,7 @@ class Matter:
 
     def _matte_together(
         self, image: Image, cluster: Cluster, masks: FloatImage, portion: Portion
-    ) -> list[AlphaPart]:
+    ) -> list[AlphaFrame]:
         canvas = resize_to_canvas(_as_float(image[cluster.source.slices]), cluster)
         masks = settle_claims(masks)
         mattes = self._on_canvas.matte(
@@ -250,7 +250,7 @@ class Matter:
                 alpha = solve_at_source(matte, guide, part, to_matte, self.color_noise)
             else:
                 alpha = resize_to_source(matte, guide, part, to_matte)
-            parts.append((area, alpha))
+            parts.append(AlphaFrame(area.left, area.top, alpha))
         return parts
 
 

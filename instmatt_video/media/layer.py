@@ -54,15 +54,13 @@ class Layer:
 
     def clipped(self, width: int, height: int) -> Layer | None:
         """Return the part inside a `width` × `height` frame, or `None` where nothing is."""
-        left, top = max(self.left, 0), max(self.top, 0)
-        right, bottom = min(self.area.right, width), min(self.area.bottom, height)
-        if right <= left or bottom <= top:
+        seen = self.area.intersection(Rectangle(0, 0, width, height))
+        if not seen.width or not seen.height:
             return None
-        rows = slice(top - self.top, bottom - self.top)
-        columns = slice(left - self.left, right - self.left)
-        foreground = None if self.foreground is None else self.foreground[rows, columns]
-        excess = None if self.excess is None else self.excess[rows, columns]
-        return Layer(left, top, self.alpha[rows, columns], foreground, excess)
+        part = seen.slices_in(self.area)
+        foreground = None if self.foreground is None else self.foreground[part]
+        excess = None if self.excess is None else self.excess[part]
+        return Layer(seen.left, seen.top, self.alpha[part], foreground, excess)
 
 
 def quantise_alpha(alpha: FloatImage, levels: int) -> npt.NDArray[np.uint16]:

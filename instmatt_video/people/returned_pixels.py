@@ -122,5 +122,5 @@ def _with_more(stored: StoredAlpha, area: Rectangle, more: FloatImage) -> Stored
     whole = alpha.area.united(area) if alpha.alpha.size else area
     total = alpha.within(whole)
     total[area.slices_in(whole)] += more
-    trimmed = trim_alpha(whole.left, whole.top, np.minimum(total, 1))
+    trimmed = trim_alpha(whole, np.minimum(total, 1))
     return pack_alpha(stored.track_id, trimmed, stored.is_coasted)

@@ -91,9 +91,8 @@ class AlphaSteadier:
             return now.frame, now.alphas
         around = list(self._neighbours(position))
         steadied = [_mixed(track, alpha, now.view, around) for track, alpha in own.items()]
-        shared = share_pixels([(alpha.area, alpha.alpha) for alpha in steadied])
-        parts = [AlphaFrame(area.left, area.top, alpha) for area, alpha in shared]
-        return now.frame, now.alphas.replaced(dict(zip(own, parts, strict=True)))
+        parts = dict(zip(own, share_pixels(steadied), strict=True))
+        return now.frame, now.alphas.replaced(parts)
 
     def _neighbours(self, position: int) -> Iterator[tuple[dict[int, AlphaFrame], FloatImage]]:
         """Yield the alphas that were seen around, by tracklet, and how still it is until there."""
@@ -127,4 +126,4 @@ def _mixed(
         share = cut_stillness(still, view, area)
         total += share * other.within(area)
         weight += share
-    return trim_alpha(area.left, area.top, total / weight)
+    return trim_alpha(area, total / weight)

@@ -316,7 +316,7 @@ class _Person:
         alpha = alphas.of(frozenset({self.tracklet}))
         if alpha is not None and quality > _BETTER_PORTRAIT * self.best:
             self.best, self.best_frame = quality, frame.index
-            self.portrait = thumbnail(frame.image, alpha.left, alpha.top, alpha.alpha)
+            self.portrait = thumbnail(frame.image, alpha)
 
     def identity(self, also_in: int | None = None) -> Identity:
         """Return the person as the manifest knows one.

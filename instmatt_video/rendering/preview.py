@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..alpha_frame import AlphaFrame
 from ..media.frame import as_eight_bit
 from ..media.layer import Layer
 from ..people.identities import default_name
@@ -56,12 +57,8 @@ class PreviewPerson:
     name: str
     """Drawn beside the number when it is not the number's own (`person_01`) and plain ASCII, which
     is all that OpenCV's built-in letters have."""
-    left: int
-    """Column of the crop's first pixel in the frame."""
-    top: int
-    """Row of the crop's first pixel in the frame."""
-    alpha: FloatImage
-    """`(h, w)`, 0..1; may reach past the frame's edge."""
+    alpha: AlphaFrame
+    """May reach past the frame's edge."""
 
 
 def color_of_track(track_id: int) -> Rgb:
@@ -105,10 +102,9 @@ def tint_people(image: Image, people: Sequence[PreviewPerson]) -> EightBit:
         `(H, W, 3)` RGB; `image` is not changed.
     """
     canvas = as_eight_bit(image).copy()
-    height, width = canvas.shape[:2]
     placed: list[tuple[PreviewPerson, Layer]] = []
     for person in people:
-        layer = Layer(person.left, person.top, person.alpha).clipped(width, height)
+        layer = _layer_in(canvas, person.alpha)
         if layer is not None and layer.alpha.any():
             _tint(canvas, layer, color_of_track(person.track_id))
             placed.append((person, layer))
@@ -119,16 +115,14 @@ def tint_people(image: Image, people: Sequence[PreviewPerson]) -> EightBit:
     return canvas
 
 
-def thumbnail(image: Image, left: int, top: int, alpha: FloatImage) -> str:
+def thumbnail(image: Image, alpha: AlphaFrame) -> str:
     """Return the person over neutral grey as a JPEG data URL, at most 160 px high.
 
     Args:
         image: The whole frame, `(H, W, 3)` RGB, uint8 or full-range uint16.
-        left: Column of the crop's first pixel in the frame.
-        top: Row of the crop's first pixel in the frame.
-        alpha: `(h, w)`, 0..1. Where it is all 0, the picture is a grey square.
+        alpha: May reach past the frame's edge. Where it is all 0, the picture is a grey square.
     """
-    layer = Layer(left, top, alpha).clipped(image.shape[1], image.shape[0])
+    layer = _layer_in(image, alpha)
     if layer is None or not (layer.alpha > 0.5 / 255).any():
         return _jpeg_url(np.full((THUMBNAIL_HEIGHT_PX,) * 2 + (3,), THUMBNAIL_GREY, np.uint8))
     rows, columns = np.nonzero(layer.alpha > 0.5 / 255)
@@ -145,6 +139,12 @@ def thumbnail(image: Image, left: int, top: int, alpha: FloatImage) -> str:
         size = (max(1, round(w * scale)), max(1, round(h * scale)))
         shown = np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA), np.uint8)
     return _jpeg_url(shown)
+
+
+def _layer_in(image: Image, alpha: AlphaFrame) -> Layer | None:
+    """Return the part of an alpha that lies in the picture; `None` where nothing does."""
+    height, width = image.shape[:2]
+    return Layer(alpha.left, alpha.top, alpha.alpha).clipped(width, height)
 
 
 def _srgb_to_linear(value: float) -> float:

@@ -145,9 +145,7 @@ class _Portraits:
         for identity in self._wanted.get(frame.index, ()):
             alpha = alphas.of(identity.tracklet_ids)
             if alpha is not None:
-                self.pictures[identity.track_id] = thumbnail(
-                    frame.image, alpha.left, alpha.top, alpha.alpha
-                )
+                self.pictures[identity.track_id] = thumbnail(frame.image, alpha)
 
 
 def _refuse_strangers(files: Iterable[str], ledger: StreamLedger, folder: Path) -> None:

@@ -65,9 +65,7 @@ class StreamWriter:
             return Layer(alpha.left, alpha.top, alpha.alpha)
         return colour_layer(
             frame.image,
-            alpha.left,
-            alpha.top,
-            alpha.alpha,
+            alpha,
             self.config.foreground,  # type: ignore[arg-type]  # checked by OutputConfig
             frame.excess,
         )
@@ -155,11 +153,7 @@ class PreviewWriter:
             for identity in self.cast.identities:
                 alpha = alphas.of(identity.tracklet_ids)
                 if alpha is not None:
-                    people.append(
-                        PreviewPerson(
-                            identity.track_id, identity.name, alpha.left, alpha.top, alpha.alpha
-                        )
-                    )
+                    people.append(PreviewPerson(identity.track_id, identity.name, alpha))
             self._writer.write(frame.time, tint_people(frame.image, people))
 
     def finish(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.detection.detections import Detections
 from instmatt_video.matting.claims import leave_to_others, settle_claims, yield_to_seen
 from instmatt_video.rectangle import Rectangle
@@ -36,28 +37,29 @@ def test_nobody_one_and_empty_masks_stay() -> None:
 
 def test_a_closer_canvas_leaves_the_others_arm_to_them() -> None:
     # Of 100 px a trace reaches 4 px: columns 30 to 33 beside the person are still theirs.
-    frame = Rectangle(0, 0, 200, 120)
     person, neighbour, closer = (np.zeros((120, 200), np.float32) for _ in range(3))
     person[20:100, 10:30] = 1
     neighbour[20:100, 32:200] = 1
     closer[20:100, 10:40] = 0.8
     closer[0:4, 150:160] = 0.7  # nobody's on the shared canvas
     area = Rectangle(5, 0, 105, 60)
-    seen, alpha = leave_to_others(
-        (area, closer[area.slices]), (frame, person), [(frame, neighbour)]
+    kept = leave_to_others(
+        AlphaFrame(5, 0, closer[area.slices]),
+        AlphaFrame(0, 0, person),
+        [AlphaFrame(0, 0, neighbour)],
     )
     expected = closer.copy()
     expected[20:100, 34:40] = 0
-    assert seen == area
-    np.testing.assert_array_equal(alpha, expected[area.slices])
+    assert kept.area == area
+    np.testing.assert_array_equal(kept.alpha, expected[area.slices])
 
 
 def test_others_elsewhere_take_nothing() -> None:
     closer = np.full((40, 60), 0.6, np.float32)
-    here, there = Rectangle(100, 100, 160, 140), Rectangle(0, 0, 60, 40)
-    nothing, everything = np.zeros_like(closer), np.ones_like(closer)
-    _, alpha = leave_to_others((here, closer), (there, nothing), [(there, everything)])
-    np.testing.assert_array_equal(alpha, closer)
+    nothing = AlphaFrame(0, 0, np.zeros_like(closer))
+    everything = AlphaFrame(0, 0, np.ones_like(closer))
+    kept = leave_to_others(AlphaFrame(100, 100, closer), nothing, [everything])
+    np.testing.assert_array_equal(kept.alpha, closer)
 
 
 def people(*boxes: tuple[float, float, float, float]) -> Detections:

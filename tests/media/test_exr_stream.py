@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.errors import AlphaWriteError
 from instmatt_video.matting.foreground import colour_layer
 from instmatt_video.media import ClipInfo, open_alpha_stream, open_source
@@ -27,7 +28,8 @@ def openexr() -> object:
 
 def write(path: Path, info: ClipInfo) -> Path:
     """Write five pictures, of which the middle one alone shows somebody."""
-    layer = colour_layer(np.full((8, 16, 3), 90, np.uint8), 4, 0, np.ones((8, 8), "f4"), "source")
+    person = AlphaFrame(4, 0, np.ones((8, 8), np.float32))
+    layer = colour_layer(np.full((8, 16, 3), 90, np.uint8), person, "source")
     with open_alpha_stream("exr", path, info) as stream:
         for k in range(5):
             stream.write(k / info.frame_rate, layer if k == 2 else None)
@@ -90,7 +92,7 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", full_folder)
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
-    layer = colour_layer(noise, 0, 0, np.ones((256, 256), "f4"), "source")
+    layer = colour_layer(noise, AlphaFrame(0, 0, np.ones((256, 256), np.float32)), "source")
     info = replace(INFO, width=256, height=256)  # small ones wait in a buffer
     with (
         pytest.raises(AlphaWriteError, match="person: the disk is full"),

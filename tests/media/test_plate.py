@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.errors import VideoOpenError
 from instmatt_video.matting.foreground import colour_layer
 from instmatt_video.media import open_alpha_stream, open_source
@@ -230,7 +231,7 @@ def test_what_is_brighter_than_1_comes_back_where_the_person_alone_is(tmp_path: 
     alpha[:, :5] = 0.5
     with open_alpha_stream("exr", tmp_path / "person", source.info) as stream:
         for frame in source:
-            layer = colour_layer(frame.image, 20, 0, alpha, "source", frame.excess)
+            layer = colour_layer(frame.image, AlphaFrame(20, 0, alpha), "source", frame.excess)
             stream.write(frame.time, layer)
     openexr = pytest.importorskip("OpenEXR")
     with openexr.File(str(tmp_path / "person" / "000001.exr")) as file:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.rendering.preview import (
     PALETTE,
     THUMBNAIL_GREY,
@@ -35,7 +36,7 @@ def person(
     shape: tuple[int, int] = (100, 40),
     name: str = "",
 ) -> PreviewPerson:
-    return PreviewPerson(track_id, name, left, top, np.ones(shape, np.float32))
+    return PreviewPerson(track_id, name, AlphaFrame(left, top, np.ones(shape, np.float32)))
 
 
 def changed_box(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> tuple[int, ...]:
@@ -103,7 +104,7 @@ class TestTint:
         # A small full patch carries the label, so that the large one shows the tint alone.
         values = np.full((100, 60), alpha, np.float32)
         values[:4, :4] = 1
-        shown = tint_people(picture(), [PreviewPerson(2, "", 100, 60, values)])
+        shown = tint_people(picture(), [PreviewPerson(2, "", AlphaFrame(100, 60, values))])
         color = np.array(color_of_track(2))
         expected = 90 + (color - 90) * alpha * TINT
         assert abs(shown[140, 140].astype(float) - expected).max() <= 1.5
@@ -112,7 +113,7 @@ class TestTint:
         noise = np.random.default_rng(5).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
         alpha = np.zeros((120, 200), np.float32)
         alpha[:6, :6] = 1
-        shown = tint_people(noise, [PreviewPerson(1, "", 60, 50, alpha)])
+        shown = tint_people(noise, [PreviewPerson(1, "", AlphaFrame(60, 50, alpha))])
         assert (shown[70:] == noise[70:]).all()
 
     def test_16_bits_show_as_8(self) -> None:
@@ -135,11 +136,11 @@ class TestTint:
         assert shown.shape == (*SIZE, 3) and (shown != 90).any()
 
     def test_a_crop_outside_and_an_empty_alpha_show_nothing(self) -> None:
-        absent = PreviewPerson(2, "", 10, 10, np.zeros((20, 20), np.float32))
+        absent = PreviewPerson(2, "", AlphaFrame(10, 10, np.zeros((20, 20), np.float32)))
         assert (tint_people(picture(), [person(left=900), absent]) == 90).all()
 
     def test_a_faint_person_is_labelled_too(self) -> None:
-        faint = PreviewPerson(1, "", 100, 60, np.full((80, 40), 0.1, np.float32))
+        faint = PreviewPerson(1, "", AlphaFrame(100, 60, np.full((80, 40), 0.1, np.float32)))
         shown = tint_people(picture(), [faint])
         assert (shown == color_of_track(1)).all(axis=2).any()
 
@@ -174,8 +175,8 @@ class TestLabel:
     )
     def test_names(self, name: str, is_wider: bool) -> None:
         def width(label: str) -> int:
-            small = np.ones((4, 4), np.float32)
-            shown = tint_people(picture(), [PreviewPerson(1, label, 160, 120, small)])
+            small = AlphaFrame(160, 120, np.ones((4, 4), np.float32))
+            shown = tint_people(picture(), [PreviewPerson(1, label, small)])
             left, _, right, _ = changed_box(picture(), shown)
             return right - left
 
@@ -192,29 +193,24 @@ class TestThumbnail:
         alpha = np.zeros((700, 300), np.float32)
         alpha[50:650, :150] = 1
         alpha[50, :] = 1  # a hair that reaches to the right, so that grey is in the picture
-        shown = decoded(thumbnail(image, 400, 100, alpha))
+        shown = decoded(thumbnail(image, AlphaFrame(400, 100, alpha)))
         assert shown.shape == (160, 80, 3)
         assert abs(shown[80, 20].astype(int) - (200, 30, 30)).max() < 8
         assert abs(shown[80, 60].astype(int) - THUMBNAIL_GREY).max() < 8
 
     def test_a_small_person_is_not_blown_up(self) -> None:
-        assert decoded(thumbnail(picture(), 10, 10, np.ones((40, 20), np.float32))).shape == (
-            40,
-            20,
-            3,
-        )
+        small = AlphaFrame(10, 10, np.ones((40, 20), np.float32))
+        assert decoded(thumbnail(picture(), small)).shape == (40, 20, 3)
 
     def test_a_person_lying_down_is_bounded_too(self) -> None:
-        shown = decoded(thumbnail(picture(), 0, 60, np.ones((40, 320), np.float32)))
+        lying = AlphaFrame(0, 60, np.ones((40, 320), np.float32))
+        shown = decoded(thumbnail(picture(), lying))
         assert shown.shape == (20, 160, 3)
 
     def test_only_what_lies_in_the_frame_counts(self) -> None:
-        assert decoded(thumbnail(picture(), -10, 0, np.ones((30, 40), np.float32))).shape == (
-            30,
-            30,
-            3,
-        )
+        leaving = AlphaFrame(-10, 0, np.ones((30, 40), np.float32))
+        assert decoded(thumbnail(picture(), leaving)).shape == (30, 30, 3)
 
     def test_nobody_is_grey(self) -> None:
-        shown = decoded(thumbnail(picture(), 0, 0, np.zeros((9, 9), np.float32)))
+        shown = decoded(thumbnail(picture(), AlphaFrame(0, 0, np.zeros((9, 9), np.float32))))
         assert abs(shown.astype(int) - THUMBNAIL_GREY).max() <= 1
