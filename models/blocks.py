@@ -5,6 +5,8 @@ Knows which blocks of which samples are active, and how they see their neighbour
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -117,6 +119,31 @@ class BlockGrid:
         inner = span % size
         picked = values.permute(0, 2, 3, 1)[index, inner[:, None], inner]
         return picked.masked_fill_((index < 0)[..., None], 0)
+
+
+class BlockFeatures(NamedTuple):
+    """The feature that multi-instance refinement reads, in the blocks where it is needed."""
+
+    grid: BlockGrid
+    values: Tensor
+    """`(K, C, b, b)`."""
+
+    def of(self, samples: Tensor) -> BlockFeatures:
+        """Return those of some samples, renumbered in the order that is given."""
+        if torch.equal(samples, torch.arange(self.grid.num_maps, device=samples.device)):
+            return self  # everybody: a copy would be as large as all that the picture keeps
+        grid = self.grid.of(samples)
+        places = grid.places.clone()
+        places[:, 0] = samples[places[:, 0]]
+        return BlockFeatures(grid, self.values[self.grid.rows_at(places)])
+
+    def crop(self, rows: slice, columns: slice) -> BlockFeatures:
+        """Return those of a rectangle of blocks; beyond its edge they are still seen."""
+        return BlockFeatures(self.grid.crop(rows, columns), self.values)
+
+    def windows(self, samples: Tensor, places: Tensor, border: int) -> Tensor:
+        """Return blocks of some samples with a wide border; see `BlockGrid.windows`."""
+        return self.grid.windows(self.values, samples, places, border)
 
 
 def find_blocks(wanted: Tensor, reach_px: int) -> Tensor:

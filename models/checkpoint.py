@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from .config import MattingNetworkConfig
 from .instance_matting import InstanceMattingNetwork
-from .matting_network import MattingNetworkConfig
 
 FORMAT = "instmatt-video matting 1"
 KEPT_SINGLE = ("running_mean", "running_var", "._u", "._v")

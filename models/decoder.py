@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from .blocks import BLOCK_PX, BlockGrid, cut_patches
+from .config import Upsampling
 from .layers import ConvNormAct, convolve_valid, normalisation
 
 LEAKY_SLOPE = 0.2
 """Slope below 0 of every activation of decoder, heads and refinement."""
-
-Upsampling = Literal["transposed", "nearest"]
 
 
 class Upsample(nn.Module):

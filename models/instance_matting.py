@@ -10,13 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .matting_network import (
-    CoarseMattes,
-    MattingNetwork,
-    MattingNetworkConfig,
-    MattingOutput,
-    RunTrunk,
-)
+from .config import MattingNetworkConfig
+from .matting_network import CoarseMattes, MattingNetwork, MattingOutput, RunTrunk
 from .progressive_refinement import fuse_tri_mattes
 from .refinement import MultiInstanceRefinement, Strategy
 from .tri_mask import build_tri_masks, replace_targets

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from .checkpoint import CheckpointError, load_tensors, save_matting_weights
+from .config import PRESETS, MattingNetworkConfig
 from .instance_matting import InstanceMattingNetwork
-from .matting_network import PRESETS, MattingNetworkConfig
 
 OFFICIAL_CONFIG: MattingNetworkConfig = replace(
     PRESETS["base"], has_spectral_norm=False, refinement_rule="release"

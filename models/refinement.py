@@ -10,16 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import BLOCK_PX, cut_patches, find_blocks, paste_blocks
+from .blocks import BLOCK_PX, BlockFeatures, cut_patches, find_blocks, paste_blocks
+from .config import MattingNetworkConfig, RefinementRule
 from .decoder import LEAKY_SLOPE
 from .layers import convolve_valid
-from .matting_network import (
-    REFINEMENT_REACH_PX,
-    BlockFeatures,
-    MattingNetworkConfig,
-    RefinementRule,
-    activate,
-)
+from .matting_network import REFINEMENT_REACH_PX, activate
 
 Strategy = Literal["parallel", "cycle"]
 
@@ -60,6 +55,9 @@ class MultiInstanceRefinement(nn.Module):
         coverage: Tensor | None = None,
     ) -> Tensor:
         """Return refined tri-mattes, `(N, 3, H, W)`, 0..1.
+
+        Training runs this, `parallel` and everywhere; inference runs `refine_region`. The paper's
+        `cycle` and a coverage are here for what compares the two.
 
         Args:
             image: Normalised RGB of each sample's picture, `(N, 3, H, W)`.

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .blocks import BLOCK_PX
+from .blocks import BLOCK_PX, BlockFeatures
 from .instance_matting import STRIDE, InstanceMattingNetwork
-from .matting_network import REFINEMENT_REACH_PX, BlockFeatures
+from .matting_network import REFINEMENT_REACH_PX
 from .progressive_refinement import grow_square
 from .refinement import MultiInstanceRefinement
 from .release_windows import Window, find_duplicates, select_windows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from instmatt_video.models.matting_network import MattingNetworkConfig
+from instmatt_video.models.config import MattingNetworkConfig
 
 TINY = MattingNetworkConfig(
     stem=(8, 8, 8),

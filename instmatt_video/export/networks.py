@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from instmatt_video.models.matting_network import PRESETS
+from instmatt_video.models.config import PRESETS
 
 from .. import __version__
 from ..checksums import digest

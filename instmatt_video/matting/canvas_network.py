@@ -12,14 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from instmatt_video.models.blocks import BlockGrid
+from instmatt_video.models.blocks import BlockFeatures, BlockGrid
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
-from instmatt_video.models.matting_network import (
-    BlockFeatures,
-    CoarseMattes,
-    RunTrunk,
-    normalise_image,
-)
+from instmatt_video.models.matting_network import CoarseMattes, RunTrunk, normalise_image
 from instmatt_video.models.tri_mask import build_tri_masks
 
 from ..rectangle import Rectangle

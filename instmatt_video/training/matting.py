@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from instmatt_video.models.checkpoint import CheckpointError, load_matting_weights
+from instmatt_video.models.config import PRESETS
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
-from instmatt_video.models.matting_network import PRESETS
 
 from ..checksums import digest
 from ..detection.compact import CompactDetector

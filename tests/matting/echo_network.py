@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from instmatt_video.models.blocks import BLOCK_PX, BlockGrid
-from instmatt_video.models.matting_network import BlockFeatures, CoarseMattes
+from instmatt_video.models.blocks import BLOCK_PX, BlockFeatures, BlockGrid
+from instmatt_video.models.matting_network import CoarseMattes
 from tests.tiny_network import TINY
 
 

@@ -18,9 +18,9 @@ from instmatt_video.models.blocks import (
     find_blocks,
     paste_blocks,
 )
+from instmatt_video.models.config import PRESETS
 from instmatt_video.models.folding import fold_norms
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
-from instmatt_video.models.matting_network import PRESETS
 from instmatt_video.models.progressive_refinement import (
     dilate,
     ellipse_offsets,

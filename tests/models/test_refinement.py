@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from instmatt_video.models.blocks import BlockGrid, cut_patches
-from instmatt_video.models.matting_network import PRESETS, BlockFeatures, ClampThrough, activate
+from instmatt_video.models.blocks import BlockFeatures, BlockGrid, cut_patches
+from instmatt_video.models.config import PRESETS
+from instmatt_video.models.matting_network import ClampThrough, activate
 from instmatt_video.models.refinement import (
     MultiInstanceRefinement,
     Strategy,

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 
 from instmatt_video.matting.release import matte_image_release
-from instmatt_video.models.blocks import BLOCK_PX, BlockGrid, cut_patches
+from instmatt_video.models.blocks import BLOCK_PX, BlockFeatures, BlockGrid, cut_patches
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.losses import tri_matte_loss
-from instmatt_video.models.matting_network import BlockFeatures, normalise_image
+from instmatt_video.models.matting_network import normalise_image
 from instmatt_video.models.progressive_refinement import fuse_tri_mattes
 from instmatt_video.models.release import (
     WindowedRefinement,

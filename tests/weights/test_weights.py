@@ -15,9 +15,9 @@ import torch
 
 from instmatt_video.errors import OptionError, WeightsError
 from instmatt_video.models.checkpoint import save_matting_weights
+from instmatt_video.models.config import PRESETS
 from instmatt_video.models.folding import fold_norms
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
-from instmatt_video.models.matting_network import PRESETS
 from instmatt_video.weights import cache, command, registry
 from instmatt_video.weights.loading import load_matting_network
 from tests.tiny_network import TINY
