@@ -26,7 +26,7 @@ from ..detection.detector import Detector
 from ..frame_record import FrameRecord, TrackedBox
 from ..media.frame import Frame, as_eight_bit
 from .identities import DRAWN, Cast, cast_of, known_cast
-from .mask_carrying import CarriedMask, carry_mask, step_of_centre
+from .mask_carrier import MaskCarrier
 
 MAX_COAST_FRAMES = 8
 """A person whom the detector misses keeps the last mask, moved along, for so many frames. It goes
@@ -73,23 +73,6 @@ class _Present(NamedTuple):
     """Of the detection."""
     score: float
     """Of the last detection."""
-
-
-@dataclass(frozen=True)
-class _Carried:
-    """A track's mask, and what is known of its motion."""
-
-    mask: CarriedMask
-    box: npt.NDArray[np.float64]
-    """Of the last detection."""
-    index: int
-    """Frame of the last detection."""
-    step: npt.NDArray[np.float64]
-    """Motion of the box's centre a frame, `(4,)` pixels."""
-
-    def step_to(self, box: npt.NDArray[np.float64], index: int) -> npt.NDArray[np.float64]:
-        """Return the step that leads from the last detection to a new one."""
-        return step_of_centre((box - self.box) / (index - self.index))
 
 
 class PersonTracker(Protocol):
@@ -150,10 +133,7 @@ class PeopleFinder:
         self._camera = CameraMotionEstimator()
         self._cuts = CutDetector()
         self._seen: dict[int, _Seen] = {}
-        self._carried: dict[int, _Carried] = {}
-        """Everybody's mask in the frame before."""
-        self._image: npt.NDArray[np.uint8] | None = None
-        """The frame before."""
+        self._masks = MaskCarrier()
         self._elapsed = 0
         """Frames since the detector last looked."""
         self._missed: frozenset[int] = frozenset()
@@ -169,7 +149,7 @@ class PeopleFinder:
             self._camera.reset()
         self._elapsed += 1
         self._is_new_shot |= is_cut
-        due = self._elapsed >= self.detect_every or self._image is None or self._is_new_shot
+        due = self._elapsed >= self.detect_every or not self._masks.has_picture or self._is_new_shot
         looks = due and not frame.is_held and self.detector.looks_at(frame.index)
         detections, camera = Detections.empty(), None
         if looks:
@@ -196,7 +176,7 @@ class PeopleFinder:
             for track_id, seen in sorted(self._seen.items())
             if awaits or seen.age <= self._max_age
         ]
-        return self._found(frame, record, self._carry(image, record, present))
+        return self._found(frame, image, record, present)
 
     @property
     def warm_up_frames(self) -> int:
@@ -243,7 +223,7 @@ class PeopleFinder:
         present = [_Present(t.track_id, t.row, t.score) for t in record.tracks]
         if record.was_looked_at:
             self._missed = _missed_of(present)
-        return self._found(frame, record, self._carry(image, record, present))
+        return self._found(frame, image, record, present)
 
     def finish(self) -> frozenset[int]:
         """End all tracks after the clip's last frame; return whom there is reason to believe in."""
@@ -302,55 +282,26 @@ class PeopleFinder:
         )
         return [_Present(track.track_id, track.detection, track.score) for track in tracks]
 
-    def _carry(
+    def _found(
         self,
+        frame: Frame,
         image: npt.NDArray[np.uint8],
         record: FrameRecord,
         present: Sequence[_Present],
-    ) -> list[_Present]:
-        """Bring everybody's mask to a frame: as detected, else as the picture moved.
-
-        Args:
-            image: The frame in eight bits.
-            record: What is known of it.
-            present: Whoever may be there.
-
-        Returns:
-            Who has a mask. Who was missed for long has lost it, and who was added to a stored frame
-            before their first detection never had one.
-        """
-        before, self._carried = {} if record.is_cut else self._carried, {}
-        for track_id, row, _ in present:
-            last = before.get(track_id)
-            if row is not None:
-                box = record.detections.boxes[row].astype(np.float64)
-                self._carried[track_id] = _Carried(
-                    CarriedMask(box, record.detections.masks[row]),
-                    box,
-                    record.index,
-                    np.zeros(4) if last is None else last.step_to(box, record.index),
-                )
-            elif last is not None and self._image is not None:
-                # The box's speed helps where a whole person moves; often it is but an arm's.
-                steps = (np.zeros(4), last.step)
-                mask = carry_mask(self._image, image, last.mask.box, last.mask.mask, steps)
-                self._carried[track_id] = replace(last, mask=mask)
-        if not record.is_held:  # before the first picture nobody has looked
-            self._image = image
-        return [one for one in present if one.track_id in self._carried]
-
-    def _found(self, frame: Frame, record: FrameRecord, present: Sequence[_Present]) -> FoundPeople:
-        detections = record.detections
-        mask_size = detections.masks.shape[-1]
+    ) -> FoundPeople:
+        """Return whoever of those present has a mask, and it."""
+        carried = self._masks.carry(image, record, {one.track_id: one.row for one in present})
         boxes, masks, scores, ids, coasted, tracked = [], [], [], [], [], []
         for track_id, row, score in present:
-            carried = self._carried[track_id].mask
-            boxes.append(carried.box)
-            masks.append(_at_size(carried.mask, mask_size) if len(detections) else carried.mask)
+            if track_id not in carried:
+                continue
+            box, mask = carried[track_id].box, carried[track_id].mask
+            boxes.append(box)
+            masks.append(mask)
             scores.append(score)
             ids.append(track_id)
             coasted.append(row is None)
-            tracked.append(TrackedBox(track_id, carried.box, score, row))
+            tracked.append(TrackedBox(track_id, box, score, row))
         people = (
             Detections(
                 np.asarray(boxes, np.float32),
@@ -379,13 +330,3 @@ def _our_tracker(birth_score: float) -> Tracker:
     config = TrackerConfig()
     high_score = min(config.high_score, birth_score)
     return Tracker(replace(config, birth_score=birth_score, high_score=high_score))
-
-
-def _at_size(mask: npt.NDArray[np.float32], size: int) -> npt.NDArray[np.float32]:
-    """Return a box-local mask on a grid of another size."""
-    if mask.shape[-1] == size:
-        return mask
-    from ..detection.paste import cell_positions, resample_mask
-
-    positions = cell_positions(size)
-    return resample_mask(mask, positions, positions)
