@@ -37,11 +37,16 @@ _DEFAULTS = {"detection.finds_small_people": False}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options; those of detection and matting are the main job's."""
-    default = MatteConfig()
     parser.epilog = f"keys in the window: {KEYS}"
     # A recording is an online run: no alpha store, nothing to resume.
     parser.set_defaults(**{"run.is_online": True, "output.has_preview": False})
-    group = parser.add_argument_group("what comes in")
+    _add_source_options(parser.add_argument_group("what comes in"))
+    _add_view_options(parser.add_argument_group("what is shown"))
+    _add_output_options(parser.add_argument_group("where it is shown (default: a window)"))
+    _add_work_options(parser.add_argument_group("work"))
+
+
+def _add_source_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--source",
         required=True,
@@ -61,7 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--frames", type=int, metavar="N", help="stop after N frames were shown")
     group.add_argument("--seconds", type=float, metavar="S", help="stop after S seconds")
 
-    group = parser.add_argument_group("what is shown")
+
+def _add_view_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--view", choices=VIEWS, default=VIEWS[0], help=f"default: {VIEWS[0]}")
     group.add_argument(
         "--background",
@@ -74,7 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--solo", type=int, metavar="N", help="show this person alone")
 
-    group = parser.add_argument_group("where it is shown (default: a window)")
+
+def _add_output_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--window", dest="has_window", action="store_true", help="a window beside the others"
     )
@@ -103,7 +110,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="replace an earlier recording",
     )
 
-    group = parser.add_argument_group("work")
+
+def _add_work_options(group: argparse._ArgumentGroup) -> None:
+    default = MatteConfig()
     group.add_argument(
         "--goal-fps",
         type=float,
