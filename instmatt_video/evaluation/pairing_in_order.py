@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from .clip_layouts import Clip, ClipFiles, last_numbers
+from .clip_layouts import last_numbers
+from .clip_readers import Clip, ClipFiles
 
 logger = logging.getLogger(__name__)
 

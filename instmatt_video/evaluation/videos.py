@@ -25,7 +25,8 @@ from instmatt_video.eval.video_quality import (
     summarise_clips,
 )
 
-from .clip_layouts import Clip, Layout, find_clips
+from .clip_layouts import Layout, find_clips
+from .clip_readers import Clip
 from .errors import EvaluationError
 from .images import Progress, map_parallel
 from .maggie_protocol import MaggieScores, add_scores, measure_maggie_clip
