@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import torch
 
 from instmatt_video.models.checkpoint import CheckpointError, load_matting_weights
@@ -20,25 +18,12 @@ from ..checksums import digest
 from ..detection.compact import CompactDetector
 from ..errors import OptionError, WeightsError
 from ..weights.loading import resolve_weights
-from .composite_pool import CompositePool
-from .config import MattingData, MattingTraining, read_config, resolve
-from .cutout_names import photo_stem
-from .cutouts import CutoutLibrary, read_long_hair_names
+from .config import MattingData, MattingTraining, read_config
 from .loop import Progress, train
 from .loop_config import LoopConfig
-from .marked_photos import Photo
-from .matted_pictures import MattedFiles
 from .matting_batch import MattingBatchMaker
-from .matting_photos import read_marked_photos, read_matted
+from .matting_material import read_material
 from .matting_task import MattingTask
-from .matting_validation import (
-    MIN_HELD_OUT_PEOPLE,
-    ValidationPicture,
-    hide_photos,
-    hold_out,
-    make_validation,
-)
-from .packs import ImagePack, Pack
 from .photo_windows import MIN_HEIGHT_PX
 from .processes import shares_norms
 
@@ -88,12 +73,7 @@ def train_matting(
         start_from = resolve_weights(start_from)
         network = _trained_network(start_from, mask_channels)
     elif stage == 1:
-        if config.preset not in PRESETS:
-            raise OptionError(f"{config_path}: preset must be one of {', '.join(PRESETS)}")
-        torch.manual_seed(loop.seed)  # the first weights are chance, too
-        network = InstanceMattingNetwork(
-            PRESETS[config.preset], mask_channels or config.mask_channels
-        )
+        network = _new_network(config, config_path, mask_channels, loop.seed)
     else:
         raise OptionError("stage 2 refines a trained branch: name its weights with --start-from")
     is_branch_trained = stage == 1 or not config.is_branch_frozen
@@ -101,24 +81,19 @@ def train_matting(
     if is_normed and batch.pictures < 2 and not shares_norms(loop):
         # Of a picture with one person its pooled branch has one value a channel.
         raise OptionError(f"{config_path}: batch.pictures must be 2 or more for a network's norms")
-    marked = read_marked_photos(data, data_path)
-    people, validation, hidden = _read_people(data, data_path, config, marked)
-    photos: list[Photo | MattedFiles] = [
-        photo for stem, photo in marked.items() if stem not in hidden
-    ]
-    photos += read_matted(data, data_path)
+    material = read_material(data, data_path, config)
     detector = CompactDetector() if batch.detected_chance else None
-    batches = MattingBatchMaker(people, photos, batch, loop.seed, detector, stage)
-    if people is None and not batches.photos:
+    batches = MattingBatchMaker(material.people, material.photos, batch, loop.seed, detector, stage)
+    if material.people is None and not batches.photos:
         raise OptionError(f"{data_path}: nobody in the photos can be learned from")
-    if len(batches.photos) < len(photos):
+    if len(batches.photos) < len(material.photos):
         logger.warning(
             "%d of %d photos are learned from: nobody in the others is %d px tall",
             len(batches.photos),
-            len(photos),
+            len(material.photos),
             MIN_HEIGHT_PX,
         )
-    if not validation:
+    if not material.validation:
         logger.warning("no held-out people or backgrounds: the last weights count as the best")
     curriculum = config.curriculum if stage == 1 else config.stage2_curriculum
     network = _looking_twice(network, config.second_look_chance > 0)
@@ -126,26 +101,19 @@ def train_matting(
         network,
         stage,
         batches,
-        validation,
+        material.validation,
         curriculum,
         loop.steps,
         config.is_branch_frozen,
         config.second_look_chance,
     )
-    matted = [photo for photo in batches.photos if isinstance(photo, MattedFiles)]
-    made_by = {f"batch.{name}": _plain(value) for name, value in vars(batch).items()} | {
+    made_by: dict[str, object] = {
+        **{f"batch.{name}": _plain(value) for name, value in vars(batch).items()},
         "first weights": "chance" if start_from is None else digest(start_from),
         "curriculum.starts": curriculum.starts,
         "curriculum.sizes_px": curriculum.sizes_px,
         "second_look_chance": config.second_look_chance,
-        "number of cut-outs": 0 if people is None else len(people.cutouts),
-        "number of backgrounds": 0 if people is None else len(people.background_names),
-        "number of photos": len(batches.photos),
-        "number of photos with soft alphas": len(matted),
-        "number of photos with known colours": sum(bool(files.foregrounds) for files in matted),
-        # The best of one validation is not the best of another.
-        "number of validation pictures": len(validation),
-        "validation_side_px": config.validation_side_px,
+        **material.made_by(config, batches.photos),
     }
     return train(task, loop, out_dir, progress, made_by).best
 
@@ -166,6 +134,16 @@ def _schedule(
     )
 
 
+def _new_network(
+    config: MattingTraining, config_path: Path, mask_channels: int | None, seed: int
+) -> InstanceMattingNetwork:
+    """Return a network of the config's preset, whose weights are chance."""
+    if config.preset not in PRESETS:
+        raise OptionError(f"{config_path}: preset must be one of {', '.join(PRESETS)}")
+    torch.manual_seed(seed)
+    return InstanceMattingNetwork(PRESETS[config.preset], mask_channels or config.mask_channels)
+
+
 def _trained_network(path: Path, mask_channels: int | None) -> InstanceMattingNetwork:
     """Return the network of a weights file, to be trained on."""
     try:
@@ -180,35 +158,6 @@ def _trained_network(path: Path, mask_channels: int | None) -> InstanceMattingNe
 def _plain(value: Any) -> int | float | str:
     """Return a setting as a checkpoint holds it: a number, or a group of settings in words."""
     return value if isinstance(value, int | float) else repr(value)
-
-
-def _read_people(
-    data: MattingData, data_path: Path, config: MattingTraining, photos: Collection[str]
-) -> tuple[CompositePool | None, list[ValidationPicture], set[str]]:
-    """Return what composites are made of, pictures of those who are held out, and their photos."""
-    if data.cutouts is None or data.backgrounds is None:
-        return None, [], hide_photos([], photos)
-    pack = ImagePack(resolve(data.cutouts, data_path), data.cutouts_under)
-    backgrounds = ImagePack(resolve(data.backgrounds, data_path))
-    held_out, held_out_backgrounds = hold_out(pack.names, backgrounds.names)
-    strangers, elsewhere = set(held_out), set(held_out_backgrounds)  # both may have a 0001.png
-    hidden = hide_photos(held_out, photos)
-    known = [n for n in pack.names if n not in strangers and photo_stem(n) not in hidden]
-    cutouts = CutoutLibrary(pack, known)
-    long_hair = read_long_hair_names(Pack(pack.path))
-    weights = [config.batch.long_hair_weight if n in long_hair else 1.0 for n in cutouts.names]
-    places = [n for n in backgrounds.names if n not in elsewhere]
-    people = CompositePool(cutouts, np.array(weights), backgrounds, places)
-    if len(held_out) < MIN_HELD_OUT_PEOPLE or not held_out_backgrounds:
-        return people, [], hidden
-    validation = make_validation(
-        CutoutLibrary(pack, held_out),
-        backgrounds,
-        held_out_backgrounds,
-        config.validation_pictures,
-        config.validation_side_px,
-    )
-    return people, validation, hidden
 
 
 def _looking_twice(network: InstanceMattingNetwork, is_wanted: bool) -> InstanceMattingNetwork:
