@@ -37,19 +37,18 @@ def to_unit(alpha: Alpha) -> Float:
     raise ValueError(f"alpha is {alpha.dtype}: it must be uint8, uint16, bool or floating")
 
 
-def check_alphas(alphas: Alpha, name: str, num_dimensions: int = 3) -> None:
+def check_alphas(alphas: Alpha, name: str) -> None:
     """Refuse what is no stack of alpha mattes.
 
     Args:
-        alphas: The array to look at; `(N, H, W)` where `num_dimensions` is 3.
+        alphas: The array to look at, `(N, H, W)`.
         name: What to call it in the message.
-        num_dimensions: The rank it must have.
 
     Raises:
         ValueError: Wrong rank or type, or a value outside of 0..1 (NaN included).
     """
-    if alphas.ndim != num_dimensions:
-        raise ValueError(f"{name} has shape {alphas.shape}: it must have {num_dimensions} axes")
+    if alphas.ndim != 3:
+        raise ValueError(f"{name} has shape {alphas.shape}: it must have 3 axes")
     if np.issubdtype(alphas.dtype, np.floating):
         # One comparison that NaN fails too.
         if alphas.size and not (alphas.min() >= 0 and alphas.max() <= 1):

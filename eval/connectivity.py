@@ -16,8 +16,9 @@ from scipy.sparse.csgraph import connected_components
 from .alpha import Alpha, Mask, to_unit
 
 THRESHOLDS = np.linspace(0, 1, 11, dtype=np.float64).astype(np.float32)
+"""Levels of alpha, ascending (Rhemann et al. 2009, connectivity error)."""
 DEAD_ZONE = np.float32(0.15)
-"""Differences to the level of connection below this do not count."""
+"""Differences to the level of connection below this do not count (likewise)."""
 
 _Bytes = npt.NDArray[np.uint8]
 _Indices = npt.NDArray[np.int32]
@@ -110,7 +111,7 @@ def _list_pixels(runs: _Indices) -> _Indices:
     return pixels
 
 
-def _count_passed(common: Alpha, thresholds: npt.NDArray[np.floating]) -> _Bytes:
+def _count_passed(common: Alpha) -> _Bytes:
     """Return how many of the thresholds, from the second on, each pixel reaches.
 
     Returns:
@@ -121,30 +122,27 @@ def _count_passed(common: Alpha, thresholds: npt.NDArray[np.floating]) -> _Bytes
     inner = steps[:, :width]
     if np.issubdtype(common.dtype, np.integer):
         values = to_unit(np.arange(np.iinfo(common.dtype).max + 1, dtype=common.dtype))
-        table = np.searchsorted(thresholds[1:], values, side="right").astype(np.uint8)
+        table = np.searchsorted(THRESHOLDS[1:], values, side="right").astype(np.uint8)
         np.take(table, common, out=inner, mode="clip")
     else:
-        for threshold in thresholds[1:]:
+        for threshold in THRESHOLDS[1:]:
             inner += common >= threshold
     return steps
 
 
-def count_connected(
-    prediction: Alpha, target: Alpha, thresholds: npt.NDArray[np.floating] = THRESHOLDS
-) -> _Bytes:
+def count_connected(prediction: Alpha, target: Alpha) -> _Bytes:
     """Return through how many thresholds, from the second on, each pixel stays connected.
 
     Args:
         prediction: `(H, W)` alpha.
         target: `(H, W)` alpha of the same type.
-        thresholds: Ascending, from 0 to 1.
 
     Returns:
         `(H, W)`: a pixel with `n` belongs to the largest 4-connected component of
         `{prediction >= t and target >= t}` for the thresholds 1 to n (without a gap), and has
         left it at n + 1.
     """
-    steps = _count_passed(np.minimum(prediction, target), thresholds)
+    steps = _count_passed(np.minimum(prediction, target))
     height, stride = steps.shape
     runs = _find_runs(steps)
     if runs:
@@ -156,12 +154,7 @@ def count_connected(
     return steps[:, :-1]
 
 
-def connectivity_error_sum(
-    prediction: Alpha,
-    target: Alpha,
-    region: Mask,
-    thresholds: npt.NDArray[np.floating] = THRESHOLDS,
-) -> float:
+def connectivity_error_sum(prediction: Alpha, target: Alpha, region: Mask) -> float:
     """Return the sum over the region of the difference in connectivity.
 
     A pixel's level is the last threshold at which it still belongs to the largest 4-connected
@@ -172,7 +165,6 @@ def connectivity_error_sum(
         prediction: `(H, W)` alpha.
         target: `(H, W)` alpha.
         region: `(H, W)`, where the error counts.
-        thresholds: Ascending, from 0 to 1.
 
     Source:
         Rhemann et al. 2009 (alphamatting.com), connectivity error.
@@ -182,7 +174,7 @@ def connectivity_error_sum(
     pixels = np.flatnonzero((prediction != target) & region)
     if not pixels.size:
         return 0.0
-    levels = thresholds[count_connected(prediction, target, thresholds).reshape(-1)[pixels]]
+    levels = THRESHOLDS[count_connected(prediction, target).reshape(-1)[pixels]]
     connectivity = []
     for alpha in (prediction, target):
         excess = to_unit(alpha.reshape(-1)[pixels]) - levels

@@ -10,15 +10,14 @@ import numpy as np
 from .alpha import Float, Mask
 
 SIGMA_PX = 1.4
+"""Of the Gaussian (Rhemann et al. 2009, gradient error)."""
 RADIUS_PX = 4
 """Half-size of the 9 x 9 kernel: where a Gaussian of `SIGMA_PX` has fallen below 0.01."""
 _STRIP_PIXELS = 32_000
 """A matte is worked through in strips of rows whose few arrays stay in a core's cache."""
 
 
-def derivative_kernels(
-    sigma_px: float = SIGMA_PX, radius_px: int = RADIUS_PX
-) -> tuple[Float, Float]:
+def derivative_kernels() -> tuple[Float, Float]:
     """Return the two 1-D factors (Gaussian, its derivative) of the first-order kernel.
 
     Each has the norm 1, so that their outer product, the 2-D kernel, has the L2 norm 1 too.
@@ -26,9 +25,9 @@ def derivative_kernels(
     Source:
         Rhemann et al. 2009 (alphamatting.com), gradient error.
     """
-    x = np.arange(-radius_px, radius_px + 1, dtype=np.float64)
-    gaussian = np.exp(-(x**2) / (2 * sigma_px**2)) / (sigma_px * math.sqrt(2 * math.pi))
-    derivative = -x / sigma_px**2 * gaussian
+    x = np.arange(-RADIUS_PX, RADIUS_PX + 1, dtype=np.float64)
+    gaussian = np.exp(-(x**2) / (2 * SIGMA_PX**2)) / (SIGMA_PX * math.sqrt(2 * math.pi))
+    derivative = -x / SIGMA_PX**2 * gaussian
     gaussian /= np.linalg.norm(gaussian)
     derivative /= np.linalg.norm(derivative)
     return gaussian.astype(np.float32), derivative.astype(np.float32)

@@ -27,14 +27,7 @@ from .mot_text import BOX, FRAME, IDENTITY, SCORE, FloatArray, read_mot, write_m
 from .whole_file import check_target
 
 
-def link(
-    detections_path: Path,
-    out_path: Path,
-    online: bool = False,
-    *,
-    tracker_config: TrackerConfig | None = None,
-    stitch_config: StitchConfig | None = None,
-) -> None:
+def link(detections_path: Path, out_path: Path, online: bool = False) -> None:
     """Write the tracks of a detection file.
 
     Args:
@@ -42,20 +35,17 @@ def link(
             frames from 1, in any order.
         out_path: MOTChallenge text: frame, id, left, top, width, height, score, -1, -1, -1.
         online: Link frame by frame instead of over the whole clip.
-        tracker_config: Settings of the tracker.
-        stitch_config: Settings of the offline pass.
 
     Raises:
         VideoOpenError: The file is missing, or a line is no detection.
         OptionError: The folder of `out_path` does not exist, or it is the detection file itself.
         AlphaWriteError: The file cannot be written.
     """
-    tracker_config = tracker_config or TrackerConfig()
     check_target(out_path)
     detections = read_mot(detections_path)
     if out_path.exists() and out_path.samefile(detections_path):
         raise OptionError(f"{out_path} holds the detections: give another --out")
-    rows = link_rows(detections, online, tracker_config, stitch_config or StitchConfig())
+    rows = link_rows(detections, online, TrackerConfig(), StitchConfig())
     write_mot(out_path, rows)
 
 

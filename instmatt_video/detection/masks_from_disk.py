@@ -67,7 +67,6 @@ class MasksFromDisk:
             raise MaskReadError(f"{folder}: no such folder of masks")
         self.folder = folder
         self._frame_shape = frame_shape
-        self._next_index = 0
         self._has_white_person: bool | None = None
         found = find_masks(folder)
         self._is_labelled = found.is_labelled
@@ -152,14 +151,12 @@ class MasksFromDisk:
     ) -> list[Detections]:
         """Return each frame's masks; frames without files have nobody.
 
-        Without `frame_indices` the frames are counted on from the last call.
-
         Raises:
+            ValueError: `frame_indices` are not given.
             MaskReadError: A mask cannot be read or is not of its frame's size.
         """
         if frame_indices is None:
-            frame_indices = range(self._next_index, self._next_index + len(images))
-            self._next_index += len(images)
+            raise ValueError("frame_indices must tell whose masks are meant")
         return [
             self._read(index, self._frame_shape or (image.shape[0], image.shape[1]))
             for image, index in zip(images, frame_indices, strict=True)

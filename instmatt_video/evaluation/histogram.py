@@ -12,27 +12,25 @@ _WIDTH, _HEIGHT, _AXIS = 240, 110, 28
 
 
 def draw_histogram(
-    title: str, values: Sequence[float], low: float = 0.0, high: float = 1.0, num_bins: int = 20
+    title: str, values: Sequence[float], high: float = 1.0, num_bins: int = 20
 ) -> str:
     """Return an SVG of how often values fall where; those outside count in the outermost bins.
 
     Args:
         title: Stands above.
         values: Any number of them; undefined ones are left out.
-        low: Left end of the axis.
-        high: Right end.
+        high: Right end of the axis, which begins at 0.
         num_bins: Bars.
     """
     defined = np.array([value for value in values if not math.isnan(value)])
-    counts, _ = np.histogram(defined.clip(low, high), bins=num_bins, range=(low, high))
+    counts, _ = np.histogram(defined.clip(0, high), bins=num_bins, range=(0, high))
     tallest = max(int(counts.max(initial=0)), 1)
     step = _WIDTH / num_bins
     room = _HEIGHT - _AXIS - 16
     bars = []
     for k, count in enumerate(counts):
         height = room * int(count) / tallest
-        start = low + (high - low) * k / num_bins
-        end = low + (high - low) * (k + 1) / num_bins
+        start, end = high * k / num_bins, high * (k + 1) / num_bins
         bars.append(
             f'<rect x="{k * step + 0.5:.1f}" y="{_HEIGHT - _AXIS - height:.1f}" '
             f'width="{step - 1:.1f}" height="{height:.1f}">'
@@ -45,7 +43,7 @@ def draw_histogram(
         f'<text x="0" y="10" class="t">{escape(title)}</text>'
         f'<g class="bars">{"".join(bars)}</g>'
         f'<line x1="0" x2="{_WIDTH}" y1="{base}" y2="{base}"/>'
-        f'<text x="0" y="{base + 12}">{low:g}</text>'
+        f'<text x="0" y="{base + 12}">0</text>'
         f'<text x="{_WIDTH}" y="{base + 12}" text-anchor="end">{high:g}</text>'
         f'<text x="{_WIDTH / 2}" y="{base + 24}" text-anchor="middle">{middle}</text></svg>'
     )

@@ -58,7 +58,6 @@ class LiveSession:
         control: What is shown.
         backgrounds: For cut-outs.
         outputs: Where it is shown; `show` and `is_open` are called in the thread of `run`.
-        clock: The capture's.
     """
 
     def __init__(
@@ -68,11 +67,10 @@ class LiveSession:
         control: ViewControl,
         backgrounds: Backgrounds,
         outputs: Sequence[Output],
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._capture, self._matter = capture, matter
         self._control, self._backgrounds = control, backgrounds
-        self._outputs, self._clock = tuple(outputs), clock
+        self._outputs = tuple(outputs)
         self._matted: Newest[LiveFrame] = Newest()
         self._stop = threading.Event()
         self._meter = Meter()
@@ -99,7 +97,7 @@ class LiveSession:
             FrameDecodeError: A source that is not opened again cannot be read on.
             AlphaWriteError: What is recorded cannot be written.
         """
-        began_s = self._clock()
+        began_s = time.monotonic()
         worker = threading.Thread(target=self._work, name="matte", daemon=True)
         self._capture.start()
         worker.start()
@@ -122,7 +120,7 @@ class LiveSession:
         return (
             not all(output.is_open() for output in self._outputs)
             or (max_frames is not None and self.shown >= max_frames)
-            or (max_seconds is not None and self._clock() - began_s >= max_seconds)
+            or (max_seconds is not None and time.monotonic() - began_s >= max_seconds)
         )
 
     def _work(self) -> None:
@@ -140,7 +138,7 @@ class LiveSession:
 
     def _show(self, live: LiveFrame) -> None:
         self._draw(live)
-        self._meter.note(live.captured_s, self._clock())
+        self._meter.note(live.captured_s, time.monotonic())
         self.shown += 1
         self._last = live
         self.figures = self._figures(live)
@@ -148,7 +146,7 @@ class LiveSession:
     def _show_again(self) -> None:
         """Show the last frame once more: no new one comes, but keys and figures go on."""
         if self._last is not None:
-            self._meter.advance(self._clock())
+            self._meter.advance(time.monotonic())
             self.figures = self._figures(self._last)
             self._draw(self._last)
 

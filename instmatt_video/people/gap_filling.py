@@ -74,13 +74,8 @@ def fill_gaps(source: FrameSource, store: AlphaStore, cast: Cast, matter: FrameM
     return count
 
 
-def find_gaps(cast: Cast, max_frames: int = MAX_GAP_FRAMES) -> list[Gap]:
-    """Return the gaps short enough to be filled, in time.
-
-    Args:
-        cast: Who is who.
-        max_frames: Most frames between the two detections.
-    """
+def find_gaps(cast: Cast) -> list[Gap]:
+    """Return the gaps short enough to be filled, in time."""
     gaps = []
     for identity in cast.identities:
         detections = sorted(
@@ -90,7 +85,7 @@ def find_gaps(cast: Cast, max_frames: int = MAX_GAP_FRAMES) -> list[Gap]:
         )
         for (before, first), (after, second) in pairwise(detections):
             is_cut = bisect_right(cast.cuts, before) < bisect_right(cast.cuts, after)
-            if is_cut or not 1 < after - before <= max_frames + 1:
+            if is_cut or not 1 < after - before <= MAX_GAP_FRAMES + 1:
                 continue
             start, stop = (bisect_left(identity.visible, k) for k in (before + 1, after))
             missing = set(range(before + 1, after)) - set(identity.visible[start:stop].tolist())

@@ -92,9 +92,11 @@ def test_only_frames_with_files_are_looked_at(layout):
     assert len(detector.detect([frame()], [1])[0]) == 0
 
 
-def test_frames_are_counted_where_no_index_is_given(layout):
+def test_nothing_is_remembered_of_the_last_look(layout):
     detector = MasksFromDisk(layout)
-    assert [len(detector.detect([frame()])[0]) for _ in range(3)] == [2, 0, 2]
+    assert [len(detector.detect([frame()], [k])[0]) for k in (2, 1, 2, 0)] == [2, 0, 2, 2]
+    with pytest.raises(ValueError, match="frame_indices"):
+        detector.detect([frame()], None)
 
 
 def test_numbers_from_one_are_counted_from_the_first_frame(tmp_path):
@@ -132,7 +134,7 @@ def test_names_tell_people_from_frames(names, frames, identities, tmp_path):
 def test_identities_are_those_of_the_masks_that_are_there(tmp_path):
     place(tmp_path, ["a/00.png", "b/00.png", "c/00.png", "a/01.png"])
     cv2.imwrite(str(tmp_path / "b" / "00.png"), np.zeros(SHAPE, np.uint8))
-    found = MasksFromDisk(tmp_path).detect([frame()] * 3)
+    found = MasksFromDisk(tmp_path).detect([frame()] * 3, range(3))
     assert [people.identities.tolist() for people in found] == [[1, 3], [1], []]
 
 
@@ -153,7 +155,7 @@ def test_void_is_nobody(tmp_path):
     labels = two_people()
     labels[0] = 255
     cv2.imwrite(str(tmp_path / "0.png"), labels)
-    assert len(MasksFromDisk(tmp_path).detect([frame()])[0]) == 2
+    assert len(MasksFromDisk(tmp_path).detect([frame()], [0])[0]) == 2
 
 
 def assert_same_people(found, labels):
@@ -167,7 +169,7 @@ def test_labels_of_sixteen_bits_are_told_apart(values, tmp_path):
     labels = two_people()
     deep = np.select([labels == 1, labels == 2], values).astype(np.uint16)
     cv2.imwrite(str(tmp_path / "0.png"), deep)
-    assert_same_people(MasksFromDisk(tmp_path).detect([frame()])[0], labels)
+    assert_same_people(MasksFromDisk(tmp_path).detect([frame()], [0])[0], labels)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,7 @@ def test_colours_are_labels(colours, tmp_path):
     for label, colour in enumerate(colours, start=1):
         coloured[labels == label] = colour
     cv2.imwrite(str(tmp_path / "0.png"), coloured)
-    assert_same_people(MasksFromDisk(tmp_path).detect([frame()])[0], labels)
+    assert_same_people(MasksFromDisk(tmp_path).detect([frame()], [0])[0], labels)
 
 
 @pytest.mark.parametrize("depth", [8, 16])
@@ -197,7 +199,7 @@ def test_edges_of_black_and_white_masks_are_no_labels(edge, depth, tmp_path):
         mask[0] = 255
     (tmp_path / "00").mkdir()
     cv2.imwrite(str(tmp_path / "00" / "1.png"), mask)
-    found = masks_of(MasksFromDisk(tmp_path).detect([frame()])[0])
+    found = masks_of(MasksFromDisk(tmp_path).detect([frame()], [0])[0])
     np.testing.assert_array_equal(found[0][1:], white[1:])
 
 
@@ -212,7 +214,9 @@ def test_masks_with_an_alpha_channel(opaque, depth, tmp_path):
     (tmp_path / "00").mkdir()
     dtype = np.uint8 if depth == 8 else np.uint16
     cv2.imwrite(str(tmp_path / "00" / "1.png"), np.dstack(layers).astype(dtype))
-    np.testing.assert_array_equal(masks_of(MasksFromDisk(tmp_path).detect([frame()])[0])[0], white)
+    np.testing.assert_array_equal(
+        masks_of(MasksFromDisk(tmp_path).detect([frame()], [0])[0])[0], white
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -242,7 +246,7 @@ def test_void_alone_is_nobody_where_others_are_labelled(tmp_path):
 def test_a_black_and_white_mask_is_one_person(tmp_path):
     is_person = two_people() == 1
     cv2.imwrite(str(tmp_path / "0.png"), is_person * np.uint8(255))
-    found = MasksFromDisk(tmp_path).detect([frame()])[0]
+    found = MasksFromDisk(tmp_path).detect([frame()], [0])[0]
     np.testing.assert_array_equal(masks_of(found), [is_person])
 
 
@@ -298,7 +302,7 @@ class TestErrors:
     def test_no_picture(self, tmp_path):
         (tmp_path / "0.png").write_bytes(b"nothing")
         with pytest.raises(MaskReadError, match=r"0\.png: is no mask"):
-            MasksFromDisk(tmp_path).detect([frame()])
+            MasksFromDisk(tmp_path).detect([frame()], [0])
 
     def test_a_damaged_picture(self, tmp_path):
         path = tmp_path / "0.png"
@@ -309,7 +313,7 @@ class TestErrors:
             damaged[place] ^= 0xFF
             path.write_bytes(damaged)
             try:
-                MasksFromDisk(tmp_path).detect([frame()])
+                MasksFromDisk(tmp_path).detect([frame()], [0])
             except MaskReadError as error:  # whatever the decoder says of it
                 assert "0.png" in str(error)
                 told += 1
