@@ -71,14 +71,7 @@ def load_matting_weights(path: Path) -> InstanceMattingNetwork:
     Raises:
         CheckpointError: The file is missing, damaged, or holds something else.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: _copy(file.get_tensor(key)) for key in file.keys()}
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} cannot be read as weights: {error}") from error
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(f"{path} holds no matting network of this program")
+    metadata, tensors = read_weights(path, FORMAT, "matting network")
     try:
         config = _config_from(json.loads(metadata["config"]))
         with torch.device("meta"):  # no memory and no time for values that the file replaces
@@ -87,6 +80,30 @@ def load_matting_weights(path: Path) -> InstanceMattingNetwork:
         raise CheckpointError(f"{path} is of another version, or damaged: {error}") from error
     load_tensors(network, tensors, f"{path} does not fit its own config", assign=True)
     return network.eval()
+
+
+def read_weights(
+    path: Path, file_format: str, what: str
+) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Return what a weights file says of itself, and its tensors, floats in single precision.
+
+    Args:
+        path: A `.safetensors`.
+        file_format: What the file must say that it is.
+        what: It holds then, for the error's line.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, or of another format.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: _copy(file.get_tensor(key)) for key in file.keys()}
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} cannot be read as weights: {error}") from error
+    if metadata.get("format") != file_format:
+        raise CheckpointError(f"{path} holds no {what} of this program")
+    return metadata, tensors
 
 
 def _copy(tensor: Tensor) -> Tensor:

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from .checkpoint import CheckpointError, load_tensors
+from .checkpoint import load_tensors, read_weights
 from .person_crops import GUIDANCE_CHANNELS, PersonCropNetwork, PersonLooks
 from .person_proposals import CellBoxes, PersonProposals
 
@@ -65,14 +64,7 @@ def load_person_detector(path: Path) -> PersonDetector:
     Raises:
         CheckpointError: The file is missing, damaged, or holds something else.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {key: file.get_tensor(key).float() for key in file.keys()}
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} cannot be read as weights: {error}") from error
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(f"{path} holds no person detector of this program")
-    detector = PersonDetector(any(key.startswith("mutual.") for key in state))
-    load_tensors(detector, state, f"{path} is of another version")
+    _, tensors = read_weights(path, FORMAT, "person detector")
+    detector = PersonDetector(any(key.startswith("mutual.") for key in tensors))
+    load_tensors(detector, tensors, f"{path} is of another version")
     return detector.eval()
