@@ -1,7 +1,6 @@
-"""A short clip of two people, made from one photograph that scikit-image carries.
+"""A short clip of two people, made from one photograph of an astronaut.
 
-Knows the picture of the astronaut Eileen Collins (NASA, public domain) and where her outline runs;
-needs no network.
+Knows where her outline runs; needs no network.
 """
 
 from __future__ import annotations
@@ -20,7 +19,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .errors import AlphaWriteError, OptionError
+from .astronaut import load_astronaut
+from .errors import AlphaWriteError
 from .matting.foreground import estimate_foreground
 from .media.av_errors import describe_av_error
 from .media.made_sound import SAMPLE_RATE_HZ, add_sound_stream, encode_sound
@@ -86,7 +86,7 @@ def make_demo_clip(path: Path) -> None:
         OptionError: scikit-image is not installed.
         AlphaWriteError: The file cannot be written.
     """
-    photograph = _load_photograph()
+    photograph = load_astronaut("the demo clip")
     alpha = _cut_out(photograph)
     actors = _cast(photograph, alpha)
     background = _background(photograph, alpha)
@@ -102,18 +102,6 @@ def make_demo_clip(path: Path) -> None:
             os.replace(whole, path)
     except (av.FFmpegError, OSError) as error:
         raise AlphaWriteError(f"{path}: cannot be written: {describe_av_error(error)}") from error
-
-
-def _load_photograph() -> EightBit:
-    """Return `(512, 512, 3)` RGB."""
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise OptionError(
-            "the demo clip is made from a photograph of scikit-image: "
-            'pip install "instmatt-video[demo]"'
-        ) from error
-    return cast(EightBit, data.astronaut())
 
 
 def _cut_out(photograph: EightBit) -> FloatImage:

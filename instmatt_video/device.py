@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from .errors import DeviceError, OptionError
-from .export.extra import require_onnx
+from .extras import require_extra
 
 
 def choose_device(name: str) -> torch.device:
@@ -45,7 +45,7 @@ def check_runtime(name: str, device: torch.device) -> None:
             f"the runtime {name} computes on the CPU and this run would use {device}: "
             "add --device cpu, or leave out --runtime"
         )
-    require_onnx()
+    require_extra("onnx", "ONNX")
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from .errors import OptionError, WeightsError
-from .export.extra import require_onnx
+from .extras import require_extra
 from .live.display import has_display
 from .weights.registry import ENTRIES, WeightsEntry
 
@@ -268,7 +268,7 @@ def _check_device() -> Check:
 def _check_onnx() -> Check:
     purpose = "`--runtime onnx` and `export --format onnx`"
     try:
-        require_onnx()
+        require_extra("onnx", "ONNX")
     except OptionError as error:
         return Check("onnx", "ok", f"Not here, and only needed for {purpose}. {error}.")
     reason = _import_error("onnxruntime")

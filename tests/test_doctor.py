@@ -17,9 +17,8 @@ from typing import Any
 import av
 import pytest
 
-from instmatt_video import doctor
+from instmatt_video import doctor, extras
 from instmatt_video.doctor import Check, check_machine
-from instmatt_video.export import extra
 from instmatt_video.media.encodings import ENCODINGS
 from instmatt_video.media.frame import ClipInfo
 from instmatt_video.weights.registry import WeightsEntry, seal
@@ -223,7 +222,7 @@ class TestDevice:
 
 class TestOnnx:
     def test_not_installed_is_no_fault(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(extra, "find_spec", lambda name: None)
+        monkeypatch.setattr(extras, "find_spec", lambda name: None)
         check = doctor._check_onnx()
         assert check.state == "ok" and 'pip install "instmatt-video[onnx]"' in check.sentence
 
@@ -234,7 +233,7 @@ class TestOnnx:
         assert check.state == "ok" and onnxruntime.__version__ in check.sentence
 
     def test_a_library_that_does_not_load(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(extra, "find_spec", lambda name: name)
+        monkeypatch.setattr(extras, "find_spec", lambda name: name)
         monkeypatch.setattr(doctor, "_import_error", lambda module: "libgomp.so.1")
         check = doctor._check_onnx()
         assert check.state == "warn" and "libgomp.so.1" in check.sentence

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import InstMattVideoError, OptionError
+from ..extras import require_extra
 from ..progress import Progress
 from .cluster_work import ClipPlan, NoticeBoard, analyse_part, finish_clip, plan_clip
 from .job import ClipJob, Listener, Outcome
@@ -62,10 +63,9 @@ class RayEngine:
             raise ValueError(f"gpus_per_clip must be 0 or more, not {gpus_per_clip}")
         if segment_frames < 0:
             raise ValueError(f"segment_frames must be 0 or more, not {segment_frames}")
-        try:
-            import ray
-        except ImportError as error:
-            raise OptionError('Ray is not installed: pip install "instmatt-video[ray]"') from error
+        require_extra("ray", "the engine ray")
+        import ray
+
         self.ray: Any = ray
         self._address = address
         self.cpus, self._gpus = cpus_per_clip, gpus_per_clip

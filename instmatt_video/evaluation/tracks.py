@@ -11,7 +11,7 @@ import numpy as np
 
 from instmatt_video.trackers.boxes import pairwise_iou
 
-from ..errors import OptionError
+from ..extras import require_extra
 from ..media.matte_file import list_folders, require_folder
 from ..mot_text import BOX, FRAME, IDENTITY, SCORE, FloatArray, read_mot
 from .errors import EvaluationError
@@ -151,13 +151,10 @@ def evaluate_tracks(predictions: Path, targets: Path) -> TrackEvaluation:
         MatteReadError: A folder is missing.
         OptionError: TrackEval is not installed.
     """
-    try:
-        from trackeval import _timing
-        from trackeval.metrics import CLEAR, HOTA, Identity
-    except ImportError as error:
-        raise OptionError(
-            "tracking metrics need TrackEval: pip install 'instmatt-video[eval]'"
-        ) from error
+    require_extra("eval", "eval tracks")
+    from trackeval import _timing
+    from trackeval.metrics import CLEAR, HOTA, Identity
+
     _timing.DO_TIMING = False
     metrics = {
         "HOTA": HOTA(),

@@ -13,8 +13,8 @@ from .. import __version__
 from ..checksums import digest
 from ..config import MattingConfig
 from ..errors import OptionError
+from ..extras import require_extra
 from ..weights.loading import load_detector_networks, load_matting_network, resolve_weights
-from .extra import require_onnx
 from .parts import Part, detector_parts, matting_parts
 from .pictures import CheckInputs, load_picture
 from .writing import FORMATS, Exported, export_part
@@ -46,7 +46,7 @@ def export_network(
     if out.suffix != FORMATS[format]:
         raise OptionError(f"{out}: {format} is written to {FORMATS[format]} files")
     if format == "onnx":
-        require_onnx()
+        require_extra("onnx", "ONNX")
     weights = resolve_weights(model or ("lite" if network == "matting" else "compact"))
     inputs = CheckInputs(load_picture(check_picture))
     metadata = {

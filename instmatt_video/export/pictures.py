@@ -18,6 +18,7 @@ from instmatt_video.models.person_crops import CROP_SIZE, MARGIN, MUTUAL_CROP_SI
 from instmatt_video.models.shufflenet_backbone import MEAN_RGB
 from instmatt_video.models.tri_mask import build_tri_masks
 
+from ..astronaut import load_astronaut
 from ..detection.compact import CompactDetector
 from ..detection.detections import Detections
 from ..detection.letterbox import letterbox
@@ -36,24 +37,17 @@ LONG_SIDES_PX = (416, 320)
 
 
 def load_picture(path: Path | None) -> EightBit:
-    """Return `(H, W, 3)` RGB: the first frame of a picture or clip, else a bundled photograph.
+    """Return `(H, W, 3)` RGB: the first frame of a picture or clip, else the astronaut.
 
     Raises:
         VideoOpenError: It cannot be read.
-        OptionError: None is named, and scikit-image, which brings the photograph, is absent.
+        OptionError: None is named, and scikit-image, which brings the astronaut, is absent.
     """
     if path is not None:
         is_picture = path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
         with open_still(path) if is_picture else open_source(path) as source:
             return as_eight_bit(next(iter(source)).image)
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise OptionError(
-            "an exported network is checked on a photograph: name one with --check, or "
-            'pip install "instmatt-video[demo]"'
-        ) from error
-    return np.asarray(data.astronaut(), np.uint8)
+    return load_astronaut("export without --check PICTURE")
 
 
 class CheckInputs:

@@ -18,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..extras import require_extra
 from ..rendering.preview import color_of_track, css_color
 from ..web.bad_requests import refuse_in_words
 from ..web.guard import guard, page_url
 from ..web.page_files import add_page_files
-from ..web.server import bind, make_server, require_web
+from ..web.server import bind, make_server
 from .backgrounds import Backgrounds
 from .live_matter import LiveFrame
 from .meter import Figures
@@ -82,7 +83,7 @@ class LivePage:
     def __init__(
         self, control: ViewControl, backgrounds: Backgrounds, host: str, port: int
     ) -> None:
-        require_web()
+        require_extra("web", "this page")
         self._control, self._backgrounds = control, backgrounds
         self._pictures = _JpegSlot()
         self._live: LiveFrame | None = None

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DeviceError, OptionError
+from ..errors import DeviceError
+from ..extras import require_extra
 from .live_matter import LiveFrame
 from .meter import Figures
 
@@ -29,12 +30,9 @@ class VirtualCamera:
     """
 
     def __init__(self, width: int, height: int, frame_rate: float) -> None:
-        try:
-            import pyvirtualcam
-        except ImportError as error:
-            raise OptionError(
-                '--virtual-camera needs pyvirtualcam: pip install "instmatt-video[vcam]"'
-            ) from error
+        require_extra("vcam", "--virtual-camera")
+        import pyvirtualcam
+
         try:
             self._camera: Any = pyvirtualcam.Camera(width=width, height=height, fps=frame_rate)
         except RuntimeError as error:

@@ -5,7 +5,6 @@ Knows one crop and its alpha; knows no files. The colour is straight: not multip
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any, Literal, cast, get_args
 
 import cv2
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..alpha_frame import AlphaFrame
-from ..errors import OptionError
+from ..extras import require_extra
 from ..media.layer import Layer
 from ..rectangle import Rectangle
 from ..resizing import area_resize
@@ -36,18 +35,6 @@ _WIDE_SCALE = 4
 # Weight of the last estimate in the next: it decides only where a window sees almost no alpha.
 _PRIOR_WEIGHT = np.float32(1e-3)
 _TINY = np.float32(1e-8)
-
-
-def require_pymatting() -> None:
-    """Raise where the PyMatting package is absent.
-
-    Raises:
-        OptionError: It is; the message says how to install it.
-    """
-    if importlib.util.find_spec("pymatting") is None:
-        raise OptionError(
-            "foreground pymatting needs the PyMatting package: pip install 'instmatt-video[fg]'"
-        )
 
 
 def estimate_foreground(image: Image, alpha: FloatImage, method: Method = "blur-fusion") -> Image:
@@ -184,7 +171,7 @@ def _over_colour(alpha: FloatImage) -> FloatImage:
 
 def _multi_level(image: Image, alpha: FloatImage) -> Image:
     """Estimate by PyMatting's multi-level method (Germer et al. 2020)."""
-    require_pymatting()
+    require_extra("fg", "foreground pymatting")
     from pymatting import estimate_foreground_ml
 
     largest = np.iinfo(image.dtype).max

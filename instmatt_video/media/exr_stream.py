@@ -6,14 +6,14 @@ Needs the OpenEXR package, the extra `exr`; it is imported where it is used.
 from __future__ import annotations
 
 import errno
-import importlib.util
 import struct
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import OptionError, VideoOpenError, full_disk_error
+from ..errors import VideoOpenError, full_disk_error
+from ..extras import require_extra
 from .chromaticities import CHROMATICITIES
 from .folder_stream import FolderAlphaStream
 from .frame import ClipInfo
@@ -23,16 +23,6 @@ from .timecode import bits_of_timecode, fits_bits, shift_timecode
 
 _TIMECODE = b"timeCode\0timecode\0\x08\0\0\0"
 """What stands before a timecode in a header: name, type and size."""
-
-
-def require_openexr() -> None:
-    """Raise where the OpenEXR package is absent.
-
-    Raises:
-        OptionError: It is; the message says how to install it.
-    """
-    if importlib.util.find_spec("OpenEXR") is None:
-        raise OptionError("exr needs the OpenEXR package: pip install 'instmatt-video[exr]'")
 
 
 class ExrAlphaStream(FolderAlphaStream):
@@ -94,7 +84,7 @@ def read_exr_alpha(path: Path) -> FloatImage:
         OptionError: The OpenEXR package is absent.
         VideoOpenError: The picture has no alpha.
     """
-    require_openexr()
+    require_extra("exr", "exr")
     import OpenEXR
 
     with OpenEXR.File(str(path), separate_channels=True) as file:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OptionError
+from ..extras import require_extra
 from .alpha_decoder import ALPHA_DECODERS
 from .frame import ClipInfo
 
@@ -206,9 +207,7 @@ def check_format(
         if not low <= quality <= high:
             raise OptionError(f"quality of {format} must be {low}..{high}, got {quality}")
     if format == "exr":
-        from .exr_stream import require_openexr
-
-        require_openexr()
+        require_extra("exr", "exr")
     if info is not None:
         _check_clip(spec, info)
     return spec

@@ -12,8 +12,8 @@ from pathlib import Path
 from ..alpha_store import FOLDER_NAME as STORE_FOLDER
 from ..config import OutputConfig
 from ..errors import OptionError
+from ..extras import require_extra
 from ..manifest import FILE_NAME as MANIFEST_FILE
-from ..matting.foreground import require_pymatting
 from ..media.file_name import name_key, render_filenames
 from ..media.formats import FORMATS, check_extension, check_format
 from ..media.frame import ClipInfo
@@ -60,7 +60,7 @@ def check_output(config: OutputConfig, info: ClipInfo) -> None:
     check_extension(Path(file), spec)
     _name_files(people, info.name, config)
     if config.foreground == "pymatting" and spec.has_color:
-        require_pymatting()
+        require_extra("fg", "foreground pymatting")
 
 
 def check_names(names: Iterable[str], info: ClipInfo, config: OutputConfig) -> None:

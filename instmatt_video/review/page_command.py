@@ -32,10 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C; return the exit status."""
+    from ..extras import require_extra
     from ..web.guard import guard, page_url
-    from ..web.server import bind, require_web, serve
+    from ..web.server import bind, serve
 
-    require_web()
+    require_extra("web", "this page")
     from .page import create_app
     from .session import Review
 

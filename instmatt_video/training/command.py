@@ -6,17 +6,15 @@ import argparse
 from collections.abc import Mapping
 from functools import partial
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OptionError
+from ..extras import require_extra
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-PACKAGES = ("lightning_fabric", "tensorboard", "pycocotools")
-"""Of the extra `train`."""
 PHOTOS_A_LINE = 100
 """How often `train cutouts` says how far it is."""
 
@@ -81,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, or cut people out, and return the exit status; a run found in `--out` is resumed."""
-    require_training()
+    require_extra("train", "training")
     from ..console import make_console, set_up_logging
     from .processes import is_first_process
 
@@ -150,14 +148,6 @@ def _cut_out(args: argparse.Namespace, console: Console) -> int:
     count = write_cutouts(args.data, matter, args.out, show)
     console.print(f"{count} people cut out to {args.out}", highlight=False)
     return 0
-
-
-def require_training() -> None:
-    """Raise `OptionError` unless the extra `train` is installed."""
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        names = ", ".join(missing)
-        raise OptionError(f'training needs {names}: pip install "instmatt-video[train]"')
 
 
 def shipped_config(name: str) -> Path:

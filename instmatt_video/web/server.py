@@ -10,23 +10,12 @@ import socket
 import sys
 import webbrowser
 from contextlib import suppress
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError
 
 if TYPE_CHECKING:
     import uvicorn
-
-
-def require_web() -> None:
-    """Raise one clear line where the extra `web` is not installed.
-
-    Raises:
-        OptionError: FastAPI or uvicorn is missing.
-    """
-    if find_spec("fastapi") is None or find_spec("uvicorn") is None:
-        raise OptionError('this page needs FastAPI and uvicorn: pip install "instmatt-video[web]"')
 
 
 def bind(host: str, port: int, option: str = "--port") -> socket.socket:

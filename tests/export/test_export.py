@@ -16,8 +16,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from instmatt_video import extras
 from instmatt_video.errors import AlphaWriteError, OptionError, WeightsError
-from instmatt_video.export import extra, writing
+from instmatt_video.export import writing
 from instmatt_video.export.networks import export_network
 from instmatt_video.export.parts import Part, matting_parts, run_part
 from instmatt_video.export.pictures import load_picture
@@ -166,7 +167,7 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extra, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     with pytest.raises(OptionError, match=r'pip install "instmatt-video\[onnx\]"'):
         list(export_network("detector", tmp_path / "a.onnx", "onnx"))
 

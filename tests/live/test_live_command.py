@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from instmatt_video.cli import main
 from instmatt_video.manifest import load_manifest
 from instmatt_video.media.alpha_reader import read_alpha
 from tests.live.made_live import BOXES, made_networks, write_standing_clip
-from tests.live.test_virtual_camera import StandIn
+from tests.live.test_virtual_camera import StandIn, give_camera
 
 
 @pytest.fixture(scope="module")
@@ -91,15 +90,13 @@ def test_a_recording_that_cannot_be_is_refused_before_anything_is_opened(
 def test_the_virtual_camera_gets_the_chosen_view(
     clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import sys
-
     cameras: list[StandIn] = []
 
     def make(**words: float) -> StandIn:
         cameras.append(StandIn(int(words["width"]), int(words["height"]), words["fps"]))
         return cameras[0]
 
-    monkeypatch.setitem(sys.modules, "pyvirtualcam", SimpleNamespace(Camera=make))
+    give_camera(monkeypatch, make)
     words = ["live", "--source", str(clip), "--frames", "6", "--loop", "--virtual-camera"]
     assert main([*words, "--view", "cutout", "--background", "#0047bb", "--solo", "1"]) == 0
     assert "/dev/video9" in capsys.readouterr().err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,8 +35,14 @@ class StandIn:
         self.is_closed = True
 
 
+def give_camera(monkeypatch: pytest.MonkeyPatch, make: Callable[..., StandIn]) -> None:
+    """Have `make` in the place of pyvirtualcam's `Camera`."""
+    package = SimpleNamespace(Camera=make, __spec__=ModuleSpec("pyvirtualcam", None))
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", package)
+
+
 def test_pictures_are_sent_as_rgb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pyvirtualcam", SimpleNamespace(Camera=StandIn))
+    give_camera(monkeypatch, StandIn)
     camera = VirtualCamera(64, 48, 12.0)
     stand_in: Any = camera._camera
     image = np.arange(48 * 64 * 3, dtype=np.uint32).reshape(48, 64, 3).astype(np.uint8)
@@ -54,9 +62,9 @@ def test_the_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_machine_without_the_driver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: object) -> None:
+    def refuse(**_: object) -> StandIn:
         raise RuntimeError("No v4l2 loopback device found.\nDid you run modprobe?")
 
-    monkeypatch.setitem(sys.modules, "pyvirtualcam", SimpleNamespace(Camera=refuse))
+    give_camera(monkeypatch, refuse)
     with pytest.raises(DeviceError, match=r"no virtual camera can be opened: No v4l2 .* modprobe"):
         VirtualCamera(64, 48, 12.0)

@@ -204,7 +204,7 @@ def test_clips_that_a_format_cannot_hold_are_refused() -> None:
 
 
 def test_exr_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("instmatt_video.extras.find_spec", lambda name: None)
     with pytest.raises(OptionError, match="instmatt-video\\[exr\\]"):
         check_format("exr")
 

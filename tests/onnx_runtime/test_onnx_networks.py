@@ -14,14 +14,13 @@ import numpy as np
 import pytest
 import torch
 
-from instmatt_video import matte_video
+from instmatt_video import extras, matte_video
 from instmatt_video.cli import main
 from instmatt_video.config import MatteConfig, MattingConfig, OutputConfig, RunConfig
 from instmatt_video.detection.compact import CompactDetector
 from instmatt_video.detection.letterbox import letterbox
 from instmatt_video.device import check_runtime
 from instmatt_video.errors import OptionError
-from instmatt_video.export import extra
 from instmatt_video.manifest import load_manifest
 from instmatt_video.matting.matter import Matter
 from instmatt_video.media.alpha_reader import read_alpha
@@ -166,7 +165,7 @@ class TestWhoMayAsk:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        monkeypatch.setattr(extra, "find_spec", lambda name: None)
+        monkeypatch.setattr(extras, "find_spec", lambda name: None)
         clip = write_clip(tmp_path / "walk.mp4", 2)
         words = [str(clip), "--out-dir", str(tmp_path / "out"), "--quiet", "--device", "cpu"]
         assert main([*words, "--runtime", "onnx"]) == 2

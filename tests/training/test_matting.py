@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from instmatt_video import extras
 from instmatt_video.cli import main
 from instmatt_video.models.checkpoint import load_matting_weights
 from instmatt_video.training import command
@@ -387,7 +388,7 @@ def test_processes_without_gpus_have_norms_of_their_own(
 def test_a_missing_extra_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     words = ["train", "detector", "--data", str(tmp_path / "d.toml"), "--out", str(tmp_path / "o")]
     assert main(words) == 2
     (line,) = capsys.readouterr().err.splitlines()
