@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .arguments import add_talk_options
 from .errors import DeviceError, InstMattVideoError, OptionError, is_out_of_memory
-from .job_options import add_job_options, add_talk_options
+from .job_options import add_job_options
 from .signals import ended_alike_by_any_signal
 
 INTERRUPTED = 130
@@ -181,9 +182,7 @@ def run_job(clip: str | Path, args: argparse.Namespace) -> int:
 def _commands() -> dict[str, Command]:
     return {
         "demo": Command("matte a clip made from a photograph", add_job_options, _run_demo),
-        "live": Command(
-            "matte a camera or stream as it comes", _add_live_arguments, _runner("live")
-        ),
+        "live": Command("matte a camera or stream as it comes", _lazily("live"), _runner("live")),
         "batch": Command("matte many clips", _add_batch_arguments, _runner("batch")),
         "tracks": Command(
             "list, merge, split, drop, rename, swap people; render again",
@@ -232,11 +231,6 @@ def _lazily(package: str, module: str = ".command") -> Callable[[argparse.Argume
     return add_arguments
 
 
-def _add_live_arguments(parser: argparse.ArgumentParser) -> None:
-    _lazily("live")(parser)
-    add_talk_options(parser)
-
-
 def _add_batch_arguments(parser: argparse.ArgumentParser) -> None:
     add_job_options(parser)
     _lazily("batch")(parser)
@@ -272,7 +266,7 @@ def _add_link_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("detections", type=Path, help="MOTChallenge text: frame, -1, box, score")
     parser.add_argument("--out", type=Path, required=True, help="MOTChallenge text with ids")
     parser.add_argument("--online", action="store_true", help="use no later frames")
-    parser.add_argument("--verbose", dest="is_verbose", action="store_true")
+    add_talk_options(parser, has_json=False, has_quiet=False)
 
 
 def _run_link(args: argparse.Namespace) -> int:

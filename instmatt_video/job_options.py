@@ -6,12 +6,11 @@ import argparse
 from fractions import Fraction
 from pathlib import Path
 
+from .arguments import add_talk_options, named_folder, named_tracks
 from .config import FOREGROUND_METHODS, MatteConfig
-from .folder_argument import named_folder
 from .matting.options import add_matting_options
 from .media.formats import FORMATS
 from .media.frame_rate import as_frame_rate
-from .track_argument import named_tracks
 
 
 def add_job_options(parser: argparse.ArgumentParser) -> None:
@@ -161,14 +160,6 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         default=None,
         help="never fetch weights, as --detector maskrcnn does (also: INSTMATT_VIDEO_OFFLINE=1)",
     )
-
-
-def add_talk_options(parser: argparse.ArgumentParser) -> None:
-    """Add what every long command has: how much it says."""
-    group = parser.add_argument_group("messages")
-    group.add_argument("--json", dest="is_json", action="store_true", help="result on stdout")
-    group.add_argument("--quiet", dest="is_quiet", action="store_true")
-    group.add_argument("--verbose", dest="is_verbose", action="store_true")
 
 
 def _rate(text: str) -> Fraction:

@@ -7,9 +7,9 @@ import json
 import sys
 from pathlib import Path
 
+from ..arguments import add_talk_options, named_tracks
 from ..color_names import COLORS
 from ..errors import OptionError
-from ..track_argument import named_tracks
 from .options import CONTAINERS, ComposeOptions, parse_background, parse_place
 
 
@@ -64,9 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="replace FILE if it is there already",
     )
     parser.add_argument("--no-audio", dest="has_audio", action="store_false")
-    parser.add_argument("--json", dest="is_json", action="store_true", help="result on stdout")
-    parser.add_argument("--quiet", dest="is_quiet", action="store_true")
-    parser.add_argument("--verbose", dest="is_verbose", action="store_true")
+    add_talk_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
+from ..arguments import add_talk_options, named_folder
 from ..checksums import digest
 from ..config import MattingConfig
 from ..errors import OptionError, VideoOpenError
-from ..folder_argument import named_folder
 from ..matting.matter import Matter
 from ..matting.options import add_matting_options
 from ..media.color_noise import noise_of_picture
@@ -154,8 +154,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="replace alphas in PRED that were made from something else or with other settings",
     )
-    parser.add_argument("--quiet", dest="is_quiet", action="store_true")
-    parser.add_argument("--verbose", dest="is_verbose", action="store_true")
+    add_talk_options(parser, has_json=False)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..arguments import add_talk_options
+
 FORMAT_NAMES = ("onnx", "torchscript")
 NETWORKS = ("matting", "detector")
 
@@ -33,8 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PICTURE",
         help="picture or clip with people on which the file is compared with torch",
     )
-    parser.add_argument("--quiet", dest="is_quiet", action="store_true")
-    parser.add_argument("--verbose", dest="is_verbose", action="store_true")
+    add_talk_options(parser, has_json=False)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,11 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from ..arguments import add_talk_options, named_folder
 from ..config import MatteConfig
 from ..detection.detector import mask_folder
-from ..device_options import add_device_options
 from ..errors import OptionError
-from ..folder_argument import named_folder
+from ..matting.options import add_device_options
 from .address import DEFAULT_ADDRESS, parse_address
 from .view_choice import KEYS, VIEWS, ViewChoice, ViewControl
 
@@ -149,6 +149,7 @@ def _add_work_options(group: argparse._ArgumentGroup) -> None:
     )
     add_device_options(group)
     group.add_argument("--config", type=Path, metavar="TOML", help="file with settings")
+    add_talk_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..config import MattingConfig
-from ..device_options import add_device_options
+from ..config import DEVICES, PRECISIONS, RUNTIMES, MattingConfig
 
 
 def add_matting_options(group: argparse._ArgumentGroup) -> None:
@@ -53,3 +52,17 @@ def add_matting_options(group: argparse._ArgumentGroup) -> None:
         help="errors of colours, 0.0005..0.1 of white, no edge follows (default: by the coding)",
     )
     add_device_options(group)
+
+
+def add_device_options(group: argparse._ArgumentGroup) -> None:
+    """Add where and how exactly networks compute: alike live, which has fewer of the others."""
+    group.add_argument(
+        "--device", dest="matting.device", metavar="NAME", help=f"{', '.join(DEVICES)}"
+    )
+    group.add_argument("--precision", dest="matting.precision", choices=PRECISIONS)
+    group.add_argument(
+        "--runtime",
+        dest="matting.runtime",
+        choices=RUNTIMES,
+        help="onnx: onnxruntime where it is faster, on a CPU (extra onnx; default: torch)",
+    )

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..arguments import add_talk_options
 from ..errors import OptionError, first_complaint
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command = commands.add_parser(name, help=purpose, description=purpose)
         for dest, kind, metavar in positionals:
             command.add_argument(dest, type=kind, metavar=metavar)
-        command.add_argument("--json", dest="is_json", action="store_true", help="as JSON")
-        command.add_argument("--quiet", dest="is_quiet", action="store_true")
-        command.add_argument("--verbose", dest="is_verbose", action="store_true")
+        add_talk_options(command)
         return command
 
     track = ("track", _number, "A")

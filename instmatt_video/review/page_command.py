@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..arguments import add_talk_options
+
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8765
 
 
@@ -27,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-browser", dest="opens_browser", action="store_false", help="only print the address"
     )
-    parser.add_argument("--verbose", dest="is_verbose", action="store_true")
+    add_talk_options(parser, has_json=False, has_quiet=False)
 
 
 def run(args: argparse.Namespace) -> int:

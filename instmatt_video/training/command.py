@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..arguments import add_talk_options
 from ..errors import OptionError
 from ..extras import require_extra
 
@@ -63,8 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"where the pictures are: {packs} (the model card has an example)",
         )
         command.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-        command.add_argument("--quiet", dest="is_quiet", action="store_true")
-        command.add_argument("--verbose", dest="is_verbose", action="store_true")
+        add_talk_options(command, has_json=False)
     for command, whose in (
         (matting, "lite, or a file; stage 2: those of stage 1"),
         (detector, "a whole detector: compact, or a file"),
