@@ -21,16 +21,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from instmatt_video.media import (
-    FORMATS,
-    ClipInfo,
-    FrameSource,
-    Layer,
-    open_alpha_stream,
-    open_source,
-    read_alpha,
-)
-from instmatt_video.media.layer import quantise_alpha
+from instmatt_video.media.alpha_reader import read_alpha
+from instmatt_video.media.formats import FORMATS, open_alpha_stream
+from instmatt_video.media.frame import ClipInfo
+from instmatt_video.media.frame_source import FrameSource
+from instmatt_video.media.layer import Layer, quantise_alpha
+from instmatt_video.media.source import open_source
 
 WIDTH, HEIGHT = 1920, 1080
 PERSON_WIDTH, PERSON_HEIGHT = 480, 900

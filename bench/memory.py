@@ -23,8 +23,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from instmatt_video.media import open_source
 from instmatt_video.media.frame import as_eight_bit
+from instmatt_video.media.source import open_source
 from instmatt_video.media.video_writer import VideoWriter
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from instmatt_video.console import ProgressView, make_console, set_up_logging
-from instmatt_video.media import open_source
+from instmatt_video.media.source import open_source
 from instmatt_video.progress import Progress
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from instmatt_video.demo import make_demo_clip
 from instmatt_video.errors import AlphaWriteError, OptionError
-from instmatt_video.media import open_source
 from instmatt_video.media.made_sound import SAMPLE_RATE_HZ
+from instmatt_video.media.source import open_source
 
 pytest.importorskip("skimage", reason="the demo needs the extra `demo`")
 

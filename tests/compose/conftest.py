@@ -13,7 +13,9 @@ import pytest
 from instmatt_video import MatteConfig, matte_video
 from instmatt_video.config import OutputConfig
 from instmatt_video.manifest import load_manifest
-from instmatt_video.media import ClipInfo, Layer, open_alpha_stream
+from instmatt_video.media.formats import open_alpha_stream
+from instmatt_video.media.frame import ClipInfo
+from instmatt_video.media.layer import Layer
 from tests.synthetic_clip import SIZE, BoxMatter, ColorDetector, write_clip
 
 FRAMES = 16

@@ -17,8 +17,9 @@ from instmatt_video.compose.composition import compose_streams
 from instmatt_video.compose.options import ComposeOptions, Placement, parse_background
 from instmatt_video.config import OutputConfig
 from instmatt_video.errors import FrameDecodeError
-from instmatt_video.media import ColorTags, open_source
 from instmatt_video.media.color import plane_view
+from instmatt_video.media.frame import ColorTags
+from instmatt_video.media.source import open_source
 from tests.compose.conftest import FRAMES, soft_neighbours
 from tests.media.made_clips import damage, write_video
 from tests.synthetic_clip import (

@@ -16,7 +16,7 @@ from instmatt_video.compose.clock import write_clock
 from instmatt_video.compose.composition import compose_streams
 from instmatt_video.compose.options import ComposeOptions, parse_background
 from instmatt_video.config import OutputConfig
-from instmatt_video.media import open_source
+from instmatt_video.media.source import open_source
 from tests.media.made_clips import damage
 from tests.synthetic_clip import SIZE, WALL, BoxMatter, ColorDetector, picture
 

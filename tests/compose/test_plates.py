@@ -11,9 +11,9 @@ from instmatt_video import matte_video
 from instmatt_video.compose.composition import compose_streams
 from instmatt_video.compose.options import ComposeOptions, parse_background
 from instmatt_video.detection.detections import Detections
-from instmatt_video.media import open_source
 from instmatt_video.media.frame import as_eight_bit
 from instmatt_video.media.linear_light import to_linear
+from instmatt_video.media.source import open_source
 from tests.synthetic_clip import (
     COLORS,
     WALL,

@@ -19,7 +19,7 @@ from instmatt_video.errors import (
     VideoOpenError,
 )
 from instmatt_video.folder_lock import writing_alone
-from instmatt_video.media import open_source
+from instmatt_video.media.source import open_source
 from tests.compose.conftest import FRAMES, soft_neighbours
 from tests.synthetic_clip import (
     write_clip,

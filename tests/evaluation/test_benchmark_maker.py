@@ -28,9 +28,9 @@ from instmatt_video.evaluation.benchmark_maker import (
 from instmatt_video.evaluation.images import evaluate_images
 from instmatt_video.evaluation.tracks import evaluate_tracks
 from instmatt_video.evaluation.videos import evaluate_video
-from instmatt_video.media import open_source
 from instmatt_video.media.frame import ColorTags
 from instmatt_video.media.matte_file import list_folders, list_mattes, read_mattes
+from instmatt_video.media.source import open_source
 
 CONFIG = BenchmarkConfig(
     num_images=2, num_clips=1, seed=5, image_size=(160, 96), clip_size=(128, 72), num_frames=16

@@ -18,8 +18,8 @@ from instmatt_video.cli import main
 from instmatt_video.config import DetectionConfig, OutputConfig
 from instmatt_video.detection.detections import Detections
 from instmatt_video.evaluation.benchmark_maker import BenchmarkConfig, make_benchmark
-from instmatt_video.media import open_source
 from instmatt_video.media.matte_file import list_folders, list_mattes, read_mattes
+from instmatt_video.media.source import open_source
 from tests.training.made_people import person, place, write_rgb
 
 CONFIG = BenchmarkConfig(

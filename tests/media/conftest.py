@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import pytest
 
-from instmatt_video.media import FORMATS, FormatSpec
+from instmatt_video.media.formats import FORMATS, FormatSpec
 from tests.media.made_clips import disc_picture, write_video
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from instmatt_video.media import ClipInfo, FormatSpec, Layer, open_alpha_stream
+from instmatt_video.media.formats import FormatSpec, open_alpha_stream
+from instmatt_video.media.frame import ClipInfo
+from instmatt_video.media.layer import Layer
 
 FloatImage = npt.NDArray[np.float32]
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from av.bitstream import BitStreamFilterContext
 
-from instmatt_video.media import FORMATS, FormatSpec, Layer, read_alpha
-from instmatt_video.media.alpha_reader import AlphaReader
+from instmatt_video.media.alpha_reader import AlphaReader, read_alpha
+from instmatt_video.media.formats import FORMATS, FormatSpec
+from instmatt_video.media.layer import Layer
 from instmatt_video.media.video_stream import VideoAlphaStream
 from tests.media.made_layers import INFO, LOSSY_TOLERANCE, placed, soft_layer, write_stream
 

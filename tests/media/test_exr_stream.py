@@ -15,7 +15,9 @@ import pytest
 from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.errors import AlphaWriteError
 from instmatt_video.matting.foreground import colour_layer
-from instmatt_video.media import ClipInfo, open_alpha_stream, open_source
+from instmatt_video.media.formats import open_alpha_stream
+from instmatt_video.media.frame import ClipInfo
+from instmatt_video.media.source import open_source
 
 NTSC = Fraction(30000, 1001)
 INFO = ClipInfo("clip", None, 16, 8, NTSC, 1 / NTSC, timecode="00:00:59;28", first_time=Fraction(0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from instmatt_video.errors import OptionError
-from instmatt_video.media import render_filename, render_filenames
+from instmatt_video.media.file_name import render_filename, render_filenames
 
 FIELDS = {"clip": "in", "track": 3, "name": "person", "ext": ".mov"}
 

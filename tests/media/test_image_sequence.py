@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
-from instmatt_video.media import ColorTags, open_source
 from instmatt_video.media.animation import is_animated
+from instmatt_video.media.frame import ColorTags
+from instmatt_video.media.source import open_source
 from tests.media.made_clips import disc_picture
 
 Maker = Callable[..., Path]

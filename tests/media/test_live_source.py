@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
-from instmatt_video.media import open_source
+from instmatt_video.media.source import open_source
 from tests.media.made_clips import damage
 
 Maker = Callable[..., Path]

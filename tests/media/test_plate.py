@@ -14,13 +14,14 @@ import pytest
 from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.errors import VideoOpenError
 from instmatt_video.matting.foreground import colour_layer
-from instmatt_video.media import open_alpha_stream, open_source
 from instmatt_video.media.chromaticities import CHROMATICITIES
 from instmatt_video.media.exr_header import is_cut_off, read_exr_header
+from instmatt_video.media.formats import open_alpha_stream
 from instmatt_video.media.image_sequence import read_image
 from instmatt_video.media.image_size import read_image_size
 from instmatt_video.media.linear_light import to_linear
 from instmatt_video.media.plate import read_plate
+from instmatt_video.media.source import open_source
 from tests.media.made_clips import disc_picture
 
 ACES_AP1 = (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767)

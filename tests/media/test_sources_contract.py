@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from instmatt_video.errors import VideoOpenError
-from instmatt_video.media import FrameSource, open_source
+from instmatt_video.media.frame_source import FrameSource
+from instmatt_video.media.source import open_source
 from tests.media.made_clips import disc_picture
 
 COUNT = 8

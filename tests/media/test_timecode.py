@@ -6,11 +6,11 @@ from fractions import Fraction
 
 import pytest
 
-from instmatt_video.media import shift_timecode
 from instmatt_video.media.timecode import (
     bits_of_timecode,
     counts_frames_at,
     fits_bits,
+    shift_timecode,
     timecode_of_bits,
 )
 

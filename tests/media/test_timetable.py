@@ -9,7 +9,7 @@ from typing import Any
 import av
 import pytest
 
-from instmatt_video.media import open_source
+from instmatt_video.media.source import open_source
 from instmatt_video.media.timetable import Timetable, is_variable
 from tests.media.made_clips import write_video
 

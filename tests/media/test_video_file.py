@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
-from instmatt_video.media import open_alpha_stream, open_source
+from instmatt_video.media.formats import open_alpha_stream
+from instmatt_video.media.source import open_source
 from instmatt_video.media.turn import Turn, turn_of
 from instmatt_video.media.video_file import MAX_BAD_FRAMES_IN_A_ROW
 from tests.media.made_clips import damage, disc_picture, write_video

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from instmatt_video.errors import AlphaWriteError
-from instmatt_video.media import VideoWriter, open_source
+from instmatt_video.media.source import open_source
+from instmatt_video.media.video_writer import VideoWriter
 from tests.media.made_clips import disc_picture
 from tests.media.made_faults import lose_encoder
 

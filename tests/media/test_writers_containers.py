@@ -15,14 +15,10 @@ import av
 import numpy as np
 import pytest
 
-from instmatt_video.media import (
-    FORMATS,
-    ClipInfo,
-    ColorTags,
-    open_alpha_stream,
-    open_source,
-)
 from instmatt_video.media.alpha_reader import AlphaReader
+from instmatt_video.media.formats import FORMATS, open_alpha_stream
+from instmatt_video.media.frame import ClipInfo, ColorTags
+from instmatt_video.media.source import open_source
 from instmatt_video.media.video_writer import VideoWriter
 from tests.media.made_clips import forget_codec
 from tests.media.made_layers import (

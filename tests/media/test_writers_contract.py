@@ -10,16 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instmatt_video.media import (
-    FORMATS,
-    ColorTags,
-    FormatSpec,
-    Layer,
-    open_alpha_stream,
-    open_source,
-    read_alpha,
-)
-from instmatt_video.media.alpha_reader import AlphaReader
+from instmatt_video.media.alpha_reader import AlphaReader, read_alpha
+from instmatt_video.media.formats import FORMATS, FormatSpec, open_alpha_stream
+from instmatt_video.media.frame import ColorTags
+from instmatt_video.media.layer import Layer
+from instmatt_video.media.source import open_source
 from tests.media.made_layers import (
     INFO,
     LOSSY_TOLERANCE,

@@ -14,15 +14,10 @@ from pathlib import Path
 import pytest
 
 from instmatt_video.errors import AlphaWriteError, OptionError
-from instmatt_video.media import (
-    FORMATS,
-    AlphaStream,
-    ColorTags,
-    FormatSpec,
-    Layer,
-    check_format,
-    open_alpha_stream,
-)
+from instmatt_video.media.alpha_stream import AlphaStream
+from instmatt_video.media.formats import FORMATS, FormatSpec, check_format, open_alpha_stream
+from instmatt_video.media.frame import ColorTags
+from instmatt_video.media.layer import Layer
 from tests.media.made_faults import lose_encoder
 from tests.media.made_layers import (
     INFO,
@@ -59,7 +54,9 @@ def test_a_killed_writer_leaves_no_final_name(spec: FormatSpec, tmp_path: Path) 
         import os, signal
         from fractions import Fraction
         import numpy as np
-        from instmatt_video.media import ClipInfo, Layer, open_alpha_stream
+        from instmatt_video.media.formats import open_alpha_stream
+        from instmatt_video.media.frame import ClipInfo
+        from instmatt_video.media.layer import Layer
         info = ClipInfo("clip", None, 160, 96, Fraction(25), Fraction(1, 25))
         stream = open_alpha_stream({spec.name!r}, {str(path)!r}, info)
         layer = Layer(9, 9, np.full((40, 40), 0.5, np.float32), np.zeros((40, 40, 3), np.uint8))
@@ -99,7 +96,9 @@ def test_a_disk_that_really_stops_taking_bytes(tmp_path: Path) -> None:
         from fractions import Fraction
         import numpy as np
         from instmatt_video.errors import AlphaWriteError
-        from instmatt_video.media import ClipInfo, Layer, open_alpha_stream
+        from instmatt_video.media.formats import open_alpha_stream
+        from instmatt_video.media.frame import ClipInfo
+        from instmatt_video.media.layer import Layer
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
         info = ClipInfo("clip", None, 320, 240, Fraction(25), Fraction(1, 25))
