@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..console import make_console
+from ..counting_bar import Count, counting_bar
 from ..errors import OptionError, disk_errors
 from ..printable import is_utf8, printable
 from ..training.cutouts import Cutout, read_cutout
@@ -30,8 +31,6 @@ MAX_PEOPLE = 5
 MAX_SIDE_PX = 8192
 _IMAGES, _CLIPS = 0, 1
 """Streams of chance: neither kind depends on how many of the other there are."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def make_benchmark(
     backgrounds: Path,
     out: Path,
     config: BenchmarkConfig,
-    progress: Progress | None = None,
+    progress: Count | None = None,
 ) -> None:
     """Write a benchmark of images, clips and their truth.
 
@@ -237,9 +236,6 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise OptionError(str(error)) from error
 
-    def show(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{done} of {total}" + ("\n" if done == total else ""))
-
-    make_benchmark(args.foregrounds, args.backgrounds, args.out, config, show)
+    with counting_bar(make_console(), "images and clips") as count:
+        make_benchmark(args.foregrounds, args.backgrounds, args.out, config, count)
     return 0

@@ -23,13 +23,13 @@ from instmatt_video.eval.imq import (
 )
 
 from ..cores import usable_cores
+from ..counting_bar import Count
 from ..media.matte_file import read_mattes
 from ..signals import leave_signals_to_parent
 from .image_layouts import ImageCase, find_images
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[int, int], None]
 """Called with what is done and what there is."""
 
 _Item = TypeVar("_Item")
@@ -147,7 +147,7 @@ def evaluate_images(
     weight: float = WEIGHT,
     pictures: Path | None = None,
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Count | None = None,
 ) -> ImageEvaluation:
     """Return the IMQ of a folder of predictions; images that are skipped are warned of.
 

@@ -21,6 +21,7 @@ from .. import __version__
 from ..arguments import add_talk_options, named_folder
 from ..checksums import digest
 from ..config import MattingConfig
+from ..counting_bar import Count, counting_bar
 from ..errors import OptionError, VideoOpenError
 from ..matting.matter import Matter
 from ..matting.options import add_matting_options
@@ -43,7 +44,7 @@ def predict_images(
     config: MattingConfig | None = None,
     detector: str = "auto",
     is_release: bool = False,
-    report: Callable[[int, int], None] = lambda done, total: None,
+    report: Count = lambda done, total: None,
     is_overwriting: bool = False,
 ) -> int:
     """Write `out/<image>/<nn>.png` for every person; return how many images were matted now.
@@ -160,7 +161,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict what was asked for; return the exit status."""
     from ..console import make_console, set_up_logging
-    from ..counting_bar import counting_bar
     from ..settings import flags_of, resolve_config
 
     console = make_console()

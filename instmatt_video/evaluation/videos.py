@@ -25,10 +25,11 @@ from instmatt_video.eval.video_quality import (
     summarise_clips,
 )
 
+from ..counting_bar import Count
 from .clip_layouts import Layout, find_clips
 from .clip_readers import Clip
 from .errors import EvaluationError
-from .images import Progress, map_parallel
+from .images import map_parallel
 from .maggie_protocol import MaggieScores, add_scores, measure_maggie_clip
 from .motion import measure_person_flow
 from .pairing_in_order import warn_of_frames, warn_of_people
@@ -242,7 +243,7 @@ def evaluate_video(
     layout: Layout = "auto",
     target_layout: Layout = "auto",
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Count | None = None,
 ) -> VideoEvaluation:
     """Return the video quality of a folder of clips, or of one clip.
 

@@ -40,8 +40,8 @@ from .marked_photos import Photo
 from .processes import is_first_process
 from .task import TrainingTask
 
-PartProgress = Callable[[str, int, int, Mapping[str, float]], None]
-"""As `loop.Progress`, with the name of the part before."""
+PartReport = Callable[[str, int, int, Mapping[str, float]], None]
+"""As `loop.StepReport`, with the name of the part before."""
 FIRST_WEIGHTS = "first weights"
 """Under this name files keep the digest of the weights that a training began with."""
 MIN_VALIDATION_PX = 48.0
@@ -54,7 +54,7 @@ def train_detector(
     data_path: Path,
     out_dir: Path,
     parts: Sequence[str] = PARTS,
-    progress: PartProgress = lambda part, step, steps, figures: None,
+    progress: PartReport = lambda part, step, steps, figures: None,
     licences: tuple[int, ...] | None = None,
     initialisation: Path | None = None,
     steps: int | None = None,
@@ -140,7 +140,7 @@ class _Run:
     material: DetectorMaterial
     config: DetectorTraining
     out_dir: Path
-    progress: PartProgress
+    progress: PartReport
     made_by: Mapping[str, object]
 
     def train_crops(self, parts: Sequence[str], goes_on: bool) -> dict[str, float]:

@@ -38,7 +38,7 @@ MAX_LEFT_OUT = 50
 """Steps in a row that may be left out. Half precision leaves out one for each halving of its loss
 scale, which begins at 2^16."""
 
-Progress = Callable[[int, int, Mapping[str, float]], None]
+StepReport = Callable[[int, int, Mapping[str, float]], None]
 """Called with (step, steps, newest figures) a few times a minute."""
 
 
@@ -60,7 +60,7 @@ def train(
     task: TrainingTask,
     config: LoopConfig,
     out_dir: Path,
-    progress: Progress | None = None,
+    progress: StepReport | None = None,
     data: Mapping[str, object] | None = None,
 ) -> Outcome:
     """Train to the last step, resuming from `out_dir/last.ckpt` where there is one.
@@ -175,7 +175,7 @@ class _Training:
         elif self.is_first:
             logger.info("resuming %s at step %d", self.checkpoint, self.start)
 
-    def run(self, progress: Progress | None = None) -> Outcome:
+    def run(self, progress: StepReport | None = None) -> Outcome:
         """Train from where it stands to the last step."""
         config, steps = self.config, range(self.start, self.config.steps)
         batches = load_batches(self.task, steps, self.fabric.global_rank, config.workers)

@@ -19,7 +19,7 @@ from ..detection.compact import CompactDetector
 from ..errors import OptionError, WeightsError
 from ..weights.loading import resolve_weights
 from .config import MattingData, MattingTraining, read_config
-from .loop import Progress, train
+from .loop import StepReport, train
 from .loop_config import LoopConfig
 from .matting_batch import MattingBatchMaker
 from .matting_material import read_material
@@ -36,7 +36,7 @@ def train_matting(
     stage: int,
     out_dir: Path,
     start_from: Path | None = None,
-    progress: Progress | None = None,
+    progress: StepReport | None = None,
     mask_channels: int | None = None,
     steps: int | None = None,
     seed: int | None = None,

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
-Progress = Callable[[int, int, int], None]
+PhotoReport = Callable[[int, int, int], None]
 """Told of photos done, of photos in all, and of people cut out of them."""
 
 MIN_HEIGHT_PX = 190
@@ -44,7 +44,7 @@ WEBP_QUALITY = 95
 
 
 def write_cutouts(
-    data_path: Path, matter: Matter, out: Path, progress: Progress | None = None
+    data_path: Path, matter: Matter, out: Path, progress: PhotoReport | None = None
 ) -> int:
     """Cut people out of all photos of a data file and return how many there are.
 
