@@ -186,13 +186,13 @@ def _commands() -> dict[str, Command]:
         "batch": Command("matte many clips", _add_batch_arguments, _runner("batch")),
         "tracks": Command(
             "list, merge, split, drop, rename, swap people; render again",
-            _lazily("review"),
-            _runner("review"),
+            _lazily("review", ".tracks_command"),
+            _runner("review", ".tracks_command"),
         ),
         "review": Command(
             "correct the people of a clip on a web page",
-            _lazily("review", ".page_command"),
-            _runner("review", ".page_command"),
+            _lazily("review"),
+            _runner("review"),
         ),
         "compose": Command(
             "put finished streams over a background", _lazily("compose"), _runner("compose")

@@ -56,6 +56,12 @@ class MatteReadError(InstMattVideoError):
     exit_status = 3
 
 
+class EvaluationError(InstMattVideoError):
+    """Predictions and truth do not fit; the message names the file or folder."""
+
+    exit_status = 3
+
+
 class AlphaStoreError(InstMattVideoError):
     """The alphas of an earlier run are gone or damaged."""
 

@@ -15,12 +15,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from ..errors import VideoOpenError
+from ..errors import EvaluationError, VideoOpenError
 from ..manifest import FILE_NAME, load_manifest
 from ..media.matte_file import list_folders, list_mattes, require_folder
 from ..settings import config_of
 from .clip_readers import Clip, ClipFiles, ClipStreams, StreamFile
-from .errors import EvaluationError
 from .strangers import warn_of_strangers
 
 Layout: TypeAlias = Literal["auto", "vim", "maggie", "streams"]

@@ -14,9 +14,8 @@ import numpy as np
 
 from instmatt_video.eval.alpha import Alpha
 
-from ..errors import VideoOpenError
+from ..errors import EvaluationError, VideoOpenError
 from ..media.matte_file import read_mattes
-from .errors import EvaluationError
 
 
 @dataclass(frozen=True)

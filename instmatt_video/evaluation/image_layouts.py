@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import EvaluationError
 from ..media.matte_file import require_folder
 from ..media.matte_folders import find_mattes, find_picture
-from .errors import EvaluationError
 from .strangers import warn_of_strangers
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from instmatt_video.eval.imq import MatchedPair, similarity
 from instmatt_video.eval.matte_errors import ERRORS
 
-from ..media.matte_file import read_matte, read_picture
+from ..media.matte_file import read_matte, read_rgb
 from .histogram import draw_histogram
 from .html_page import draw_case, draw_table, write_page
 from .images import EvaluatedImage, ImageEvaluation
@@ -45,7 +45,7 @@ def _draw_image_case(
     panels = make_panels(
         None if prediction is None else read_matte(predictions[prediction]),
         None if target is None else read_matte(case.targets[target]),
-        None if case.picture is None else read_picture(case.picture),
+        None if case.picture is None else read_rgb(case.picture),
     )
     return draw_case(title, panels)
 

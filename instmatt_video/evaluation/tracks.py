@@ -11,10 +11,10 @@ import numpy as np
 
 from instmatt_video.trackers.boxes import pairwise_iou
 
+from ..errors import EvaluationError
 from ..extras import require_extra
 from ..media.matte_file import list_folders, require_folder
 from ..mot_text import BOX, FRAME, IDENTITY, SCORE, FloatArray, read_mot
-from .errors import EvaluationError
 
 
 @dataclass(frozen=True)

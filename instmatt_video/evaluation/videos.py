@@ -26,9 +26,9 @@ from instmatt_video.eval.video_quality import (
 )
 
 from ..counting_bar import Count
+from ..errors import EvaluationError
 from .clip_layouts import Layout, find_clips
 from .clip_readers import Clip
-from .errors import EvaluationError
 from .images import map_parallel
 from .maggie_protocol import MaggieScores, add_scores, measure_maggie_clip
 from .motion import measure_person_flow

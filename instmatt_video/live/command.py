@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_view_options(parser.add_argument_group("what is shown"))
     _add_output_options(parser.add_argument_group("where it is shown (default: a window)"))
     _add_work_options(parser.add_argument_group("work"))
+    add_talk_options(parser)
 
 
 def _add_source_options(group: argparse._ArgumentGroup) -> None:
@@ -149,7 +150,6 @@ def _add_work_options(group: argparse._ArgumentGroup) -> None:
     )
     add_device_options(group)
     group.add_argument("--config", type=Path, metavar="TOML", help="file with settings")
-    add_talk_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -23,7 +23,8 @@ TIMES_FILE = "timecodes.txt"
 FILE_MANAGERS_OWN = (".DS_Store", "Thumbs.db", "desktop.ini")
 """Left by looking at a folder; `._name` goes with them."""
 
-PICTURE_SUFFIXES = (".png", ".exr")
+_SUFFIXES = (".png", ".exr")
+"""Of every kind of stream."""
 
 
 class FolderAlphaStream(AlphaStream):
@@ -115,7 +116,7 @@ def files_of(path: Path) -> list[Path]:
     return sorted(
         p
         for p in path.iterdir()
-        if (p.suffix in PICTURE_SUFFIXES or p.name == TIMES_FILE) and not p.name.startswith("._")
+        if (p.suffix in _SUFFIXES or p.name == TIMES_FILE) and not p.name.startswith("._")
     )
 
 
@@ -129,7 +130,7 @@ def _strangers(path: Path) -> list[str]:
     return [
         p.name
         for p in path.iterdir()
-        if p.suffix not in PICTURE_SUFFIXES
+        if p.suffix not in _SUFFIXES
         and p.name not in (TIMES_FILE, *FILE_MANAGERS_OWN)
         and not p.name.startswith("._")
     ]

@@ -101,8 +101,8 @@ def _read_grey_tiff(data: bytes, grey: Alpha) -> Alpha:
     return rows[:, : 2 * frame.width].reshape(frame.height, frame.width, 2)
 
 
-def read_picture(path: Path) -> npt.NDArray[np.uint8]:
-    """Return a picture as RGB, `(H, W, 3)`.
+def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
+    """Return a picture as 8-bit RGB, `(H, W, 3)`.
 
     Raises:
         MatteReadError: The file is missing or broken.

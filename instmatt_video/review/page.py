@@ -95,7 +95,7 @@ class ReviewPage:
         People can still be looked at; that they cannot be corrected is said when somebody does.
         """
         try:
-            return [float(time) for time in self.review.times]
+            return [float(time) for time in self.review.analysed.times]
         except AlphaStoreError:
             return None
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..alpha_store import AlphaStore
 from ..clip_folder import remove_torn
 from ..correction import Correction
 from ..errors import OptionError
@@ -94,33 +92,13 @@ class Review:
             self._analysed = known = Analysed(self.folder, stitching)
         return known
 
-    @property
-    def found(self) -> Cast:
-        """Everybody before any correction; see `Analysed.found`."""
-        return self.analysed.found
-
-    @property
-    def store(self) -> AlphaStore:
-        """The clip's alphas; see `Analysed.store`."""
-        return self.analysed.store
-
-    @property
-    def times(self) -> tuple[Fraction, ...]:
-        """When each frame is shown; see `Analysed.times`."""
-        return self.analysed.times
-
-    @property
-    def is_rendered(self) -> bool:
-        """Whether the streams show all corrections."""
-        return self.manifest.is_rendered
-
     def people(self) -> tuple[TrackRecord, ...]:
         """Return everybody as they are now; files and pictures are those that were rendered."""
         return self._people_of(self.manifest)
 
     def _cast_of(self, manifest: Manifest) -> Cast:
         """Return everybody after all of a manifest's corrections."""
-        return corrected_cast(self.found, manifest.corrections, manifest.source.frames)
+        return corrected_cast(self.analysed.found, manifest.corrections, manifest.source.frames)
 
     def _people_of(self, manifest: Manifest) -> tuple[TrackRecord, ...]:
         if manifest.is_rendered:
@@ -161,9 +139,9 @@ class Review:
 
         def add(manifest: Manifest) -> Corrections:
             corrections = (*manifest.corrections, correction)
-            cast = corrected_cast(self.found, corrections, manifest.source.frames)
+            cast = corrected_cast(self.analysed.found, corrections, manifest.source.frames)
             output = config_of(manifest.settings).output
-            output = output_after(output, self.found, corrections)
+            output = output_after(output, self.analysed.found, corrections)
             stream_files(cast, manifest.source.name, output)
             return corrections
 
@@ -214,21 +192,21 @@ class Review:
         config = config_of(manifest.settings)
         if has_rest is not None:
             config = replace(config, output=replace(config.output, has_rest=has_rest))
-        output = output_after(config.output, self.found, manifest.corrections)
+        output = output_after(config.output, self.analysed.found, manifest.corrections)
         clip, path = reopen_source(manifest.source, manifest.settings, source)
         with clip:
             ledger = stream_ledger(self.folder)
-            plans = plan_streams(cast, clip.info, self.store.frame_count, output)
-            keys = stream_keys(plans, cast, output, self.store)
+            plans = plan_streams(cast, clip.info, self.analysed.store.frame_count, output)
+            keys = stream_keys(plans, cast, output, self.analysed.store)
             remove_torn(self.folder)
             is_as_before = manifest.is_rendered and plain_settings(config) == manifest.settings
             if is_as_before and all(ledger.has(file, key) for file, key in keys.items()):
                 return Rendered(manifest, (), ledger.prune(keys))
             sound = path if clip.info.has_audio and output.has_audio else None
             plans, rendered = write_people(
-                clip, self.store, cast, output, self.folder, StageClock(), report, sound
+                clip, self.analysed.store, cast, output, self.folder, StageClock(), report, sound
             )
-            with changing_alone(self.store.folder):
+            with changing_alone(self.analysed.store.folder):
                 update = {
                     # Corrections that came in the meantime stay, to be rendered next.
                     "corrections": self.manifest.corrections,
@@ -258,7 +236,7 @@ class Review:
 
     def _change(self, change: Callable[[Manifest], Corrections], seen: str | None) -> Corrections:
         """Replace the corrections by those that `change` makes; return the former ones."""
-        with changing_alone(self.store.folder):
+        with changing_alone(self.analysed.store.folder):
             manifest = self.manifest
             if seen is not None and seen != _revision(manifest):
                 raise OptionError("somebody else has corrected this clip meanwhile: look again")

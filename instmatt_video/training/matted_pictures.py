@@ -14,7 +14,7 @@ import numpy.typing as npt
 from instmatt_video.eval.alpha import Alpha
 
 from ..errors import MatteReadError, OptionError
-from ..media.matte_file import PICTURE_SUFFIXES, read_mattes, read_picture, require_folder
+from ..media.matte_file import PICTURE_SUFFIXES, read_mattes, read_rgb, require_folder
 from ..media.matte_folders import find_mattes, find_picture
 from ..media.picture_names import natural_key
 
@@ -52,7 +52,7 @@ class MattedFiles:
             MatteReadError: A file is missing or damaged, or not of the picture's size; or the
                 alphas are whole layers, of which one hides another.
         """
-        image = read_picture(self.image)
+        image = read_rgb(self.image)
         alphas = read_mattes(list(self.alphas), image.shape[:2])
         highest = np.iinfo(alphas.dtype).max
         if (alphas.sum(0, dtype=np.uint32) > MAX_SUM * highest).mean() > MAX_OVERLAP:
@@ -60,7 +60,7 @@ class MattedFiles:
                 f"{self.alphas[0].parent}: its alphas add up to more than 1: what is seen of each "
                 "person is wanted, not whole layers"
             )
-        colors = [read_picture(path) for path in self.foregrounds]
+        colors = [read_rgb(path) for path in self.foregrounds]
         for path, color in zip(self.foregrounds, colors, strict=True):
             if color.shape != image.shape:
                 raise MatteReadError(f"{path} is not of the size of {self.image}")

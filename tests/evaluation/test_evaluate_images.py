@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instmatt_video.errors import MatteReadError
+from instmatt_video.errors import EvaluationError, MatteReadError
 from instmatt_video.eval.alpha import Protocol
-from instmatt_video.evaluation.errors import EvaluationError
 from instmatt_video.evaluation.images import evaluate_images
 from tests.evaluation.made_benchmarks import disc, write_images, write_matte
 

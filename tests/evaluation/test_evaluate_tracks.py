@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from instmatt_video.errors import EvaluationError
 from instmatt_video.evaluation import tracks as track_evaluation
-from instmatt_video.evaluation.errors import EvaluationError
 from instmatt_video.evaluation.tracks import evaluate_tracks
 from instmatt_video.link import link
 from instmatt_video.mot_text import FloatArray

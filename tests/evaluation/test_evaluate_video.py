@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from instmatt_video.errors import EvaluationError
 from instmatt_video.evaluation.clip_layouts import open_clip
 from instmatt_video.evaluation.clip_readers import ClipFiles, ClipStreams
-from instmatt_video.evaluation.errors import EvaluationError
 from instmatt_video.evaluation.videos import VideoProtocol, evaluate_video
 from instmatt_video.manifest import Manifest, SourceRecord, TrackRecord
 from tests.evaluation.made_benchmarks import NUM_FRAMES, Clip, write_matte

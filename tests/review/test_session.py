@@ -99,7 +99,7 @@ def test_a_merge_writes_one_stream_and_removes_the_other(folder: Path) -> None:
     before = streams(folder)
     review = Review(folder)
     review.correct(Merge(track=3, other=2))
-    assert streams(folder) == before and not review.is_rendered
+    assert streams(folder) == before and not review.manifest.is_rendered
     rendered = review.render()
     assert rendered.written == (THREE, "preview.mp4") and rendered.removed == (TWO,)
     assert streams(folder).keys() == {ONE, THREE}
@@ -109,7 +109,7 @@ def test_a_merge_writes_one_stream_and_removes_the_other(folder: Path) -> None:
     manifest = load_manifest(folder)
     assert [(t.id, t.spans) for t in manifest.tracks] == [(1, ((1, 40),)), (3, ((7, 20), (25, 40)))]
     assert manifest.rendered_corrections == manifest.corrections == (Merge(track=3, other=2),)
-    assert review.is_rendered
+    assert review.manifest.is_rendered
     rows = np.loadtxt(folder / "tracks.txt", delimiter=",")
     assert set(rows[:, 1]) == {1, 3} and (rows[:, 1] == 3).sum() == 30
     page = (folder / "report.html").read_text()
@@ -262,7 +262,7 @@ def test_a_rendering_that_finds_the_disk_full_is_undone_without_another(
         assert streams(folder) == before
         review.undo()
         assert review.render().written == ()
-    assert streams(folder) == before and review.is_rendered
+    assert streams(folder) == before and review.manifest.is_rendered
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_a_killed_rendering_is_finished_by_the_next(folder: Path, death: str) ->
     )
     assert subprocess.run([sys.executable, "-c", code, str(folder)]).returncode == 9
     assert list(folder.glob(".*.partial"))
-    assert not review.is_rendered and (folder / TWO).exists()
+    assert not review.manifest.is_rendered and (folder / TWO).exists()
     review.undo()
     assert review.render().removed == ()
     assert not list(folder.glob(".*.partial"))
@@ -349,7 +349,7 @@ def test_a_run_that_goes_on_keeps_the_corrections(folder: Path, matted: Path) ->
         clip, folder.parent, resumed, detector=ColorDetector(), matter=BoxMatter()
     )
     assert [track.id for track in manifest.tracks] == [1, 3]
-    assert Review(folder).is_rendered
+    assert Review(folder).manifest.is_rendered
 
 
 def test_a_run_without_the_alphas_keeps_the_corrections(folder: Path, matted: Path) -> None:
@@ -372,7 +372,7 @@ def test_a_run_without_the_alphas_keeps_the_corrections(folder: Path, matted: Pa
     manifest = resume()
     assert manifest.corrections == corrections
     assert [track.name for track in manifest.tracks] == ["Anna", "person_03"]
-    assert Review(folder).is_rendered
+    assert Review(folder).manifest.is_rendered
     older = json.loads((folder / "manifest.json").read_text()) | {"fingerprint": None}
     (folder / "manifest.json").write_text(json.dumps(older))
     assert resume().corrections == corrections, "the alphas themselves tell what they depend on"
@@ -405,7 +405,7 @@ def test_whoever_was_split_off_a_clip_that_broke_off_stays_who_they_are(
         (3, "person_03", ((25, 40),)),
         (4, "Bob", ((12, 40),)),
     ]
-    assert review.is_rendered
+    assert review.manifest.is_rendered
     assert review.manifest.corrections == (Split(track=1, frame=12), Rename(track=4, name="Bob"))
 
 
@@ -421,7 +421,7 @@ def test_a_correction_during_a_run_is_not_lost(folder: Path, matted: Path) -> No
     clip = matted / "walk.mp4"
     matte_video(clip, folder.parent, resumed, correct, detector=ColorDetector(), matter=BoxMatter())
     review = Review(folder)
-    assert review.manifest.corrections == (rename,) and not review.is_rendered
+    assert review.manifest.corrections == (rename,) and not review.manifest.is_rendered
     assert review.render().manifest.tracks[0].name == "Ann"
 
 
@@ -430,14 +430,14 @@ def test_a_correction_in_the_midst_of_a_rendering_waits_for_the_next(
 ) -> None:
     review, drop, rename = Review(folder), Drop(track=2), Rename(track=1, name="Ann")
     review.correct(drop)
-    found = Review.found.fget
+    analysed = Review.analysed.fget
 
     def rename_meanwhile(self: Review) -> object:
         monkeypatch.undo()
         Review(folder).correct(rename)
-        return found(self)
+        return analysed(self)
 
-    monkeypatch.setattr(Review, "found", property(rename_meanwhile))
+    monkeypatch.setattr(Review, "analysed", property(rename_meanwhile))
     rendered = review.render().manifest
     assert rendered.rendered_corrections == (drop,)
     assert rendered.corrections == (drop, rename) and not rendered.is_rendered
