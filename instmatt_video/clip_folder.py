@@ -41,6 +41,7 @@ def check_folder(folder: Path, source: str | Path, config: MatteConfig) -> None:
 
     Raises:
         OptionError: It holds the clip itself, or what is neither to be gone on with nor replaced.
+        VideoOpenError: It is to be gone on with, and its manifest cannot be read.
         AlphaWriteError: It may not be looked into.
     """
     _refuse_source_inside(folder, source)
@@ -77,6 +78,9 @@ def _refuse_earlier(folder: Path, config: MatteConfig) -> None:
     visible = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
     if config.run.is_resumed and visible and not is_told_of:
         raise OptionError(f"{folder} holds files, but no run to go on with: give another --out-dir")
+    if config.run.is_resumed and (folder / MANIFEST_FILE).is_file():
+        if load_manifest(folder).source.is_captured:  # nobody can make it again
+            raise OptionError(f"{folder} holds what was recorded live: --overwrite replaces it")
     is_wanted |= (
         not config.run.is_online
         and visible == [FOLDER_NAME]
@@ -123,7 +127,10 @@ def _remove_earlier(folder: Path) -> tuple[str, ...]:
                 ) from error
     told = [*ledger.remove_all()]
     for path in [path for path in folder.iterdir() if _STREAM_NAME.fullmatch(path.stem)]:
-        if (path.suffix in _EXTENSIONS) if path.is_file() else holds_only_pictures(path):
+        is_film = path.is_file() and path.suffix in _EXTENSIONS
+        if is_film and path.stem.endswith(INCOMPLETE):
+            path.unlink()
+        elif is_film or (path.is_dir() and holds_only_pictures(path)):
             aside = set_aside(path).name
             told.append(f"an earlier {path.name}, of which nothing tells, is now {aside}")
     remove_torn(folder)

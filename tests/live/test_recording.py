@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from instmatt_video import MatteConfig
+from instmatt_video import MatteConfig, matte_video
 from instmatt_video.compose.composition import compose_streams
 from instmatt_video.compose.options import ComposeOptions, parse_background
 from instmatt_video.config import OutputConfig, RunConfig
 from instmatt_video.errors import AlphaWriteError, OptionError
 from instmatt_video.live.recording import Recording
+from instmatt_video.manifest import load_manifest
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.media.frame import ClipInfo
 from instmatt_video.media.source import open_source
@@ -26,6 +27,7 @@ from instmatt_video.rendering import online_streams
 from tests.live.made_live import made_networks
 from tests.media.made_faults import reads_back_wrong
 from tests.rendering.test_online_streams import seen
+from tests.synthetic_clip import BoxMatter, ColorDetector, write_clip
 
 INFO = ClipInfo("camera", None, 100, 60, Fraction(25), Fraction(1, 1000), is_variable_rate=True)
 CONFIG = MatteConfig(
@@ -163,3 +165,22 @@ def test_what_was_recorded_is_composed_at_its_own_times(format: str, tmp_path: P
         compose_streams(folder, tmp_path / "s.mp4", ComposeOptions(parse_background("source")))
     with pytest.raises(OptionError, match="its frames are in no file"):
         compose_streams(folder, tmp_path / "s.mp4", replace(green, source=Path(made.path)))
+
+
+def test_a_clip_of_the_same_name_goes_on_with_no_recording(
+    recording: Recording, tmp_path: Path
+) -> None:
+    """As `batch` does unasked: a recording cannot be made again."""
+    for index in range(FRAMES):
+        recording.write(seen(index, (1, True), confirmed={1}))
+    assert recording.close(frozenset({1})) is not None
+    before = {path: path.read_bytes() for path in recording.folder.iterdir()}
+    (tmp_path / "clips").mkdir()
+    clip = write_clip(tmp_path / "clips" / f"{INFO.name}.mp4", 4)
+    resumed = replace(CONFIG, run=RunConfig(is_resumed=True))
+    with pytest.raises(OptionError, match="recorded live: --overwrite replaces it"):
+        matte_video(clip, tmp_path, resumed, detector=ColorDetector(), matter=BoxMatter())
+    assert {path: path.read_bytes() for path in recording.folder.iterdir()} == before
+    replaced = replace(CONFIG, run=RunConfig(is_overwriting=True))
+    matte_video(clip, tmp_path, replaced, detector=ColorDetector(), matter=BoxMatter())
+    assert not load_manifest(recording.folder).source.is_captured
