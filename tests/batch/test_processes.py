@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -14,10 +15,11 @@ import pytest
 from instmatt_video.batch.clip_work import matte_clip
 from instmatt_video.batch.job import Outcome
 from instmatt_video.batch.processes import ProcessEngine
+from instmatt_video.config import RunConfig
 from instmatt_video.manifest import load_manifest
 from instmatt_video.progress import Progress, ignore
 from tests.batch.deadly import Deadly
-from tests.batch.stubs import StubNetworks, chunks_of, job_of
+from tests.batch.stubs import LIGHT, StubNetworks, chunks_of, job_of
 from tests.synthetic_clip import write_clip
 
 FRAMES = 20
@@ -133,6 +135,28 @@ def test_a_manifest_of_another_version_stays_with_the_corrections_in_it(tmp_path
     outcome = matte_clip(job, ignore, StubNetworks())
     assert (outcome.state, outcome.exit_status) == ("failed", 3)
     assert manifest.read_text() == newer
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(RunConfig(is_resumed=True), id="stored"),
+        pytest.param(RunConfig(is_resumed=True, is_cleaned=True), id="cleaned"),
+        pytest.param(RunConfig(is_online=True), id="online"),
+    ],
+)
+@pytest.mark.parametrize("is_damaged", [False, True], ids=["whole", "damaged manifest"])
+def test_the_same_batch_again_loses_nothing_that_was_painted(
+    kind: RunConfig, is_damaged: bool, tmp_path: Path
+) -> None:
+    config = replace(LIGHT, output=replace(LIGHT.output, format="png"), run=kind)
+    job = job_of(write_clip(tmp_path / "walk.mp4", FRAMES), tmp_path / "out", config)
+    assert matte_clip(job, ignore, StubNetworks()).state == "done"
+    (job.folder / "person_01" / "000004.png").write_bytes(b"painted by hand")
+    if is_damaged:
+        (job.folder / "manifest.json").write_text("{")
+    matte_clip(job, ignore, StubNetworks())
+    assert b"painted by hand" in {path.read_bytes() for path in job.folder.rglob("*.png")}
 
 
 def test_a_worker_is_needed() -> None:
