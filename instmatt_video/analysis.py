@@ -17,7 +17,7 @@ from .cores import usable_cores
 from .errors import FrameDecodeError
 from .frame_record import FrameRecord, pack_alpha
 from .matting.claims import yield_to_seen
-from .matting.frame_matter import FrameMatter
+from .matting.frame_matter import FrameMatter, matte_people
 from .media.frame import Frame
 from .media.frame_source import FrameSource
 from .people.finder import FoundPeople, PeopleFinder
@@ -101,7 +101,7 @@ def matted_frames(
 
     def matte(found: FoundPeople) -> tuple[FoundPeople, list[AlphaFrame]]:
         people = yield_to_seen(found.people, found.is_missed)
-        return found, matter.matte(found.frame.image, people)
+        return found, matte_people(matter, found.frame.image, people)
 
     yield from run_stages(
         frames,

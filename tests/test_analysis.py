@@ -17,6 +17,16 @@ from tests.made_records import frame_record, tracked
 from tests.synthetic_clip import BoxMatter
 
 
+class OneFrame:
+    """Finds the people of one frame, whom it was given."""
+
+    def __init__(self, found: FoundPeople) -> None:
+        self._found = found
+
+    def find(self, frame: Frame) -> FoundPeople:
+        return self._found
+
+
 def test_whom_the_detector_missed_yields_to_whom_it_saw() -> None:
     """The lower half of a moved mask lies within somebody who is seen: it is hidden there."""
     boxes = np.array([(0, 20, 40, 80), (10, 9, 20, 33)], np.float32)
@@ -34,16 +44,13 @@ def test_whom_the_detector_missed_yields_to_whom_it_saw() -> None:
     )
     asked: list[np.ndarray] = []
 
-    class Finder:
-        def find(self, frame: Frame) -> FoundPeople:
-            return found
-
     class Listening(BoxMatter):
         def matte(self, image: np.ndarray, people: Detections) -> Sequence[AlphaFrame]:
             asked.append(people.masks)
             return super().matte(image, people)
 
-    (matted,) = matted_frames([found.frame], Finder(), MaskSteadier(0), Listening(), StageClock())
+    finder = OneFrame(found)
+    (matted,) = matted_frames([found.frame], finder, MaskSteadier(0), Listening(), StageClock())
     ((seen, missed),) = asked
     assert (seen == np.float32(0.9)).all()
     assert (missed[:9] == np.float32(0.9)).all() and not missed[11:].any()
@@ -51,3 +58,23 @@ def test_whom_the_detector_missed_yields_to_whom_it_saw() -> None:
         (1, False),
         (2, True),
     ]
+
+
+def test_an_alpha_slightly_below_0_is_stored_as_0() -> None:
+    """So a matter of somebody's own may leave it, after a cubic resize."""
+    record = frame_record(0, (tracked(1, 0),))
+    people = Detections(
+        np.array([(0, 20, 40, 80)], np.float32),
+        np.ones(1, np.float32),
+        np.ones((1, 20, 20), np.float32),
+    )
+    frame = Frame(0, record.time, np.zeros((96, 64, 3), np.uint8))
+    found = FoundPeople(frame, record, people, (1,), (False,), (False,), frozenset({1}))
+
+    class Dipping(BoxMatter):
+        def matte(self, image: np.ndarray, people: Detections) -> list[AlphaFrame]:
+            return [AlphaFrame(4, 4, np.full((8, 8), -0.001, np.float32))]
+
+    (matted,) = matted_frames([frame], OneFrame(found), MaskSteadier(0), Dipping(), StageClock())
+    (stored,) = matted.record.alphas
+    assert not stored.unpack().alpha.any()

@@ -15,7 +15,7 @@ from ..alpha_frame import AlphaFrame
 from ..detection.detections import Detections
 from ..detection.paste import mask_on_box
 from ..frame_record import FrameRecord, StoredAlpha, TrackedBox, pack_alpha
-from ..matting.frame_matter import FrameMatter
+from ..matting.frame_matter import FrameMatter, matte_people
 from ..media.frame import Frame
 from .identities import Cast
 from .mask_carrying import CarriedMask
@@ -84,7 +84,7 @@ class LateMatting:
             np.ones(len(everybody), np.float32),
             np.stack([mask_on_box(one.mask, one.box, one.box, cells, cells) for one in everybody]),
         )
-        return self._matter.matte(frame.image, people)[0]
+        return matte_people(self._matter, frame.image, people)[0]
 
 
 def rows_of_people(record: FrameRecord, cast: Cast) -> npt.NDArray[np.intp]:
