@@ -23,6 +23,7 @@ from .astronaut import load_astronaut
 from .errors import AlphaWriteError
 from .matting.foreground import estimate_foreground
 from .media.av_errors import describe_av_error
+from .media.file_url import file_url
 from .media.made_sound import SAMPLE_RATE_HZ, add_sound_stream, encode_sound
 from .media.video_writer import VideoWriter
 
@@ -253,7 +254,7 @@ def _sound(actors: tuple[_Actor, ...]) -> FloatImage:
 
 def _add_sound(silent: Path, path: Path, sound: FloatImage) -> None:
     """Write `path`: the pictures of `silent` as they are, and sound."""
-    with av.open(silent) as source, av.open(path, "w", format="mp4") as target:
+    with av.open(file_url(silent)) as source, av.open(file_url(path), "w", format="mp4") as target:
         pictures = source.streams.video[0]
         video = target.add_stream_from_template(pictures)
         audio = add_sound_stream(target)

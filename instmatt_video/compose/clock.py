@@ -12,6 +12,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from ..media.file_url import file_url
+
 _BLANK = np.zeros((16, 16), np.uint8)
 
 
@@ -23,7 +25,7 @@ def write_clock(path: Path, ticks: Sequence[int], time_base: Fraction) -> None:
         ticks: When each picture is shown, rising.
         time_base: Seconds per tick.
     """
-    with av.open(str(path), "w", format="nut") as container:
+    with av.open(file_url(path), "w", format="nut") as container:
         stream = container.add_stream("rawvideo")
         stream.height, stream.width = _BLANK.shape
         stream.pix_fmt = "gray"

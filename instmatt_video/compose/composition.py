@@ -15,13 +15,14 @@ from ..errors import AlphaWriteError, FrameDecodeError, OptionError, VideoOpenEr
 from ..folder_lock import writing_alone
 from ..media.av_errors import describe_av_error
 from ..media.encodings import PRORES_QUALITY_UNIT
+from ..media.file_url import file_url
 from ..media.timetable import read_timetable
 from ..media.video_file import decode_pictures, first_video_stream, open_container
 from ..progress import Progress, Report, ignore
 from ..whole_file import whole_file
 from .ffmpeg_run import require_ffmpeg, run_ffmpeg
 from .graph import build_composition, build_sheet
-from .inputs import Node, file_url
+from .inputs import Node
 from .layers import finished
 from .material import Clip, Material, gather
 from .options import CONTAINERS, ComposeOptions

@@ -12,6 +12,8 @@ from typing import Any
 
 import ffmpeg
 
+from ..media.file_url import file_url
+
 Node = Any
 """A stream of ffmpeg-python, which bears no types."""
 
@@ -81,11 +83,6 @@ def picture(path: Path) -> Node:
     if _is_like_pattern(path):
         words |= {"f": "image2", "pattern_type": "none"}
     return ffmpeg.input(file_url(path), **words).video
-
-
-def file_url(path: Path) -> str:
-    """Return what FFmpeg is to call a file: `concat:…` or `-` stays a name, not a protocol."""
-    return f"file:{path}"
 
 
 def in_turn(frames: Node, rate: Fraction, gaps: Sequence[tuple[int, int]] = ()) -> Node:

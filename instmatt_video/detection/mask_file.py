@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import MaskReadError
+from ..media.file_url import file_url
 from ..media.image_size import read_image_size
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _decode(path: Path) -> VideoFrame:
     from ..media.av_errors import describe_av_error
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(file_url(path)) as container:
             return next(container.decode(video=0))
     except (av.FFmpegError, OSError, StopIteration, ValueError) as error:
         why = describe_av_error(error)

@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 
 from ..errors import AlphaWriteError
 from ..media.color import paint_frame, tag_codec, tag_frame
+from ..media.file_url import file_url
 from ..media.frame import ColorTags
 from ..media.made_sound import SAMPLE_RATE_HZ, add_sound_stream, encode_sound
 from ..training.composites import Layer, composite
@@ -189,7 +190,7 @@ def write_clip(
         AlphaWriteError: The file cannot be written.
     """
     try:
-        with av.open(path, "w", format="mp4") as container:
+        with av.open(file_url(path), "w", format="mp4") as container:
             # One thread: how many there are decides what x264 writes.
             options = {"crf": "12", "preset": "fast", "threads": "1"}
             video = container.add_stream("libx264", rate=frame_rate, options=options)

@@ -18,6 +18,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from .av_errors import describe_av_error
+from .file_url import file_url
 from .timetable import starts_over
 
 _MAX_SECONDS_APART = 10
@@ -56,7 +57,7 @@ class AudioCopy:
     def add_streams(self, container: OutputContainer) -> list[str]:
         """Add what `container` can hold to it; return a warning for each stream that it cannot."""
         try:
-            self._source = av.open(self._path.absolute(), "r")
+            self._source = av.open(file_url(self._path), "r")
         except (av.FFmpegError, OSError) as error:
             return [f"no sound: {self._path} cannot be opened: {describe_av_error(error)}"]
         warnings = []

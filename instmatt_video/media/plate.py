@@ -17,6 +17,7 @@ import numpy.typing as npt
 from .color import Image
 from .dpx_header import DpxHeader, read_dpx_header
 from .exr_header import ExrHeader, is_cut_off, read_exr_header
+from .file_url import file_url
 from .linear_light import to_srgb
 
 PLATE_SUFFIXES = frozenset({".exr", ".dpx"})
@@ -46,7 +47,7 @@ def read_plate(path: Path) -> Plate | None:
     try:
         if path.suffix.lower() == ".exr" and is_cut_off(path):
             return None  # the decoder would leave the rest black and say nothing
-        with av.open(str(path)) as container:
+        with av.open(file_url(path)) as container:
             frame = next(container.decode(video=0))
             if not frame.format.name.endswith(tuple(_FLOAT_TYPES)):
                 return Plate(np.asarray(frame.to_ndarray(format="rgb48le"), np.uint16))

@@ -23,6 +23,7 @@ from ..errors import FrameDecodeError, VideoOpenError
 from .av_errors import describe_av_error
 from .color import Image, RgbConverter, tags_of_stream
 from .color_noise import noise_of_codec
+from .file_url import file_url
 from .frame import ClipInfo, Frame
 from .frame_rate import snap_to_broadcast_rate
 from .frame_source import HELD, FrameSource
@@ -276,8 +277,7 @@ def open_container(path: Path) -> InputContainer:
     if not path.stat().st_size:
         raise VideoOpenError(f"{path}: the file is empty")
     try:
-        # A relative `x:y` would name a protocol.
-        return av.open(path.absolute(), "r")
+        return av.open(file_url(path), "r")
     except (av.FFmpegError, OSError) as error:
         words = _demuxer_complaint(path) or describe_av_error(error)
         raise VideoOpenError(f"{path}: cannot be opened: {words}") from error
@@ -293,7 +293,7 @@ def _demuxer_complaint(path: Path) -> str | None:
     av.logging.set_skip_repeated(False)  # two files may be broken in the same way
     try:
         with av.logging.Capture() as entries, contextlib.suppress(av.FFmpegError, OSError):
-            av.open(path.absolute(), "r").close()
+            av.open(file_url(path), "r").close()
     finally:
         av.logging.set_level(level)
         av.logging.set_skip_repeated(skips_repeated)

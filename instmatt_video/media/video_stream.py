@@ -25,6 +25,7 @@ from .blank_packets import BlankPackets
 from .canvas import Canvas
 from .color import tag_codec
 from .encodings import Encoding
+from .file_url import file_url
 from .frame import ClipInfo, ColorTags
 from .layer import Layer
 
@@ -71,7 +72,7 @@ class VideoAlphaStream(AlphaStream):
             options["movie_timescale"] = str(_mov_timescale(self.info.time_base))
         self.partial_path.touch()  # PyAV opens late: a place that cannot be written shows here
         container = av.open(
-            self.partial_path.absolute(), "w", format=self._encoding.container, options=options
+            file_url(self.partial_path), "w", format=self._encoding.container, options=options
         )
         if self.info.timecode:
             container.metadata["timecode"] = self.info.timecode

@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 from ..errors import AlphaWriteError
 from .av_errors import describe_av_error
 from .color import paint_frame, tag_codec, tag_frame
+from .file_url import file_url
 from .frame import ColorTags
 from .whole_output import WholeOutput
 
@@ -65,7 +66,7 @@ class VideoWriter(WholeOutput):
         tag_frame(self._frame, self._color)
         try:
             self.partial_path.touch()
-            self._container = av.open(self.partial_path.absolute(), "w", format="mp4")
+            self._container = av.open(file_url(self.partial_path), "w", format="mp4")
         except (av.FFmpegError, OSError) as error:
             raise self._named(error) from error
         try:

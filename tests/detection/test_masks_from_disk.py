@@ -1,13 +1,14 @@
 import shutil
 import struct
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from instmatt_video.detection.detector import create_detector
-from instmatt_video.detection.mask_file import read_mask
+from instmatt_video.detection.mask_file import read_labels, read_mask
 from instmatt_video.detection.masks_from_disk import MasksFromDisk, detections_from_masks
 from instmatt_video.detection.paste import paste_masks
 from instmatt_video.errors import MaskReadError
@@ -149,6 +150,14 @@ def test_masks_are_told_from_others_by_names_and_contents(layout, tmp_path_facto
     first.with_stem("00001").rename(first)
     cv2.imwrite(str(first), two_people(shift=3))
     assert MasksFromDisk(copy).checksum != checksum
+
+
+def test_a_colon_in_a_relative_folders_name_is_no_protocol(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path("take:2")
+    folder.mkdir()
+    (folder / "0001.png").write_bytes(cv2.imencode(".png", two_people())[1].tobytes())
+    assert np.array_equal(read_labels(folder / "0001.png"), two_people())
 
 
 def test_void_is_nobody(tmp_path):

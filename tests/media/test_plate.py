@@ -303,6 +303,15 @@ class TestRows:
         for frame, picture in zip(source, pictures, strict=True):
             assert np.abs(frame.image.astype(int) - picture).max() <= 257
 
+    def test_a_colon_in_a_relative_folders_name_is_no_protocol(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        folder = Path("take:2")
+        folder.mkdir()
+        write_row(folder.absolute() / "%d.dpx", "dpx", "gbrp10le", [disc_picture(0, deep=True)])
+        assert read_plate(folder / "1.dpx") is not None
+
     def test_a_dpx_that_ends_early_is_no_picture(self, tmp_path: Path) -> None:
         write_row(tmp_path / "%d.dpx", "dpx", "gbrp10le", [disc_picture(0, deep=True)])
         (path,) = tmp_path.iterdir()
