@@ -29,19 +29,32 @@ PERSON = "person"
 Id: TypeAlias = int | str
 Polygon: TypeAlias = Annotated[list[FiniteFloat], Field(min_length=6)]
 """x and y of each corner; pycocotools takes four numbers for a box."""
+Side: TypeAlias = Annotated[int, Field(ge=1, le=2**20)]
+"""Of a picture, in pixels: OpenCV reads none of longer ones."""
+
+MAX_PIXELS = 2**30
+"""Of a picture, as OpenCV reads it."""
+MAX_REACH = 3
+"""Corners may be so many of the picture's longer side from its origin: outlines go a little past a
+picture, while pycocotools walks along every pixel of a line and trusts that its place is a number
+that C holds."""
 
 
 @dataclass(frozen=True)
 class _Image:
     id: Id
     file_name: str
-    height: int
-    width: int
+    height: Side
+    width: Side
     subset: str = "train"
     """Not COCO's, which has a file for each."""
     license: Id | None = None
     labels: Any = None
     """Not COCO's: anything here says that not everybody is marked."""
+
+    def __post_init__(self) -> None:
+        if self.height * self.width > MAX_PIXELS:
+            raise ValueError(f"a picture of {self.width}x{self.height} cannot be read")
 
 
 @dataclass(frozen=True)
@@ -175,12 +188,14 @@ def _decode_mask(segmentation: Any, shape: tuple[int, int]) -> npt.NDArray[np.bo
     """Return the mask, `(H, W)`.
 
     Raises:
-        ValueError: It is none of COCO's forms, or of another size.
+        ValueError: It is none of COCO's forms, of another size, or far outside of the picture.
     """
     from pycocotools import mask as coco_mask  # an extra: needed for training alone
 
     read = SEGMENTATION.validate_python(segmentation)
     if not isinstance(read, _RunLengths):
+        if max(abs(place) for polygon in read for place in polygon) > MAX_REACH * max(shape):
+            raise ValueError("a corner is far outside of the picture")
         runs = coco_mask.merge(coco_mask.frPyObjects(read, *shape))
     elif read.size != shape:
         raise ValueError("the run lengths are of another picture")

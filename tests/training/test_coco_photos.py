@@ -151,6 +151,13 @@ def test_of_named_categories_people_alone_are_read(pack):
         read_coco_photos(pack, "train")
 
 
+def test_an_outline_may_go_a_little_past_its_picture(pack):
+    outline = [-2.5, -3, 103, -3, 103, 84.5, -2.5, 84.5]  # of 100x80
+    change(pack, annotations=lambda row: {**row, "segmentation": [outline]})
+    (person,) = read_coco_photos(pack, "train")[0].people
+    assert person.full_mask((80, 100)).all()
+
+
 @pytest.mark.parametrize(
     "segmentation",
     [
@@ -158,6 +165,8 @@ def test_of_named_categories_people_alone_are_read(pack):
         pytest.param([], id="empty"),
         pytest.param([[10, 20, 30, 60]], id="a box"),
         pytest.param([[10, 20, "x", 20, 30, 60]], id="no number"),
+        pytest.param([[10, 20, 30, 20, 30, 1e9]], id="a corner far below"),
+        pytest.param([[10, 20, -1e300, 20, 30, 60]], id="a corner that C holds no number of"),
         pytest.param({"counts": [8000]}, id="no size"),
         pytest.param({"size": [100, 80], "counts": [8000]}, id="on its side"),
         pytest.param({"size": [80, 100], "counts": [4000]}, id="half"),
@@ -184,9 +193,19 @@ def test_a_person_without_a_mask_names_file_photo_and_annotation(pack, segmentat
             r"annotations\.0\.bbox\.3: Field required",
             id="half a box",
         ),
+        pytest.param(
+            {"images": [{"id": 1, "file_name": "a.png", "height": -4, "width": 100}]},
+            r"images\.0\.height: Input should be greater",
+            id="a side below 0",
+        ),
+        pytest.param(
+            {"images": [{"id": 1, "file_name": "a.png", "height": 10**6, "width": 10**6}]},
+            r"images\.0: .*a picture of 1000000x1000000 cannot be read",
+            id="sides of a thousand times the pixels that can be read",
+        ),
     ],
 )
-def test_what_is_missing_in_the_document_is_named(pack, changes, words):
+def test_what_is_missing_or_impossible_in_the_document_is_named(pack, changes, words):
     change(pack, **changes)
     with pytest.raises(OptionError, match=rf"instances_person\.json of .*pack: {words}"):
         read_coco_photos(pack, "train")
