@@ -29,7 +29,10 @@ def read_pixels(path: Path, flags: int) -> npt.NDArray[Any] | None:
 
 def decode_pixels(data: bytes, flags: int) -> npt.NDArray[Any] | None:
     """Return the same of a file's contents."""
-    return cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error:  # so it ends with a header that claims more than 2^30 pixels
+        return None
 
 
 def decode_frame(data: bytes) -> VideoFrame | None:
