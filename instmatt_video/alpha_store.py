@@ -15,7 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
+
+from pydantic import TypeAdapter, ValidationError
 
 from .errors import AlphaStoreError, OptionError, disk_errors
 from .frame_record import FrameRecord, pack_records, unpack_records
@@ -38,6 +40,17 @@ class _Chunk:
     """Those of its frames that could not be read."""
     is_amended: bool = False
     """Changed since, by what the clip's end told of its people."""
+
+
+@dataclass(frozen=True)
+class _End:
+    breaks_off: str | None
+    is_complete: Literal[True] = True
+
+
+_Entry: TypeAlias = _Chunk | _End
+_ENTRY: TypeAdapter[_Entry] = TypeAdapter(_Entry)
+"""Of the journal, behind its first line."""
 
 
 class AlphaStore:
@@ -161,18 +174,21 @@ class AlphaStore:
         return any(line.get("is_complete") for line in cls(folder, {})._read_journal())
 
     def _take_up(self, lines: Sequence[dict[str, Any]]) -> None:
-        """Take up chunks as far as they are whole."""
+        """Take up chunks as far as they and their lines are whole."""
         for line in lines:
-            if line.get("is_complete"):
-                self.is_complete, self.breaks_off = True, line["breaks_off"]
+            try:
+                entry = _ENTRY.validate_python(line)
+            except ValidationError:
+                break
+            if isinstance(entry, _End):
+                self.is_complete, self.breaks_off = True, entry.breaks_off
                 continue
-            chunk = _Chunk(**line)
-            path = self._path(chunk.first)
-            if not path.is_file():
+            path = self._path(entry.first)
+            if entry.first != self.frame_count or not path.is_file():
                 break
-            if hashlib.sha256(path.read_bytes()).hexdigest() != chunk.sha256:
+            if hashlib.sha256(path.read_bytes()).hexdigest() != entry.sha256:
                 break
-            self._chunks.append(chunk)
+            self._chunks.append(entry)
 
     def append(self, records: Sequence[FrameRecord]) -> None:
         """Store the next frames as one chunk.
@@ -217,10 +233,7 @@ class AlphaStore:
         """
         self.is_complete, self.breaks_off = True, breaks_off
         with disk_errors(self.folder):
-            self._note(self._end())
-
-    def _end(self) -> dict[str, Any]:
-        return {"is_complete": True, "breaks_off": self.breaks_off}
+            self._note(vars(_End(breaks_off)))
 
     def records(self) -> Iterator[FrameRecord]:
         """Yield all frames in order; one chunk is in memory at a time."""
@@ -258,15 +271,19 @@ class AlphaStore:
         return self.folder / f"{first:08d}.chunk"
 
     def _read_journal(self) -> list[dict[str, Any]]:
+        """Return the journal's lines up to the first that a crash tore, or that is damaged."""
         path = self.folder / JOURNAL_FILE
         if not path.is_file():
             return []
         lines = []
-        for text in path.read_text().splitlines():
+        for text in path.read_bytes().splitlines():
             try:
-                lines.append(json.loads(text))
-            except json.JSONDecodeError:
-                break  # the line that a crash tore
+                line = json.loads(text)
+            except ValueError:
+                break
+            if not isinstance(line, dict):
+                break
+            lines.append(line)
         return lines
 
     def _note(self, line: dict[str, Any]) -> None:
@@ -278,7 +295,7 @@ class AlphaStore:
     def _rewrite_journal(self) -> None:
         lines = [{"version": _VERSION, "fingerprint": self.fingerprint}, *map(vars, self._chunks)]
         if self.is_complete:
-            lines.append(self._end())
+            lines.append(vars(_End(self.breaks_off)))
         with disk_errors(self.folder), whole_file(self.folder / JOURNAL_FILE) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
 

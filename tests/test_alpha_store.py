@@ -12,7 +12,7 @@ import pytest
 from instmatt_video.alpha_frame import AlphaFrame
 from instmatt_video.alpha_store import AlphaStore
 from instmatt_video.detection.detections import Detections
-from instmatt_video.errors import AlphaWriteError, OptionError
+from instmatt_video.errors import AlphaStoreError, AlphaWriteError, OptionError
 from instmatt_video.frame_record import ALPHA_LEVELS, FrameRecord, TrackedBox, pack_alpha
 
 PRINT = {"source": "abc", "interval of detection": 1, "size": [4, 3]}
@@ -228,6 +228,48 @@ class TestResume:
         assert not self.resumed(tmp_path / "s").is_complete, "and it stays so"
         store.append([record(2), record(3)])
         assert [r.index for r in self.resumed(tmp_path / "s").records()] == [0, 1, 2, 3]
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            pytest.param(b"7", id="a number"),
+            pytest.param(b'{"foo": 1}', id="other fields"),
+            pytest.param(b'{"first": 2, "end": "x", "sha256": "", "held": []}', id="no frame"),
+            pytest.param(b'{"first": 2, \xff', id="no UTF-8"),
+            pytest.param(b'{"is_complete": true}', id="half an end"),
+        ],
+    )
+    def test_a_damaged_line_ends_what_is_taken_up(self, tmp_path: Path, line: bytes) -> None:
+        folder = tmp_path / "s"
+        filled(folder).complete()
+        head, first, _, *rest = (folder / "journal.jsonl").read_bytes().splitlines()
+        (folder / "journal.jsonl").write_bytes(b"\n".join([head, first, line, *rest, b""]))
+        with pytest.raises(AlphaStoreError, match="run the clip again with --resume"):
+            AlphaStore.open(folder)
+        store = self.resumed(folder)
+        assert store.frame_count == 2 and not store.is_complete
+        store.append([record(2), record(3)])
+        assert [r.index for r in self.resumed(folder).records()] == [0, 1, 2, 3]
+
+    def test_a_lost_line_ends_what_is_taken_up(self, tmp_path: Path) -> None:
+        folder = tmp_path / "s"
+        filled(folder).complete()
+        head, first, _, *rest = (folder / "journal.jsonl").read_bytes().splitlines()
+        (folder / "journal.jsonl").write_bytes(b"\n".join([head, first, *rest, b""]))
+        assert self.resumed(folder).frame_count == 2
+
+    @pytest.mark.parametrize("head", [b"[1]", b"\xff", b""])
+    def test_behind_a_damaged_first_line_nothing_is_taken_up(
+        self, tmp_path: Path, head: bytes
+    ) -> None:
+        folder = tmp_path / "s"
+        filled(folder).complete()
+        _, *rest = (folder / "journal.jsonl").read_bytes().splitlines()
+        (folder / "journal.jsonl").write_bytes(b"\n".join([head, *rest, b""]))
+        with pytest.raises(AlphaStoreError, match="run the clip again with --resume"):
+            AlphaStore.open(folder)
+        assert not AlphaStore.is_left_whole(folder)
+        assert not AlphaStore(folder, PRINT).resume()
 
     def test_a_chunk_without_its_journal_line_does_not_count(self, tmp_path: Path) -> None:
         store = filled(tmp_path / "s", 1)
