@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from .alpha_store import FOLDER_NAME as STORE_FOLDER
 from .alpha_store import JOURNAL_FILE
 from .correction import Correction, Name
 from .errors import ManifestVersionError, VideoOpenError, first_complaint
+from .media.formats import FORMATS
 from .whole_file import write_whole
 
 SCHEMA_VERSION = 1
@@ -24,6 +25,13 @@ def _is_ratio(text: str) -> str:
     if not re.fullmatch(r"[1-9]\d{0,9}(/[1-9]\d{0,9})?", text):
         raise ValueError(f"{text!r} is no ratio such as 25 or 30000/1001")
     return text
+
+
+def _is_format(name: str) -> str:
+    """Return the name of a format as it stands."""
+    if name not in FORMATS:
+        raise ValueError(f"{name!r} is none of {', '.join(FORMATS)}")
+    return name
 
 
 def _is_known(version: int) -> int:
@@ -52,7 +60,7 @@ class SourceRecord(_Model):
     width: int
     height: int
     frame_rate: Ratio
-    frame_count: int
+    frame_count: PositiveInt
     duration_s: float
     color_primaries: str
     color_transfer: str
@@ -150,7 +158,7 @@ class Manifest(_Model):
     weights: tuple[WeightsRecord, ...]
     device: str
     precision: str
-    format: str
+    format: Annotated[str, AfterValidator(_is_format)]
     alpha: str = "straight, linear, full range"
     audio: str
     """What became of the clip's sound, in words."""

@@ -67,6 +67,28 @@ def test_a_manifest_that_was_edited_is_named(
 
 
 @pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("format", "foo", r"manifest\.json: format: 'foo' is none of prores4444, "),
+        ("source.frame_count", 0, r"manifest\.json: source\.frame_count: .*greater than 0"),
+        ("settings.output.format", "foo", "output: format must be one of .*, not 'foo'"),
+    ],
+)
+def test_what_nothing_could_be_made_of_in_a_manifest_is_named(
+    key: str, value: object, words: str, make_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    manifest = json.loads((make_folder() / "manifest.json").read_text())
+    *sections, name = key.split(".")
+    place = manifest
+    for section in sections:
+        place = place[section]
+    place[name] = value
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InstMattVideoError, match=words):
+        compose_streams(tmp_path, tmp_path / "out.mp4")
+
+
+@pytest.mark.parametrize(
     ("options", "error", "message"),
     [
         (ComposeOptions(without=(7,)), OptionError, "without: there is no stream of track 7"),
