@@ -28,6 +28,16 @@ class Cues:
         self.appearance: FloatArray | None = None
         self._count = 0
 
+    def refuse_other_shapes(self, masks: MaskArray | None, appearance: FloatArray | None) -> None:
+        """Raise `ValueError` where detections' masks or appearance are not shaped like the tracks'.
+
+        Nobody's may be of any shape.
+        """
+        for kept, new in ((self.masks, masks), (self.appearance, appearance)):
+            if kept is None or new is None or not len(new) or kept.shape[1:] == new.shape[1:]:
+                continue
+            raise ValueError(f"cues changed their shape from {kept.shape[1:]} to {new.shape[1:]}")
+
     def add(self, count: int, masks: MaskArray | None, appearance: FloatArray | None) -> None:
         """Append `count` tracks with what their first detections show."""
         self.masks = _append(self.masks, self._count, count, masks)
@@ -115,8 +125,6 @@ def _append(
     """Return the rows of `kept` and then of `new`; zeros stand in for either."""
     if new is not None:
         old = np.zeros((count, *new.shape[1:]), new.dtype) if kept is None else kept
-        if old.shape[1:] != new.shape[1:]:
-            raise ValueError(f"cues changed their shape from {old.shape[1:]} to {new.shape[1:]}")
         return np.concatenate([old, new])
     if kept is None:
         return None

@@ -46,7 +46,7 @@ def take_in(
         config: Says which scores count, and what is a copy.
 
     Raises:
-        ValueError: Shapes do not fit together, or a box has no area.
+        ValueError: Shapes do not fit together, a box has no area, or numbers are not finite.
     """
     box = as_boxes(boxes)
     score = np.asarray(scores, np.float64).reshape(-1)
@@ -55,6 +55,10 @@ def take_in(
     for name, cue, rank in (("scores", score, 1), ("masks", mask, 3), ("appearance", look, 2)):
         if cue is not None and (cue.ndim != rank or len(cue) != len(box)):
             raise ValueError(f"{name} of shape {cue.shape} do not fit {len(box)} boxes")
+        if cue is not None and not np.isfinite(cue).all():
+            raise ValueError(f"{name} must be finite numbers")
+    if mask is not None and len(mask) and not 1 <= mask.shape[1] == mask.shape[2]:
+        raise ValueError(f"masks must be (N, m, m), not {mask.shape}")
     rows = np.flatnonzero(score >= config.low_score)
     # An order of our own, so that the caller's order changes nothing: best first, then from the
     # left.

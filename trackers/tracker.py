@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .assignment import match_pairs
-from .boxes import BoolArray, IntArray, expand_boxes, pairwise_iou
+from .boxes import BoolArray, FloatArray, IntArray, expand_boxes, pairwise_iou
 from .config import TrackerConfig
 from .cues import Cues
 from .frame_detections import FrameDetections, take_in
@@ -86,21 +86,23 @@ class Tracker:
             elapsed_frames: Frames since the last call, from 1.
 
         Raises:
-            ValueError: Shapes do not fit together, or a box has no area.
+            ValueError: Shapes do not fit together, or cues are not shaped as before in the shot; a
+                box has no area; a number is not finite. The tracker is as it was before the call.
         """
+        # Whatever is refused must leave the tracker as it was.
         found = take_in(boxes, scores, masks, appearance, self.config)
         if elapsed_frames < 1:
             raise ValueError(f"elapsed_frames is {elapsed_frames}; time runs forward by 1 or more")
+        camera = None if camera_motion is None else _as_affine(camera_motion)
+        if not is_cut:
+            self._cues.refuse_other_shapes(found.masks, found.appearance)
         self._frame += elapsed_frames
         if is_cut:
             self._end_shot()
-        elif camera_motion is not None:
-            affine = np.asarray(camera_motion, np.float64)
-            if affine.shape != (2, 3):
-                raise ValueError(f"camera_motion must be (2, 3), not {affine.shape}")
-            self._motion.warp(affine)
-            self._life["seen_at"] = self._life["seen_at"] @ affine[:, :2].T + affine[:, 2]
-            self._ended = self._ended.warp(affine)
+        elif camera is not None:
+            self._motion.warp(camera)
+            self._life["seen_at"] = self._life["seen_at"] @ camera[:, :2].T + camera[:, 2]
+            self._ended = self._ended.warp(camera)
         self._shot_calls += 1
         for _ in range(elapsed_frames):
             self._motion.predict()
@@ -332,3 +334,13 @@ class Tracker:
                 state = TrackState.LOST if row < 0 else TrackState.CONFIRMED
             tracks.append(Track(track_id, state, box, score, None if row < 0 else row))
         return sorted(tracks, key=lambda track: track.track_id)
+
+
+def _as_affine(motion: npt.ArrayLike) -> FloatArray:
+    """Return a camera's motion as `(2, 3)` float64."""
+    affine = np.asarray(motion, np.float64)
+    if affine.shape != (2, 3):
+        raise ValueError(f"camera_motion must be (2, 3), not {affine.shape}")
+    if not np.isfinite(affine).all():
+        raise ValueError("camera_motion must be finite numbers")
+    return affine

@@ -306,6 +306,42 @@ def test_what_does_not_fit_is_refused(kwargs, message):
 
 
 @pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        pytest.param({"scores": [np.nan]}, "scores must be finite", id="score of nan"),
+        pytest.param({"masks": np.ones((1, 8, 4))}, r"masks must be \(N, m, m\)", id="oblong"),
+        pytest.param({"masks": np.ones((1, 0, 0))}, r"masks must be \(N, m, m\)", id="no cells"),
+        pytest.param({"masks": np.ones((1, 4, 4))}, "changed their shape", id="other grid"),
+        pytest.param({"appearance": np.ones((1, 3))}, "changed their shape", id="other length"),
+        pytest.param({"camera_motion": np.eye(3)}, "camera_motion must be", id="camera"),
+        pytest.param({"camera_motion": np.full((2, 3), np.nan)}, "finite", id="camera of nan"),
+        pytest.param({"elapsed_frames": 0}, "elapsed_frames is 0", id="time"),
+    ],
+)
+def test_a_call_that_is_refused_leaves_the_tracker_as_it_was(kwargs, message):
+    def call(tracker, x, **other):
+        cues = {"masks": np.ones((1, 8, 8)), "appearance": np.array([[0.6, 0.8]])}
+        given = {"scores": [0.9], **cues, **other}
+        return [(t.track_id, t.state, t.box.tolist()) for t in tracker.update([person(x)], **given)]
+
+    tracker, untouched = Tracker(), Tracker()
+    for x in (100, 104, 109):
+        assert call(tracker, x) == call(untouched, x)
+    with pytest.raises(ValueError, match=message):
+        call(tracker, 115, **{"elapsed_frames": 2, **kwargs})
+    for x in (115, 122):
+        assert call(tracker, x) == call(untouched, x)
+
+
+def test_a_new_shot_may_bring_cues_of_another_shape():
+    tracker = Tracker()
+    tracker.update([person(0)], [0.9], masks=np.ones((1, 8, 8)))
+    tracker.update([], [], masks=np.ones((0, 4, 4)))
+    (track,) = tracker.update([person(0)], [0.9], masks=np.ones((1, 4, 4)), is_cut=True)
+    assert track.track_id == 2
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [("high_score", 1.5), ("confirm_frames", 0), ("miss_cost", 0), ("buffer_fraction", -0.1)],
 )
