@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .alpha import Alpha, Protocol, find_common_box, find_support, to_unit
+from .alpha import Alpha, Protocol, check_alphas, find_common_box, find_support, to_unit
 from .connectivity import connectivity_error_sum
 from .gradient import RADIUS_PX, gradient_error_sum
 
@@ -38,9 +38,14 @@ def measure_errors(prediction: Alpha, target: Alpha, protocol: Protocol = "stric
 
     Returns:
         The errors; all 0 where both are empty.
+
+    Raises:
+        ValueError: Sizes differ, or one is no alpha: a value outside of 0..1, NaN, other types.
     """
     if prediction.shape != target.shape:
         raise ValueError(f"sizes differ: prediction {prediction.shape}, target {target.shape}")
+    check_alphas(prediction[None], "prediction")
+    check_alphas(target[None], "target")
     # Everything happens around the person: beyond the gradient's reach nothing can count.
     left, top, right, bottom = find_common_box(prediction, target, protocol, RADIUS_PX)
     if right == left:

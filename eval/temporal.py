@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .alpha import Alpha, Float, find_support, to_unit
+from .alpha import Alpha, Float, check_alphas, find_support, to_unit
 
 MIN_CHANGE = 0.05
 """The truth moves in a pixel where it changes by more than this from one frame to the next."""
@@ -55,10 +55,12 @@ class TemporalAccumulator:
                 Without it MESSDdt stays undefined.
 
         Raises:
-            ValueError: Sizes differ.
+            ValueError: Sizes differ, or one is no alpha: a value outside of 0..1, NaN, other types.
         """
         if prediction.shape != target.shape:
             raise ValueError(f"sizes differ: prediction {prediction.shape}, target {target.shape}")
+        check_alphas(prediction[None], "prediction")
+        check_alphas(target[None], "target")
         p, g = to_unit(prediction), to_unit(target)
         last, self._last = self._last, (p, g)
         if last is None:

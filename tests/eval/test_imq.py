@@ -60,6 +60,15 @@ def test_a_constant_error_inside_a_square() -> None:
     assert errors.conn == pytest.approx(0, abs=1e-7)
 
 
+@pytest.mark.parametrize("value", [np.nan, 1.5, -0.5])
+@pytest.mark.parametrize("name", ["prediction", "target"])
+def test_errors_of_what_is_no_alpha_are_refused(value: float, name: str) -> None:
+    alphas = {"prediction": np.ones((8, 8), np.float32), "target": np.ones((8, 8), np.float32)}
+    alphas[name][3, 3] = value
+    with pytest.raises(ValueError, match=rf"{name} has values outside of 0\.\.1"):
+        measure_errors(**alphas)
+
+
 def test_connectivity_of_a_detached_island() -> None:
     target = square(2, 2, 10)
     target[2:6, 16:20] = 255

@@ -256,3 +256,12 @@ def test_an_error_that_moves_along_is_no_flicker_with_the_true_flow() -> None:
 def test_nothing_to_see_is_undefined() -> None:
     empty = np.zeros((3, 5, 5), dtype=np.float32)
     assert math.isnan(through_time(empty, empty).dtssd)
+
+
+@pytest.mark.parametrize("value", [math.nan, 1.5, -0.5])
+@pytest.mark.parametrize("name", ["prediction", "target"])
+def test_what_is_no_alpha_is_refused_at_once(value: float, name: str) -> None:
+    alphas = {"prediction": np.ones((5, 5), np.float32), "target": np.ones((5, 5), np.float32)}
+    alphas[name][2, 2] = value
+    with pytest.raises(ValueError, match=rf"{name} has values outside of 0\.\.1"):
+        TemporalAccumulator().add(**alphas)
