@@ -154,7 +154,8 @@ def _members_of(path: Path) -> list[tarfile.TarInfo]:
             # Where a header cannot be read `tarfile` takes the archive for ended, without a word.
             file.seek(tar.offset)
             end = file.read(tarfile.BLOCKSIZE)
-    except tarfile.TarError as error:
+    # Behind a file whose header claims more than any disk holds no place can be sought.
+    except (tarfile.TarError, OSError, ValueError) as error:
         raise OptionError(
             f"{path} is neither a folder nor an uncompressed tar file: {error}"
         ) from error

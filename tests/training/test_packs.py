@@ -156,6 +156,18 @@ def test_a_header_that_is_damaged_does_not_end_a_tar_file(tar_path: Path) -> Non
         ImagePack(tar_path, "rgba")
 
 
+@pytest.mark.parametrize("power", [45, 70])
+def test_a_header_that_claims_more_than_any_disk_holds_is_refused(
+    power: int, tmp_path: Path
+) -> None:
+    member = tarfile.TarInfo("rgba/person_0.png")
+    member.size = 2**power
+    path = tmp_path / "pack.tar"
+    path.write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with pytest.raises(OptionError, match=r"pack\.tar is neither .* tar file: "):
+        ImagePack(path)
+
+
 @pytest.mark.parametrize(
     "behind",
     [
