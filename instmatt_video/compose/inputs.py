@@ -5,6 +5,7 @@ Names are taken as names, whatever FFmpeg would read into them: a protocol, an o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import ffmpeg
 
+from ..errors import OptionError
 from ..media.file_url import file_url
 
 Node = Any
@@ -38,6 +40,9 @@ class InputMaker:
         Args:
             paths: In order.
             rate: Frames per second.
+
+        Raises:
+            OptionError: A line ends in a path.
         """
         entries = [
             _entry(path, _LISTED_S, *["pattern_type none"] * _is_like_pattern(path.resolve()))
@@ -53,6 +58,9 @@ class InputMaker:
             duration_s: Its length.
             copies: How often.
             decoder: As `video` takes it.
+
+        Raises:
+            OptionError: A line ends in the path.
         """
         entries = [_entry(path, float(duration_s))] * copies
         return self._listed(entries, **_words_of_decoder(decoder))
@@ -111,7 +119,10 @@ def without_gaps(paths: Sequence[Path], gaps: Sequence[tuple[int, int]]) -> list
 
 def _entry(path: Path, duration_s: float, *options: str) -> str:
     """Return what a list says of a file, for FFmpeg's concat demuxer."""
-    quoted = str(path.resolve()).replace("'", r"'\''")
+    name = str(path.resolve())
+    if re.search(r"[\r\n]", name):  # quoted or not, it would end the line of the list
+        raise OptionError(f"{name!r}: a line ends in it, and FFmpeg's lists take none: rename it")
+    quoted = name.replace("'", r"'\''")
     told = [f"option {option}" for option in options]
     return "\n".join([f"file 'file:{quoted}'", *told, f"duration {duration_s:.6f}"])
 
