@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -92,6 +93,8 @@ class _Guard:
         refusal = self._refusal(scope, headers)
         if refusal is not None:
             await _refuse(scope, send, refusal)
+        elif _has_large_body(headers):
+            await _refuse(scope, send, "a request must be smaller than 1 MB, and say so", 413)
         elif scope["type"] == "http" and scope["method"] == "GET" and self._brings_token(scope):
             await self._greet(scope, send)
         else:
@@ -137,6 +140,12 @@ class _Guard:
         await send({"type": "http.response.body", "body": b""})
 
 
+def _has_large_body(headers: dict[str, str]) -> bool:
+    """Say whether a body of a megabyte or more may follow; one in chunks does not tell."""
+    is_small = re.fullmatch(r"[0-9]{1,6}", headers.get("content-length", "0"))
+    return is_small is None or "transfer-encoding" in headers
+
+
 def _split(address: str) -> SplitResult:
     """Return the parts of an address; of one that is none, empty parts."""
     try:
@@ -154,10 +163,10 @@ def _with_headers(send: _Send) -> _Send:
     return send_with_headers
 
 
-async def _refuse(scope: _Message, send: _Send, reason: str) -> None:
+async def _refuse(scope: _Message, send: _Send, reason: str, status: int = 403) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": reason})
         return
     headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": f"{reason}\n".encode()})

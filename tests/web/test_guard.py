@@ -72,6 +72,20 @@ def test_changes_only_from_the_page_itself(origin: str | None, answers: int) -> 
     assert page.post("/change", headers=headers).status_code == answers
 
 
+@pytest.mark.parametrize(
+    ("body", "answers"),
+    [
+        pytest.param(b" " * 999_999, 200, id="smaller than 1 MB"),
+        pytest.param(b" " * 1_000_000, 413, id="1 MB"),
+        pytest.param(iter([b"in", b"chunks"]), 413, id="of a length that is not told"),
+    ],
+)
+def test_bodies_of_a_megabyte_are_refused_before_they_are_read(body: bytes, answers: int) -> None:
+    page, _ = client("127.0.0.1")
+    headers = {"origin": "http://127.0.0.1:8765"}
+    assert page.post("/change", content=body, headers=headers).status_code == answers
+
+
 def test_bound_wider_the_token_opens_and_stays_in_a_cookie() -> None:
     page, token = client("0.0.0.0", "http://studio:8765")
     assert token is not None and len(token) >= 32
