@@ -6,6 +6,7 @@ Knows numbers, names and frames, as the manifest counts them; knows no clip.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
@@ -19,6 +20,8 @@ of a log. Joiners and wide spaces, with which names are written, could not."""
 
 def _all_seen(name: str) -> str:
     """Return a name as it stands."""
+    if not any(unicodedata.category(sign)[0] in "LNPS" for sign in name):  # joiners alone, say
+        raise ValueError(f"{name!r} has no character that anybody could see")
     if _UNSEEN.search(name):
         raise ValueError(f"{name!r} has a character that nobody could see in a name")
     return name

@@ -168,6 +168,19 @@ class TestErrors:
     @pytest.mark.parametrize(
         "name",
         [
+            pytest.param("\u200b\u200b", id="spaces of no width"),
+            pytest.param("\u200d", id="joiner alone"),
+            pytest.param("\u00ad \ufe0f", id="hyphen that is not shown"),
+        ],
+    )
+    def test_names_that_nobody_could_see(self, name: str) -> None:
+        with pytest.raises(ValidationError, match="has no character that anybody could see"):
+            Rename(track=1, name=name)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            pytest.param("\U0001f98a", id="picture"),
             pytest.param("\u5c71\u7530\u3000\u592a\u90ce", id="wide space"),
             pytest.param("\u0645\u06cc\u200c\u0646\u0627", id="joiner"),
             pytest.param("\u05d3\u05d5\u05d3", id="right to left by itself"),
