@@ -6,7 +6,7 @@ Knows COCO's fields and ours beside them; knows neither augmentation nor network
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -35,9 +35,9 @@ Side: TypeAlias = Annotated[int, Field(ge=1, le=2**20)]
 MAX_PIXELS = 2**30
 """Of a picture, as OpenCV reads it."""
 MAX_REACH = 3
-"""Corners may be so many of the picture's longer side from its origin: outlines go a little past a
-picture, while pycocotools walks along every pixel of a line and trusts that its place is a number
-that C holds."""
+"""Boxes and corners may be so many of the picture's longer side from its origin: they go a little
+past a picture, while pycocotools walks along every pixel of a line and trusts that C has a number
+for it."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,12 @@ def read_coco_photos(
         if image.file_name not in names:
             raise OptionError(f"no images/{image.file_name} in {path}")
         here = marked.get(image.id, [])
+        for annotation in here:
+            if not _is_near(annotation.bbox, (image.height, image.width)):
+                raise OptionError(
+                    f"{DOCUMENT} of {path}: the box of annotation {annotation.id} is far outside "
+                    f"of {image.file_name}, {image.width}x{image.height}"
+                )
         people = (_read_person(a, image, path) for a in here if not a.iscrowd)
         crowds = [annotation.box for annotation in here if annotation.iscrowd]
         photos.append(
@@ -194,7 +200,7 @@ def _decode_mask(segmentation: Any, shape: tuple[int, int]) -> npt.NDArray[np.bo
 
     read = SEGMENTATION.validate_python(segmentation)
     if not isinstance(read, _RunLengths):
-        if max(abs(place) for polygon in read for place in polygon) > MAX_REACH * max(shape):
+        if not all(_is_near(polygon, shape) for polygon in read):
             raise ValueError("a corner is far outside of the picture")
         runs = coco_mask.merge(coco_mask.frPyObjects(read, *shape))
     elif read.size != shape:
@@ -206,6 +212,11 @@ def _decode_mask(segmentation: Any, shape: tuple[int, int]) -> npt.NDArray[np.bo
     else:
         raise ValueError("the run lengths end too early or too late")
     return np.asarray(coco_mask.decode(runs), bool)
+
+
+def _is_near(places: Iterable[float], shape: tuple[int, int]) -> bool:
+    """Say whether places lie in a picture of height and width, or not far outside."""
+    return all(abs(place) <= MAX_REACH * max(shape) for place in places)
 
 
 def _read_annotated(

@@ -181,6 +181,13 @@ def test_a_person_without_a_mask_names_file_photo_and_annotation(pack, segmentat
         read_coco_photos(pack, "train")
 
 
+@pytest.mark.parametrize("bbox", [[1e300, 20, 20, 40], [10, 20, 20, 1e9]])
+def test_a_box_far_outside_of_its_photo_is_named(pack, bbox):
+    change(pack, annotations=lambda row: {**row, "id": 31, "bbox": bbox})
+    with pytest.raises(OptionError, match=r"annotation 31 is far outside of a\.png, 100x80"):
+        read_coco_photos(pack, "train")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
