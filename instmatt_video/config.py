@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from .media.formats import FORMATS
 from .media.frame_rate import as_frame_rate
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -114,8 +113,6 @@ class OutputConfig:
     stands still."""
 
     def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {self.format!r}")
         if not 0 <= self.still_frames <= 8:
             raise ValueError(f"still_frames must be in 0..8, not {self.still_frames}")
         if self.foreground not in FOREGROUND_METHODS:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from .config import MatteConfig
 from .errors import OptionError, first_complaint
+from .media.formats import find_format
 from .media.frame_rate import as_frame_rate
 from .printable import is_utf8, printable
 from .toml_file import read_toml
@@ -81,9 +82,11 @@ def config_of(values: Mapping[str, Any]) -> MatteConfig:
         except ValueError as error:
             raise OptionError(f"frame_rate: {error}") from error
     try:
-        return TypeAdapter(MatteConfig).validate_python(values)
+        config = TypeAdapter(MatteConfig).validate_python(values)
     except ValidationError as error:
         raise OptionError(first_complaint(error)) from error
+    find_format(config.output.format)
+    return config
 
 
 def plain_settings(config: MatteConfig) -> dict[str, Any]:

@@ -174,6 +174,17 @@ def open_alpha_stream(
     return VideoAlphaStream(path, info, encoding, canvas, color, audio)
 
 
+def find_format(name: str) -> FormatSpec:
+    """Return a format's description.
+
+    Raises:
+        OptionError: No such format.
+    """
+    if name not in FORMATS:
+        raise OptionError(f"no format {name!r}: choose one of {', '.join(FORMATS)}")
+    return FORMATS[name]
+
+
 def check_extension(path: Path, spec: FormatSpec) -> None:
     """Refuse a file name that does not fit a format.
 
@@ -197,9 +208,7 @@ def check_format(
     Raises:
         OptionError: No such format, or it cannot hold such a clip or quality.
     """
-    spec = FORMATS.get(format)
-    if spec is None:
-        raise OptionError(f"no format {format!r}: choose one of {', '.join(FORMATS)}")
+    spec = find_format(format)
     if quality is not None:
         if spec.quality_range is None:
             raise OptionError(f"format {format} has no quality to choose")

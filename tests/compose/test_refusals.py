@@ -71,7 +71,7 @@ def test_a_manifest_that_was_edited_is_named(
     [
         ("format", "foo", r"manifest\.json: format: 'foo' is none of prores4444, "),
         ("source.frame_count", 0, r"manifest\.json: source\.frame_count: .*greater than 0"),
-        ("settings.output.format", "foo", "output: format must be one of .*, not 'foo'"),
+        ("settings.output.format", "foo", "no format 'foo': choose one of prores4444, "),
     ],
 )
 def test_what_nothing_could_be_made_of_in_a_manifest_is_named(

@@ -264,13 +264,12 @@ class TestStandsAlone:
                     detector_reason=bad,
                     weights=(WeightsRecord(name=bad, sha256=bad),),
                     device=bad,
-                    format=bad,
                     audio=bad,
                     stages=(StageRecord(name=bad, busy_s=1.0, frames=1),),
                     warnings=(bad,),
                     program_version=bad,
                     created=bad,
-                ),
+                ).model_copy(update={"format": bad}),
                 preview_file=bad,
             )
         )
