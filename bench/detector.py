@@ -22,8 +22,8 @@ from instmatt_video.device import choose_precision
 from instmatt_video.media.video_file import VideoFileSource
 from instmatt_video.models.person_detector import PersonNetworks
 from instmatt_video.onnx_runtime.networks import OnnxPersonNetworks
-from instmatt_video.training.coco_photos import read_coco_photos
-from instmatt_video.training.detector_validation import average_precision
+from instmatt_video.training.detector.validation import average_precision
+from instmatt_video.training.pictures.coco_photos import read_coco_photos
 from instmatt_video.weights.loading import load_detector_networks
 
 MIN_HEIGHTS_PX = (0.0, 62.4, 96.0)

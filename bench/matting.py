@@ -32,19 +32,20 @@ from instmatt_video.eval.imq import ImqAccumulator
 from instmatt_video.matting.edge_refinement import linear_model
 from instmatt_video.matting.matter import Matter
 from instmatt_video.media.color_noise import CLEAN, FINE
-from instmatt_video.training.config import MattingData, read_config, resolve
-from instmatt_video.training.cutouts import CutoutLibrary
-from instmatt_video.training.degradation import compress
-from instmatt_video.training.detected_guidance import detect_masks
-from instmatt_video.training.dimming import ToneCurve, dim_levels
-from instmatt_video.training.matting_validation import (
+from instmatt_video.training.config_file import read_config, resolve
+from instmatt_video.training.matting.detected_guidance import detect_masks
+from instmatt_video.training.matting.validation import (
     BENCHMARK_SCENES,
     ValidationPicture,
     make_validation,
-    read_split,
 )
-from instmatt_video.training.packs import ImagePack
-from instmatt_video.training.scene import SceneConfig
+from instmatt_video.training.pictures.cutouts import CutoutLibrary
+from instmatt_video.training.pictures.data import MattingData
+from instmatt_video.training.pictures.degradation import compress
+from instmatt_video.training.pictures.dimming import ToneCurve, dim_levels
+from instmatt_video.training.pictures.held_out import read_split
+from instmatt_video.training.pictures.packs import ImagePack
+from instmatt_video.training.pictures.scene import SceneConfig
 from instmatt_video.weights.loading import load_matting_network
 
 TRIMAP_SHARE = 0.04

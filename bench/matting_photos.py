@@ -21,9 +21,9 @@ import torch
 from instmatt_video.config import MattingConfig
 from instmatt_video.detection.compact import CompactDetector
 from instmatt_video.matting.matter import Matter
-from instmatt_video.training.coco_photos import read_coco_photos
-from instmatt_video.training.detected_guidance import detect_masks
-from instmatt_video.training.photo_windows import MIN_HEIGHT_PX, has_target, open_window
+from instmatt_video.training.matting.detected_guidance import detect_masks
+from instmatt_video.training.pictures.coco_photos import read_coco_photos
+from instmatt_video.training.pictures.photo_windows import MIN_HEIGHT_PX, has_target, open_window
 from instmatt_video.weights.loading import load_matting_network
 
 MANY = 0.1

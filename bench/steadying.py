@@ -37,10 +37,11 @@ from instmatt_video.people.mask_steadying import MaskSteadier
 from instmatt_video.rectangle import Rectangle
 from instmatt_video.rendering.alpha_steadying import AlphaSteadier
 from instmatt_video.rendering.frame_alphas import FrameAlphas
-from instmatt_video.training.config import MattingData, read_config, resolve
-from instmatt_video.training.cutouts import read_cutout
-from instmatt_video.training.matting_validation import read_split
-from instmatt_video.training.packs import ImagePack
+from instmatt_video.training.config_file import read_config, resolve
+from instmatt_video.training.pictures.cutouts import read_cutout
+from instmatt_video.training.pictures.data import MattingData
+from instmatt_video.training.pictures.held_out import read_split
+from instmatt_video.training.pictures.packs import ImagePack
 from instmatt_video.weights.loading import load_matting_network
 
 SIZE = (640, 400)

@@ -16,7 +16,7 @@ from instmatt_video.manifest import Manifest, load_manifest
 from instmatt_video.models.checkpoint import save_matting_weights
 from instmatt_video.models.instance_matting import InstanceMattingNetwork
 from instmatt_video.models.person_detector import PersonDetector
-from instmatt_video.training.detector_weights import save_detector
+from instmatt_video.training.detector.weights import save_detector
 from instmatt_video.weights.loading import resolve_weights
 from tests.made_run import alphas
 from tests.tiny_network import TINY

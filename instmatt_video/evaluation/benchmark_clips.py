@@ -20,9 +20,9 @@ from ..media.color import paint_frame, tag_codec, tag_frame
 from ..media.file_url import file_url
 from ..media.frame import ColorTags
 from ..media.made_sound import SAMPLE_RATE_HZ, add_sound_stream, encode_sound
-from ..training.composites import Layer, composite
-from ..training.cutouts import Cutout
-from ..training.scene import SceneConfig, place_background, place_cutout
+from ..training.pictures.composites import Layer, composite
+from ..training.pictures.cutouts import Cutout
+from ..training.pictures.scene import SceneConfig, place_background, place_cutout
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -21,9 +21,9 @@ from ..console import make_console
 from ..counting_bar import Count, counting_bar
 from ..errors import OptionError, disk_errors
 from ..printable import is_utf8, printable
-from ..training.cutouts import Cutout, read_cutout
-from ..training.packs import ImagePack
-from ..training.scene import SceneConfig, compose_scene
+from ..training.pictures.cutouts import Cutout, read_cutout
+from ..training.pictures.packs import ImagePack
+from ..training.pictures.scene import SceneConfig, compose_scene
 from ..whole_file import write_whole
 from .benchmark_clips import ClipFrame, plan_clip, to_bytes, write_clip
 

@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     if args.network == "cutouts":
         return _cut_out(args, console)
     if args.network == "matting":
-        from .matting import train_matting
+        from .matting.training import train_matting
 
         if args.preset and args.config:
             raise OptionError("--config names its preset itself: leave --preset out")
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
             args.seed,
         )
     else:
-        from .detector import train_detector
+        from .detector.training import train_detector
 
         figures = train_detector(
             args.config or shipped_config("detector"),
@@ -138,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
 def _cut_out(args: argparse.Namespace, console: Console) -> int:
     from ..config import MattingConfig
     from ..matting.matter import Matter
-    from .photo_cutouts import write_cutouts
+    from .pictures.photo_cutouts import write_cutouts
 
     def show(done: int, photos: int, people: int) -> None:
         if not args.is_quiet and (done % PHOTOS_A_LINE == 0 or done == photos):

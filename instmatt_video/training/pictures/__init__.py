@@ -1,0 +1,1 @@
+"""Pictures that networks learn from: where they are, and how they are composed and spoiled."""
