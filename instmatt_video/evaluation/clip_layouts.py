@@ -196,7 +196,8 @@ def find_clips(
 def is_clip(folder: Path, layout: Layout) -> bool:
     """Return whether a folder holds a clip itself, rather than a folder for each clip.
 
-    A set stays one where a picture or film lies beside a clip's people, or beside the clips.
+    A set stays one where a picture or film lies beside a clip's people, or beside the clips; a clip
+    stays one where a folder of pictures lies beside those of a person.
     """
     if _says_clip(folder):
         return True
@@ -206,7 +207,11 @@ def is_clip(folder: Path, layout: Layout) -> bool:
 
 
 def _may_be_clip(folder: Path, layout: Layout) -> bool:
-    return _says_clip(folder) or _holds_people(folder, layout)
+    if _says_clip(folder) or _holds_films(folder, layout):
+        return True
+    # Beside a person's pictures lie copies at most; beside a clip's people lies less than of one.
+    beside = len(list_mattes(folder))
+    return any(len(list_mattes(part)) > beside for part in list_folders(folder))
 
 
 def _says_clip(folder: Path) -> bool:
@@ -214,6 +219,10 @@ def _says_clip(folder: Path) -> bool:
 
 
 def _holds_people(folder: Path, layout: Layout) -> bool:
-    if layout in ("auto", "streams") and _list_stream_files(folder):
+    if _holds_films(folder, layout):
         return True
     return any(list_mattes(path) for path in list_folders(folder))
+
+
+def _holds_films(folder: Path, layout: Layout) -> bool:
+    return layout in ("auto", "streams") and bool(_list_stream_files(folder))

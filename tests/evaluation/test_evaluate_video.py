@@ -169,6 +169,17 @@ def test_stray_files_leave_a_set_of_clips_one(
     assert evaluation.total.vmq == pytest.approx(1)
 
 
+@pytest.mark.parametrize("count", [1, NUM_FRAMES])
+def test_copies_beside_a_person_leave_a_clip_one(tmp_path: Path, clip: Clip, count: int) -> None:
+    for side in ("pred", "gt"):
+        write_vim(tmp_path / side, clip, pha=False)
+    for t, alpha in enumerate(clip[0, :count]):
+        write_matte(tmp_path / "gt" / "a" / "00" / "old" / f"{t:04d}.png", alpha)
+    evaluation = evaluate_video(tmp_path / "pred" / "a", tmp_path / "gt" / "a", jobs=1)
+    assert [found.name for found in evaluation.clips] == ["a"]
+    assert evaluation.total.vmq == pytest.approx(1)
+
+
 def test_processes_give_the_same_numbers(tmp_path: Path, clip: Clip) -> None:
     for name in ("a", "b", "c"):
         write_vim(tmp_path / "pred", clip // 2 * 2, name)
