@@ -161,7 +161,7 @@ class MatteConfig:
     output: OutputConfig = field(default_factory=OutputConfig)
     run: RunConfig = field(default_factory=RunConfig)
     frame_rate: Fraction | None = None
-    """Frames per second of a folder of pictures; a video brings its own."""
+    """Frames per second of a folder of pictures; replaces a video's own rate and times."""
 
     def __post_init__(self) -> None:
         if self.frame_rate is not None:

@@ -67,7 +67,8 @@ def _add_finding_options(group: argparse._ArgumentGroup) -> None:
         dest="frame_rate",
         type=_rate,
         metavar="RATE",
-        help="of a folder of frames, as 25, 23.976 or 30000/1001",
+        help="of a folder of frames, as 25, 23.976 or 30000/1001; a video's own rate and times are "
+        "replaced by it",
     )
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,18 @@ def test_nobody_is_no_error_but_told(
     assert line in caplog.messages
     given = run(source, tmp_path / "given", config)
     assert given.warnings == ("the masks show nobody, so nobody has a stream",)
+
+
+@pytest.mark.parametrize("is_online", [False, True], ids=["stored", "online"])
+def test_a_rate_in_place_of_a_videos_own_is_told_of(
+    is_online: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = write_clip(tmp_path / "walk.mp4", 3)
+    run_config = RunConfig(is_online=is_online)
+    manifest = run(source, tmp_path, replace(LIGHT, frame_rate=Fraction(12), run=run_config))
+    assert manifest.source.frame_rate == "12"
+    warning = "its own 25 frames/s are replaced by 12, as asked (--fps)"
+    assert warning in manifest.warnings and warning in caplog.messages
 
 
 class GuessingDetector(ColorDetector):

@@ -89,6 +89,11 @@ class FrameSource(ABC):
         scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         return cast(Image, scaled)
 
+    def _tell_of_rate(self, own: Fraction | None, asked: Fraction | None) -> None:
+        """Warn where a clip's own rate, if it has one, gives way to the one that was asked for."""
+        if own is not None and asked not in (None, own):
+            self._warn(f"its own {own} frames/s are replaced by {asked}, as asked (--fps)")
+
     def _usable(self, timecode: str | None, frame_rate: Fraction) -> str | None:
         """Return the timecode of the first picture, if it can count the clip's frames."""
         if not timecode:

@@ -85,9 +85,10 @@ class LiveSource(FrameSource):
         self._first = next((picture for picture in self._pictures if picture is not None), None)
         if self._first is None:
             raise VideoOpenError(f"{spec}: no frame came")
-        rate = frame_rate or snap_to_broadcast_rate(
-            Fraction(stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE)
-        )
+        told_rate = stream.average_rate or stream.guessed_rate
+        own_rate = snap_to_broadcast_rate(told_rate) if told_rate else None
+        self._tell_of_rate(own_rate, frame_rate)
+        rate = frame_rate or own_rate or DEFAULT_FRAME_RATE
         has_times = self._container.format.name not in FORMATS_WITHOUT_TIMES
         self._tick_s = stream.time_base if has_times and frame_rate is None else None
         """Of the pictures' own times; `None` where these are not kept."""

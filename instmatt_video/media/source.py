@@ -36,25 +36,14 @@ def open_source(spec: str | Path, *, frame_rate: Fraction | float | None = None)
             standard input; a network address (`rtsp://…`); a camera (`/dev/video0`, or its
             number). An existing file or folder wins over every other reading of the name.
         frame_rate: Frames per second. Needed by pictures, 24 unless given; on a video it
-            replaces the clip's own times.
+            replaces the clip's own times, and a warning says so.
 
     Raises:
         VideoOpenError: Nothing there can be read as frames, or a name is not UTF-8.
         ValueError: `frame_rate` is out of `as_frame_rate`'s range.
     """
     rate = None if frame_rate is None else as_frame_rate(frame_rate)
-    text = str(spec)
-    try:
-        if is_stream(text):
-            return LiveSource(text, rate)
-        frames = list_frames(text)
-        for path in (Path(text).absolute(), *(frames or ())):
-            refuse_undecodable(path)
-        if frames is not None:
-            return ImageSequenceSource(clip_name(text), frames, rate)
-        return VideoFileSource(Path(text), rate)
-    except OSError as error:
-        raise VideoOpenError(f"{text}: cannot be read: {describe_av_error(error)}") from error
+    return _open(str(spec), rate, rate)
 
 
 def open_still(spec: str | Path) -> FrameSource:
@@ -63,7 +52,21 @@ def open_still(spec: str | Path) -> FrameSource:
     Raises:
         VideoOpenError: As `open_source` says.
     """
-    return open_source(spec, frame_rate=1)
+    return _open(str(spec), None, Fraction(1))
+
+
+def _open(text: str, rate: Fraction | None, rate_of_pictures: Fraction | None) -> FrameSource:
+    try:
+        if is_stream(text):
+            return LiveSource(text, rate)
+        frames = list_frames(text)
+        for path in (Path(text).absolute(), *(frames or ())):
+            refuse_undecodable(path)
+        if frames is not None:
+            return ImageSequenceSource(clip_name(text), frames, rate_of_pictures)
+        return VideoFileSource(Path(text), rate)
+    except OSError as error:
+        raise VideoOpenError(f"{text}: cannot be read: {describe_av_error(error)}") from error
 
 
 def list_frames(spec: str | Path) -> list[Path] | None:

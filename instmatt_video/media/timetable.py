@@ -82,6 +82,18 @@ class Timetable:
             return (self.ticks[index] - self.origin) * self.time_base
         return (self.ticks[0] - self.origin) * self.time_base + index / self.frame_rate
 
+    def at_rate(self, frame_rate: Fraction) -> Timetable:
+        """Return one that shows picture `k` at `k / frame_rate`, in the order they come."""
+        return Timetable(
+            list(range(len(self.ticks))),
+            1 / frame_rate,
+            frame_rate,
+            is_exact=False,
+            is_variable_rate=False,
+            origin_s=self.origin_s + self.time_s(0),
+            hidden_count=self.hidden_count,
+        )
+
     def index_of(self, pts: int | None, position: int, last: int = -1) -> int | None:
         """Return the index of the picture shown at `pts`, or that came as number `position`.
 
@@ -102,17 +114,8 @@ class Timetable:
         return index if index < len(self.ticks) and self.ticks[index] == pts else None
 
 
-def read_timetable(
-    container: InputContainer, stream: VideoStream, frame_rate: Fraction | None = None
-) -> Timetable:
-    """Return the timetable of `stream`, reading the container to its end.
-
-    Args:
-        container: Freshly opened.
-        stream: One of its video streams.
-        frame_rate: Overrides the clip's own rate and times: picture `k` is then shown at
-            `k / frame_rate`.
-    """
+def read_timetable(container: InputContainer, stream: VideoStream) -> Timetable:
+    """Return the timetable of `stream`, reading the container, freshly opened, to its end."""
     times: list[int | None] = []
     decoding_times: list[int] = []
     hidden_count = 0
@@ -126,7 +129,7 @@ def read_timetable(
                 if packet.dts is not None:
                     decoding_times.append(packet.dts)
     ordered = in_order(times)
-    timetable = make_timetable(ordered, container, stream, frame_rate)
+    timetable = make_timetable(ordered, container, stream)
     is_doubtful = container.format.name not in FORMATS_WITHOUT_TIMES and (
         len(ordered) < len(times)
         or any(starts_over(*pair, timetable.time_base) for pair in pairwise(decoding_times))
@@ -146,10 +149,7 @@ def starts_over(before: int, after: int, time_base: Fraction) -> bool:
 
 
 def make_timetable(
-    times: Sequence[int | None],
-    container: InputContainer,
-    stream: VideoStream,
-    frame_rate: Fraction | None = None,
+    times: Sequence[int | None], container: InputContainer, stream: VideoStream
 ) -> Timetable:
     """Return the timetable of pictures with these presentation times, in order of presentation.
 
@@ -159,8 +159,8 @@ def make_timetable(
     rates = rates or [DEFAULT_FRAME_RATE]
     known = [pts for pts in times if pts is not None]
     time_base = stream.time_base
-    if frame_rate is not None or len(known) < len(times) or not time_base:
-        rate = frame_rate or snap_to_broadcast_rate(rates[0])
+    if len(known) < len(times) or not time_base:
+        rate = snap_to_broadcast_rate(rates[0])
         ticks = list(range(len(times)))
         began_s = Fraction(0)
         if known and time_base:

@@ -51,7 +51,7 @@ class VideoFileSource(FrameSource):
         container = open_container(path)
         with container:
             stream = first_video_stream(container, path)
-            self._timetable = read_timetable(container, stream, frame_rate)
+            self._timetable = read_timetable(container, stream)
         if not self._timetable.ticks:
             raise VideoOpenError(f"{path}: no video frames in the file")
         with open_container(path) as container:
@@ -59,7 +59,9 @@ class VideoFileSource(FrameSource):
             first = self._first_decodable(container, stream)
             has_fields = first.interlaced_frame and stream.codec_context.name in _FIELD_CODECS
             if has_fields or self._timetable.is_doubtful:
-                self._timetable = self._timetable_by_decoding(frame_rate)
+                self._timetable = self._timetable_by_decoding()
+            if frame_rate is not None:
+                self._take_rate(frame_rate)
             self._turn = turn_of(first)
             self.info = self._describe(container, stream, first, frame_rate)
         self._converter = RgbConverter(self.info.color)
@@ -156,7 +158,7 @@ class VideoFileSource(FrameSource):
                 return picture
         raise VideoOpenError(f"{self._path}: not one frame can be decoded")
 
-    def _timetable_by_decoding(self, frame_rate: Fraction | None) -> Timetable:
+    def _timetable_by_decoding(self) -> Timetable:
         """Return the timetable where a packet may hold half a picture, or another one's time."""
         with open_container(self._path) as container:
             stream = first_video_stream(container, self._path)
@@ -164,7 +166,18 @@ class VideoFileSource(FrameSource):
             times = [picture.pts for picture in pictures if picture is not None]
             # A decoder that starts between two key frames gives some pictures out of order.
             ordered = times if self._timetable.is_doubtful else in_order(times)
-            return make_timetable(ordered, container, stream, frame_rate)
+            return make_timetable(ordered, container, stream)
+
+    def _take_rate(self, frame_rate: Fraction) -> None:
+        """Replace the clip's own times by those of a rate that was asked for."""
+        if self._timetable.is_variable_rate:
+            self._warn(
+                "variable frame rate: each frame's own time is replaced by that of "
+                f"{frame_rate} frames/s, as asked (--fps)"
+            )
+        else:
+            self._tell_of_rate(self._timetable.frame_rate, frame_rate)
+        self._timetable = self._timetable.at_rate(frame_rate)
 
     def _describe(
         self,

@@ -15,7 +15,7 @@ import pytest
 from instmatt_video.errors import FrameDecodeError, VideoOpenError
 from instmatt_video.media.animation import is_animated
 from instmatt_video.media.frame import ColorTags
-from instmatt_video.media.source import open_source
+from instmatt_video.media.source import open_source, open_still
 from tests.media.made_clips import disc_picture
 
 Maker = Callable[..., Path]
@@ -81,6 +81,7 @@ def test_an_animated_png_is_a_film(tmp_path: Path) -> None:
     assert [frame.index for frame in frames] == [0, 1, 2]
     for frame in frames:
         assert np.abs(frame.image.astype(int) - disc_picture(frame.index)).mean() < 4
+    assert open_still(path).warnings == []
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,17 @@ def test_a_steady_rate_is_told_from_a_coarse_clock(
         assert [frame.time for frame in source] == [k / rate for k in range(12)]
 
 
+@pytest.mark.parametrize("frame_rate", [25, 12])
+def test_another_rate_than_a_pipes_own_is_told_of(
+    frame_rate: int, make_video: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed(monkeypatch, make_video("clip.mkv", codec="ffv1").read_bytes())
+    with open_source("-", frame_rate=frame_rate) as source:
+        assert [frame.time for frame in source] == [Fraction(k, frame_rate) for k in range(8)]
+        warning = "its own 25 frames/s are replaced by 12, as asked (--fps)"
+        assert source.warnings == ([] if frame_rate == 25 else [warning])
+
+
 def test_sound_in_a_pipe_is_told_of(make_video: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     feed(monkeypatch, make_video("clip.mkv", sounds=("aac",)).read_bytes())
     with open_source("-") as source:

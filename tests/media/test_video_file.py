@@ -228,8 +228,21 @@ def test_a_rate_that_is_asked_for_replaces_the_clips_times(make_video: Maker) ->
     source = open_source(make_video(), frame_rate=12.5)
     assert [frame.time for frame in source] == [k / Fraction(25, 2) for k in range(8)]
     assert [frame.index for frame in source.frames(5)] == [5, 6, 7]
+    assert source.warnings == ["its own 25 frames/s are replaced by 25/2, as asked (--fps)"]
+    assert open_source(make_video(), frame_rate=25).warnings == []
     with pytest.raises(ValueError, match=r"must be in 0.001..100000, not 0"):
         open_source(make_video(), frame_rate=0)
+
+
+def test_varying_times_are_not_replaced_without_a_word(make_video: Maker) -> None:
+    ticks = [0, 40, 80, 100, 160, 200, 240, 280]  # 25 frames/s in the mean
+    path = make_video("clip.mkv", codec="ffv1", time_base=Fraction(1, 1000), ticks=ticks)
+    source = open_source(path, frame_rate=25)
+    assert [frame.time for frame in source] == [Fraction(k, 25) for k in range(8)]
+    assert source.warnings == [
+        "variable frame rate: each frame's own time is replaced by that of 25 frames/s, as asked "
+        "(--fps)"
+    ]
 
 
 @pytest.mark.parametrize("suffix", ["mov", "mkv", "mxf"])
@@ -245,7 +258,10 @@ def test_a_timecode_that_cannot_count_at_the_rate_is_left_out(make_video: Maker)
     assert open_source(path).info.timecode == "01:00:00;00"
     source = open_source(path, frame_rate=24)
     assert source.info.timecode is None
-    assert source.warnings == ["timecode left out: 01:00:00;00 counts no frames at 24 frames/s"]
+    assert source.warnings == [
+        "its own 30000/1001 frames/s are replaced by 24, as asked (--fps)",
+        "timecode left out: 01:00:00;00 counts no frames at 24 frames/s",
+    ]
 
 
 @pytest.mark.parametrize(("rate", "told"), [(255, "01:00:00:000"), (300, None)])
@@ -269,8 +285,11 @@ def test_sound_is_left_out_where_another_rate_would_part_it_from_the_pictures(
 ) -> None:
     source = open_source(make_video(sounds=("aac",)), frame_rate=frame_rate)
     assert source.info.has_audio is has_audio
-    warning = "sound left out: it would not keep time at 24 frames/s"
-    assert source.warnings == ([] if has_audio else [warning])
+    warnings = [
+        "its own 25 frames/s are replaced by 24, as asked (--fps)",
+        "sound left out: it would not keep time at 24 frames/s",
+    ]
+    assert source.warnings == ([] if has_audio else warnings)
 
 
 @pytest.mark.parametrize("codec", ["mjpeg", "prores_ks"])
