@@ -206,11 +206,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_the_same_people_end_to_end(
     home: Path,
+    lite: InstanceMattingNetwork,
     photograph: np.ndarray,
     tmp_path: Path,
     calls: list[int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    OnnxTrunk(lite)  # exported by now: that runs the trunk, too
     trunks: list[int] = []
     run_trunk = MattingNetwork.run_trunk
 
