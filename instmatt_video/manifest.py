@@ -143,7 +143,7 @@ class StitchRecord(_Model):
 
 
 class Manifest(_Model):
-    """Everything about a run; alpha is always straight and linear."""
+    """Everything about a run."""
 
     schema_version: Annotated[int, AfterValidator(_is_known)] = SCHEMA_VERSION
     program_version: str
@@ -159,7 +159,8 @@ class Manifest(_Model):
     device: str
     precision: str
     format: Annotated[str, AfterValidator(_is_format)]
-    alpha: str = "straight, linear, full range"
+    alpha: str
+    """How the streams hold it, in words."""
     audio: str
     """What became of the clip's sound, in words."""
     stages: tuple[StageRecord, ...]

@@ -92,6 +92,27 @@ def test_nobody_is_no_error_but_told(
     assert given.warnings == ("the masks show nobody, so nobody has a stream",)
 
 
+@pytest.mark.parametrize(
+    ("format", "words"),
+    [
+        ("prores4444", "straight, linear, full range"),
+        ("matte-ffv1", "matte alone, linear, full range"),
+        ("matte-prores", "matte alone, linear, video range"),
+        ("exr", "premultiplied, linear, full range"),
+    ],
+)
+def test_manifest_and_report_say_how_a_format_holds_alpha(
+    format: str, words: str, tmp_path: Path
+) -> None:
+    if format == "exr":
+        pytest.importorskip("OpenEXR")
+    source = write_clip(tmp_path / "walk.mp4", 3)
+    output = replace(LIGHT.output, format=format)
+    assert run(source, tmp_path, replace(LIGHT, output=output)).alpha == words
+    page = (tmp_path / "walk" / "report.html").read_text()
+    assert f"<dt>Alpha</dt><dd>{words}</dd>" in page
+
+
 @pytest.mark.parametrize("is_online", [False, True], ids=["stored", "online"])
 def test_a_rate_in_place_of_a_videos_own_is_told_of(
     is_online: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -39,6 +39,8 @@ class FormatSpec:
     """Values are linear light; else the clip's code values."""
     is_full_range: bool = False
     """Luma takes all its codes; else video range."""
+    is_premultiplied: bool = False
+    """Colour is multiplied by alpha; else it is straight."""
     tick_s: Fraction | None = None
     """Seconds of a tick of its clock; `None` where that is the clip's."""
     decoder: str | None = None
@@ -53,6 +55,13 @@ class FormatSpec:
     def is_folder(self) -> bool:
         """Tell whether the output is a folder of pictures."""
         return not self.extension
+
+    @property
+    def alpha_in_words(self) -> str:
+        """Return what whoever reads the alpha has to know."""
+        if not self.has_color:
+            return f"matte alone, linear, {'full' if self.is_full_range else 'video'} range"
+        return f"{'premultiplied' if self.is_premultiplied else 'straight'}, linear, full range"
 
 
 FORMATS: dict[str, FormatSpec] = {
@@ -108,6 +117,7 @@ FORMATS: dict[str, FormatSpec] = {
             bit_depth=10,
             is_rgb=True,
             is_linear=True,
+            is_premultiplied=True,
         ),
         FormatSpec(
             name="webm",

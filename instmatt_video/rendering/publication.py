@@ -197,6 +197,7 @@ def describe_run(
         device=str(networks.matter.device),
         precision=str(networks.matter.precision).removeprefix("torch."),
         format=config.output.format,
+        alpha=FORMATS[config.output.format].alpha_in_words,
         audio=_fate_of_sound(info, config.output),
         stages=tuple(
             StageRecord(name=name, busy_s=round(busy, 3), frames=clock.items[name])

@@ -369,6 +369,7 @@ def write_manifest(folder: Path, files: list[str], first_frames: list[int], trim
         device="cpu",
         precision="fp32",
         format="matte-ffv1",
+        alpha="matte alone, linear, full range",
         audio="",
         stages=(),
         wall_s=1.0,

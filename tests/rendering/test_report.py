@@ -68,6 +68,7 @@ def manifest(*tracks: TrackRecord, **changes: Any) -> Manifest:
         "device": "cpu",
         "precision": "fp32",
         "format": "prores4444",
+        "alpha": "straight, linear, full range",
         "audio": "the clip has none",
         "stages": (
             StageRecord(name="decode", busy_s=4.0, frames=200),
