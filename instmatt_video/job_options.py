@@ -89,7 +89,13 @@ def _add_stream_options(group: argparse._ArgumentGroup) -> None:
         metavar="TEMPLATE",
         help=f"fields clip, track, name, ext (default: {output.filename})",
     )
-    group.add_argument("--foreground", dest="output.foreground", choices=FOREGROUND_METHODS)
+    group.add_argument(
+        "--foreground",
+        dest="output.foreground",
+        choices=FOREGROUND_METHODS,
+        help="where the colour under the edges comes from; pymatting needs the extra fg "
+        f"(default: {output.foreground})",
+    )
     group.add_argument(
         "--only",
         dest="output.only",

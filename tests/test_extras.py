@@ -12,6 +12,7 @@ from instmatt_video.errors import OptionError
 from instmatt_video.extras import EXTRAS, require_extra
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
+MANUAL = PROJECT.with_name("README.md")
 
 
 def test_every_extra_of_the_package_is_known() -> None:
@@ -21,6 +22,11 @@ def test_every_extra_of_the_package_is_known() -> None:
         for extra, packages in re.findall(r"^(\w+) = \[(.*)\]$", section, re.MULTILINE)
     }
     assert {extra: len(modules) for extra, modules in EXTRAS.items()} == declared
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_the_manual_names_every_extra(extra: str) -> None:
+    assert re.search(rf"extra `?{extra}\b|\[{extra}\]", MANUAL.read_text())
 
 
 def test_only_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
