@@ -80,6 +80,8 @@ def _what_is_kept(args: argparse.Namespace) -> str:
     if command == "train":
         if args.network == "cutouts":
             return "; who is cut out by now is kept"
+        if not _import("training", ".command").is_resumable(args):
+            return "; there is no checkpoint yet to go on from"
         return "; the same command goes on from the last checkpoint"
     if command == "batch":
         word = " without --overwrite" if getattr(args, "run.is_overwriting") else ""

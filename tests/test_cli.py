@@ -213,6 +213,32 @@ class TestStatus:
             signal.signal(signal.SIGHUP, before)
 
     @pytest.mark.parametrize(
+        ("network", "checkpoint"),
+        [(["matting", "--stage", "1"], "last.ckpt"), (["detector"], "crops/last.ckpt")],
+        ids=["matting", "detector"],
+    )
+    def test_a_training_goes_on_from_a_checkpoint_that_is_there(
+        self,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        network: list[str],
+        checkpoint: str,
+    ) -> None:
+        def press(args: object) -> int:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("instmatt_video.training.command.run", press)
+        words = ["train", *network, "--data", "data.toml", "--out", str(tmp_path)]
+        assert main(words) == 130
+        assert capsys.readouterr().err == "stopped; there is no checkpoint yet to go on from\n"
+        (tmp_path / checkpoint).parent.mkdir(exist_ok=True)
+        (tmp_path / checkpoint).touch()
+        assert main(words) == 130
+        kept = "stopped; the same command goes on from the last checkpoint\n"
+        assert capsys.readouterr().err == kept
+
+    @pytest.mark.parametrize(
         ("words", "kept"),
         [
             (["walk.mp4", "--out-dir", "o"], "stopped; finished chunks are kept: --resume goes on"),

@@ -135,6 +135,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def is_resumable(args: argparse.Namespace) -> bool:
+    """Return whether the training that the arguments name has left a checkpoint."""
+    from .loop_config import CHECKPOINT_FILE
+
+    part = "*/" if args.network == "detector" else ""
+    return any(args.out.glob(part + CHECKPOINT_FILE))
+
+
 def _cut_out(args: argparse.Namespace, console: Console) -> int:
     from ..config import MattingConfig
     from ..matting.matter import Matter

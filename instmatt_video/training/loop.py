@@ -27,7 +27,7 @@ from ..whole_file import whole_file
 from .averaged_weights import AveragedWeights
 from .batches import load_batches
 from .kept_buffers import KeptBuffers
-from .loop_config import DECISIVE, LoopConfig
+from .loop_config import CHECKPOINT_FILE, DECISIVE, LoopConfig
 from .processes import launch, training_together
 from .run_files import RunLog, read_checkpoint, save_checkpoint
 from .task import TrainingTask
@@ -134,7 +134,7 @@ class _Training:
 
     @property
     def checkpoint(self) -> Path:
-        return self.out_dir / "last.ckpt"
+        return self.out_dir / CHECKPOINT_FILE
 
     def resume(self) -> None:
         """Go on from the checkpoint, if there is one.

@@ -19,6 +19,9 @@ DECISIVE = (
 )
 """Settings that a resumed run must share with its beginning; it may well be longer."""
 
+CHECKPOINT_FILE = "last.ckpt"
+"""From which a run resumes, in the folder of the training, or of one part of a detector's."""
+
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
