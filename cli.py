@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,7 @@ def _complain(error: Exception, args: argparse.Namespace) -> None:
 
 
 def _build(words: Sequence[str]) -> tuple[argparse.ArgumentParser, Callable[..., int]]:
+    _refuse_dashed(words)
     commands = _commands()
     word = words[0] if words and not words[0].startswith("-") else None
     if word is not None and word not in commands:
@@ -136,6 +138,13 @@ def _refuse_misspelt(word: str, commands: Iterable[str]) -> None:
     similar = get_close_matches(word, commands, 1, cutoff=0.8)
     if similar and word.replace("-", "").isalpha() and not Path(word).exists():
         raise OptionError(f"{word} is neither a clip nor a command: is {similar[0]} meant?")
+
+
+def _refuse_dashed(words: Iterable[str]) -> None:
+    """Raise where a word that would be read as an option is a file's name."""
+    for word in takewhile(lambda word: word != "--", words):
+        if word.startswith("-") and Path(word).suffix and os.path.exists(word):
+            raise OptionError(f"{word} would be read as an option: write ./{word}")
 
 
 def _add_matte_arguments(parser: argparse.ArgumentParser) -> None:

@@ -341,6 +341,23 @@ class TestStatus:
         assert main(words) == 2
         assert named in capsys.readouterr().err
 
+    def test_a_name_that_would_be_read_as_an_option(
+        self,
+        job: Callable[..., SimpleNamespace],
+        capsys: pytest.CaptureFixture[str],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        seen = job()
+        monkeypatch.chdir(tmp_path)
+        Path("-dash.mp4").touch()
+        assert main(["-dash.mp4", "--out-dir", "o"]) == 2
+        said = "instmatt-video: error: -dash.mp4 would be read as an option: write ./-dash.mp4\n"
+        assert capsys.readouterr().err == said
+        for words in (["./-dash.mp4"], ["--", "-dash.mp4"]):
+            assert main(["--out-dir", "o", *words]) == 0
+            assert str(seen.clip) == words[-1]
+
 
 class TestRealFaults:
     """No network is reached: these are refused before."""
