@@ -41,8 +41,14 @@ def run(args: argparse.Namespace) -> int:
     require_extra("web", "this page")
     from .page import create_app
     from .session import Review
+    from .source import find_source, refuse_captured
 
-    app = create_app(Review(args.folder), args.source)
+    review = Review(args.folder)
+    record = review.manifest.source
+    refuse_captured(record)
+    if args.source is not None:
+        find_source(record, args.source)
+    app = create_app(review, args.source)
     with bind(args.host, args.port) as bound:
         port = bound.getsockname()[1]
         token = guard(app, args.host, port)

@@ -28,7 +28,7 @@ from ..settings import config_of, plain_settings
 from ..stages import StageClock
 from .analysed import Analysed
 from .corrections import corrected_cast, output_after
-from .source import reopen_source
+from .source import refuse_captured, reopen_source
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,12 @@ class Review:
         """What the newest run of the clip has found: another process may have run it again.
 
         Raises:
+            VideoOpenError: The clip was recorded live, and nothing is kept to correct it from.
             AlphaStoreError: The alphas are gone.
         """
-        stitching = self.manifest.stitching
+        manifest = self.manifest
+        refuse_captured(manifest.source)
+        stitching = manifest.stitching
         known = self._analysed
         if known is None or (known.stitching, known.version) != (stitching, known.version_now()):
             self._analysed = known = Analysed(self.folder, stitching)

@@ -15,6 +15,16 @@ from ..media.source import is_pattern, open_source
 from ..settings import config_of
 
 
+def refuse_captured(record: SourceRecord) -> None:
+    """Raise where a clip's frames are in no file: nothing of it can be rendered again.
+
+    Raises:
+        VideoOpenError: It was recorded live.
+    """
+    if record.is_captured:
+        raise VideoOpenError(f"{record.name} was recorded live: nothing can be corrected")
+
+
 def find_source(record: SourceRecord, moved_to: Path | None = None) -> Path:
     """Return where a clip lies now.
 
@@ -25,18 +35,17 @@ def find_source(record: SourceRecord, moved_to: Path | None = None) -> Path:
     Raises:
         VideoOpenError: It is gone, or was captured or a stream, which cannot be read again.
     """
-    if record.is_captured:
-        raise VideoOpenError(f"{record.name} was recorded live: its frames are in no file")
+    refuse_captured(record)
     if moved_to is None and record.absolute_path is None and record.path in (None, "-"):
         raise VideoOpenError(
             f"{record.name} came as a stream, which cannot be read again: name a file with --source"
         )
     given = moved_to or Path(record.absolute_path or record.path or "")
-    if not (given.is_file() or given.is_dir() or is_pattern(str(given))):
-        raise VideoOpenError(
-            f"{given} is not there any more: name the clip's new place with --source"
-        )
-    return given
+    if given.is_file() or given.is_dir() or is_pattern(str(given)):
+        return given
+    if moved_to is not None:
+        raise VideoOpenError(f"{given}: no such file or folder")
+    raise VideoOpenError(f"{given} is not there any more: name the clip's new place with --source")
 
 
 def reopen_source(

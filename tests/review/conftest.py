@@ -9,6 +9,7 @@ import pytest
 
 from instmatt_video import MatteConfig, matte_video
 from instmatt_video.config import OutputConfig
+from instmatt_video.manifest import load_manifest
 from tests.synthetic_clip import BoxMatter, ColorDetector, write_clip
 
 FRAMES = 40
@@ -28,3 +29,14 @@ def matted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(matted: Path, tmp_path: Path) -> Path:
     """Return an output folder of three people: 1 in frames 1..40, 2 in 7..20, 3 in 25..40."""
     return Path(shutil.copytree(matted / "out" / "walk", tmp_path / "walk"))
+
+
+@pytest.fixture
+def recording(folder: Path) -> Path:
+    """Return the same as a live recording leaves it, without alphas."""
+    manifest = load_manifest(folder)
+    captured = {"is_captured": True, "absolute_path": None}
+    source = manifest.source.model_copy(update=captured)
+    manifest.model_copy(update={"source": source, "stitching": None}).save(folder)
+    shutil.rmtree(folder / "alphas")
+    return folder

@@ -231,3 +231,28 @@ def test_the_page_asks_for_nothing_from_elsewhere(page: Any) -> None:
 def test_a_folder_of_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["review", str(tmp_path), "--no-browser"]) == 3
     assert "it is no output of this program" in capsys.readouterr().err
+
+
+def bind_nothing(host: str, port: int) -> None:
+    raise AssertionError("the page was opened")
+
+
+def test_a_live_recording_is_not_opened(
+    recording: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "bind", bind_nothing)
+    assert main(["review", str(recording), "--no-browser"]) == 3
+    assert "walk was recorded live: nothing can be corrected" in capsys.readouterr().err
+
+
+def test_a_clip_that_is_not_where_it_is_said_to_be(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "bind", bind_nothing)
+    nowhere = tmp_path / "nowhere.mp4"
+    assert main(["review", str(folder), "--no-browser", "--source", str(nowhere)]) == 3
+    said = f"instmatt-video: error: {nowhere}: no such file or folder\n"
+    assert capsys.readouterr().err == said

@@ -85,7 +85,7 @@ def test_corrections_one_after_the_other(folder: Path, capsys: pytest.CaptureFix
         (["rename", "1", ""], 2, "name"),
         (["rename", "1", "../../Bob"], 2, "gives no visible name"),
         (["undo"], 2, "there is no correction to undo"),
-        (["render", "--source", "nowhere.mp4"], 3, "nowhere.mp4 is not there any more"),
+        (["render", "--source", "nowhere.mp4"], 3, "error: nowhere.mp4: no such file or folder\n"),
         (["explode"], 2, "invalid choice"),
     ],
 )
@@ -145,6 +145,16 @@ def test_a_run_that_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     (folder / "manifest.json").unlink()
     assert main(["tracks", str(folder), "list"]) == 3
     assert "the run is not finished; once it has stopped, --resume" in capsys.readouterr().err
+
+
+def test_a_live_recording_can_only_be_looked_at(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["drop", "1"], ["undo"], ["render"], ["render", "--source", "nowhere.mp4"]):
+        assert main(["tracks", str(recording), *words, "--quiet"]) == 3
+        said = "instmatt-video: error: walk was recorded live: nothing can be corrected\n"
+        assert capsys.readouterr().err == said
+    assert main(["tracks", str(recording), "list"]) == 0
 
 
 def test_no_network_library_is_waited_for(folder: Path) -> None:
