@@ -37,18 +37,19 @@ def to_unit(alpha: Alpha) -> Float:
     raise ValueError(f"alpha is {alpha.dtype}: it must be uint8, uint16, bool or floating")
 
 
-def check_alphas(alphas: Alpha, name: str) -> None:
-    """Refuse what is no stack of alpha mattes.
+def check_alphas(alphas: Alpha, name: str, num_axes: int = 3) -> None:
+    """Refuse what is no stack of alpha mattes, or no matte.
 
     Args:
         alphas: The array to look at, `(N, H, W)`.
         name: What to call it in the message.
+        num_axes: 2 for a single matte, `(H, W)`.
 
     Raises:
         ValueError: Wrong rank or type, or a value outside of 0..1 (NaN included).
     """
-    if alphas.ndim != 3:
-        raise ValueError(f"{name} has shape {alphas.shape}: it must have 3 axes")
+    if alphas.ndim != num_axes:
+        raise ValueError(f"{name} has shape {alphas.shape}: it must have {num_axes} axes")
     if np.issubdtype(alphas.dtype, np.floating):
         # One comparison that NaN fails too.
         if alphas.size and not (alphas.min() >= 0 and alphas.max() <= 1):

@@ -44,8 +44,8 @@ def measure_errors(prediction: Alpha, target: Alpha, protocol: Protocol = "stric
     """
     if prediction.shape != target.shape:
         raise ValueError(f"sizes differ: prediction {prediction.shape}, target {target.shape}")
-    check_alphas(prediction[None], "prediction")
-    check_alphas(target[None], "target")
+    check_alphas(prediction, "prediction", num_axes=2)
+    check_alphas(target, "target", num_axes=2)
     # Everything happens around the person: beyond the gradient's reach nothing can count.
     left, top, right, bottom = find_common_box(prediction, target, protocol, RADIUS_PX)
     if right == left:

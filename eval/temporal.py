@@ -59,8 +59,8 @@ class TemporalAccumulator:
         """
         if prediction.shape != target.shape:
             raise ValueError(f"sizes differ: prediction {prediction.shape}, target {target.shape}")
-        check_alphas(prediction[None], "prediction")
-        check_alphas(target[None], "target")
+        check_alphas(prediction, "prediction", num_axes=2)
+        check_alphas(target, "target", num_axes=2)
         p, g = to_unit(prediction), to_unit(target)
         last, self._last = self._last, (p, g)
         if last is None:

@@ -1,4 +1,4 @@
-"""Weights files: safetensors that carry the config of the network they belong to."""
+"""Weights files, safetensors; those of matting networks carry their config."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ from instmatt_video.extras import EXTRAS, require_extra
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 MANUAL = PROJECT.with_name("README.md")
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_what_an_extra_brings_is_called_so(extra: str) -> None:
+    found = [find_spec(module) is not None for module in EXTRAS[extra]]
+    if not any(found):
+        pytest.skip(f"extra {extra} is not installed")
+    assert all(found)
 
 
 def test_every_extra_of_the_package_is_known() -> None:

@@ -180,9 +180,8 @@ class LayerMaker:
         paths = list_frames(clip.source)
         if paths is not None:
             frames = self._inputs.pictures(without_gaps(paths, clip.gaps), clip.frame_rate)
-            return self._converted(
-                frames.filter("trim", **end), None
-            )  # JPEG has a matrix of its own
+            frames = frames.filter("trim", **end)
+            return self._converted(frames, None)  # JPEG has a matrix of its own
         frames = video(clip.source)
         first = clip.gaps[0][1] + 1 if clip.gaps and clip.gaps[0][0] == 0 else 0
         if clip.is_retimed:

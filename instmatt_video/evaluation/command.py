@@ -89,7 +89,7 @@ _VIDEO = (
     "(<clip>/[pha/]<person>/<frame>.png), maggie (<clip>/<frame>/<person>.png), streams (our "
     "output)."
 )
-_TRACKS = 'Needs TrackEval: pip install "instmatt-video[eval]".'
+_TRACKS = "Needs TrackEval (extra eval)."
 
 
 def _add_outputs(parser: argparse.ArgumentParser, layout: str) -> None:

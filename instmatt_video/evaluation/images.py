@@ -30,8 +30,6 @@ from .image_layouts import ImageCase, find_images
 
 logger = logging.getLogger(__name__)
 
-"""Called with what is done and what there is."""
-
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 

@@ -55,7 +55,7 @@ def add_matting_options(group: argparse._ArgumentGroup) -> None:
 
 
 def add_device_options(group: argparse._ArgumentGroup) -> None:
-    """Add where and how exactly networks compute: alike live, which has fewer of the others."""
+    """Add where and how exactly networks compute; `live` has these, and few of the others."""
     group.add_argument(
         "--device", dest="matting.device", metavar="NAME", help=f"{', '.join(DEVICES)}"
     )

@@ -26,7 +26,7 @@ from ..detection.detector import Detector
 from ..frame_record import FrameRecord, TrackedBox
 from ..media.frame import Frame, as_eight_bit
 from .identities import DRAWN, Cast, cast_of, known_cast
-from .mask_carrier import MaskCarrier
+from .kept_masks import KeptMasks
 
 MAX_COAST_FRAMES = 8
 """A person whom the detector misses keeps the last mask, moved along, for so many frames. It goes
@@ -133,7 +133,7 @@ class PeopleFinder:
         self._camera = CameraMotionEstimator()
         self._cuts = CutDetector()
         self._seen: dict[int, _Seen] = {}
-        self._masks = MaskCarrier()
+        self._masks = KeptMasks()
         self._elapsed = 0
         """Frames since the detector last looked."""
         self._missed: frozenset[int] = frozenset()

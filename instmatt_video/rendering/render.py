@@ -83,10 +83,11 @@ def render(
         ledger.adopt(load_manifest(folder).streams)
     keys = stream_keys(plans, cast, config, store)
     _refuse_strangers(keys, ledger, folder)
-    taken = [(ledger.take_over(file, key, keys), file) for file, key in keys.items()]
-    renamed = tuple((old, file) for old, file in taken if old is not None)
-    due_files = [file for file, key in keys.items() if not ledger.has(file, key)]
-    ledger.refuse_mixed(due_files)
+    missing = [file for file, key in keys.items() if not ledger.has(file, key)]
+    ledger.refuse_mixed(missing)
+    taken = {file: ledger.take_over(file, keys[file], keys) for file in missing}
+    renamed = tuple((old, file) for file, old in taken.items() if old is not None)
+    due_files = [file for file, old in taken.items() if old is None]
     due = [plan for plan in plans if plan.file in due_files]
     threads = WriterThreads()
     portraits = _Portraits(cast)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 
 import pytest
@@ -63,7 +64,9 @@ class TestWriterThreads:
         stream = MadeStream()
         threads = self.threads(stream)
         threads.send(Frame(0, Fraction(0), IMAGE), alphas_of(visible={}))
+        while not stream.written:
+            time.sleep(0.01)
         threads.stop()
-        assert stream.end == ""
+        assert len(stream.written) == 1 and stream.end == ""
         with pytest.raises(Cancelled):
             threads.send(Frame(1, Fraction(1, 25), IMAGE), alphas_of(visible={}, index=1))

@@ -193,6 +193,24 @@ def test_a_renamed_stream_is_not_encoded_again(folder: Path) -> None:
     assert load_manifest(folder).tracks[1].file == "Anna_02.mkv"
 
 
+def test_other_files_among_pictures_are_told_of_before_any_stream_is_renamed(
+    tmp_path: Path,
+) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", FRAMES)
+    pictures = replace(LIGHT.output, format="png", filename="{name}")
+    config = replace(LIGHT, output=pictures)
+    matte_video(clip, tmp_path, config, detector=ColorDetector(), matter=BoxMatter())
+    folder = tmp_path / "walk"
+    (folder / "person_03" / "notes.txt").write_text("mine")
+    review = Review(folder)
+    review.correct(Rename(track=1, name="Anna"))
+    review.correct(Split(track=3, frame=30))
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(OptionError, match="person_03 holds other files beside its pictures"):
+        review.render()
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_nothing_to_do_is_nothing_done(folder: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.is_file()}
     rendered = Review(folder).render()

@@ -1,4 +1,4 @@
-"""What the detector is trained to lower; knows tensors, knows no data."""
+"""What the looks at crops are trained to lower; knows tensors, knows no data."""
 
 from __future__ import annotations
 

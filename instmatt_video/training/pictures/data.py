@@ -1,4 +1,4 @@
-"""Where the pictures of a training are; the data file, as TOML."""
+"""Where the pictures of a matting training are; the data file, as TOML."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class _Carried:
         return step_of_centre((box - self.box) / (index - self.index))
 
 
-class MaskCarrier:
+class KeptMasks:
     """Keeps the masks of all who are there; frames must come in order."""
 
     def __init__(self) -> None:
