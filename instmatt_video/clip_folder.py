@@ -13,13 +13,13 @@ from .config import MatteConfig
 from .errors import OptionError, VideoOpenError, disk_errors
 from .manifest import FILE_NAME as MANIFEST_FILE
 from .manifest import Manifest, load_manifest
-from .media.folder_stream import holds_only_pictures
+from .media.folder_stream import files_of, holds_only_pictures
 from .media.formats import FORMATS
 from .media.source import is_stream
 from .printable import is_utf8, printable
 from .rendering.online_streams import INCOMPLETE
 from .rendering.report import FILE_NAME as REPORT_FILE
-from .rendering.stream_ledger import set_aside, stream_ledger
+from .rendering.stream_ledger import is_set_aside, set_aside, stream_ledger
 from .rendering.stream_plans import PREVIEW_FILE
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from .settings import config_of
@@ -41,7 +41,6 @@ def check_folder(folder: Path, source: str | Path, config: MatteConfig) -> None:
 
     Raises:
         OptionError: It holds the clip itself, or what is neither to be gone on with nor replaced.
-        VideoOpenError: It is to be gone on with, and its manifest cannot be read.
         AlphaWriteError: It may not be looked into.
     """
     _refuse_source_inside(folder, source)
@@ -75,12 +74,12 @@ def _refuse_earlier(folder: Path, config: MatteConfig) -> None:
     is_told_of = any(
         (folder / name).exists() for name in (MANIFEST_FILE, FOLDER_NAME, SEGMENTS_FOLDER)
     )
-    visible = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    names = [path.name for path in folder.iterdir()]
+    visible = [name for name in names if not name.startswith(".") and not is_set_aside(name)]
     if config.run.is_resumed and visible and not is_told_of:
         raise OptionError(f"{folder} holds files, but no run to go on with: give another --out-dir")
-    if config.run.is_resumed and (folder / MANIFEST_FILE).is_file():
-        if load_manifest(folder).source.is_captured:  # nobody can make it again
-            raise OptionError(f"{folder} holds what was recorded live: --overwrite replaces it")
+    if config.run.is_resumed and _is_recording(folder):  # nobody can make it again
+        raise OptionError(f"{folder} holds what was recorded live: --overwrite replaces it")
     is_wanted |= (
         not config.run.is_online
         and visible == [FOLDER_NAME]
@@ -91,8 +90,15 @@ def _refuse_earlier(folder: Path, config: MatteConfig) -> None:
         raise OptionError(f"{folder} is there already: {going_on}--overwrite replaces it")
 
 
+def _is_recording(folder: Path) -> bool:
+    """Say whether a manifest tells of a live recording; one that cannot be read tells nothing."""
+    with suppress(VideoOpenError):
+        return load_manifest(folder).source.is_captured
+    return False
+
+
 def make_room(folder: Path, config: MatteConfig) -> tuple[str, ...]:
-    """Remove an earlier output that is to be replaced; make the folder.
+    """Remove an earlier output that is to be replaced, or what of it is torn; make the folder.
 
     Called when nothing else can refuse the run: an earlier output is not lost to a typing error.
 
@@ -103,6 +109,7 @@ def make_room(folder: Path, config: MatteConfig) -> tuple[str, ...]:
         is_replaced = config.run.is_overwriting and folder.is_dir()
         told = _remove_earlier(folder) if is_replaced else ()
         folder.mkdir(parents=True, exist_ok=True)
+        remove_torn(folder)
     return told
 
 
@@ -130,10 +137,11 @@ def _remove_earlier(folder: Path) -> tuple[str, ...]:
         is_film = path.is_file() and path.suffix in _EXTENSIONS
         if is_film and path.stem.endswith(INCOMPLETE):
             path.unlink()
+        elif path.is_dir() and holds_only_pictures(path) and not files_of(path):
+            shutil.rmtree(path)
         elif is_film or (path.is_dir() and holds_only_pictures(path)):
             aside = set_aside(path).name
             told.append(f"an earlier {path.name}, of which nothing tells, is now {aside}")
-    remove_torn(folder)
     _remove_segments(folder / SEGMENTS_FOLDER)
     for name in (FOLDER_NAME, TRACKS_FILE, REPORT_FILE, PREVIEW_FILE, MANIFEST_FILE):
         _remove(folder / name)

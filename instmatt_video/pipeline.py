@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -112,6 +112,8 @@ def matte_video(
         check_names(finder.names.values(), clip.info, config.output)
         held.enter_context(rendering_alone(folder))
         told = make_room(folder, config)
+        for line in told:
+            logger.warning("%s", line)
         earlier = load_manifest(folder) if (folder / MANIFEST_FILE).is_file() else None
 
         checksum = sha256_of(Path(source))
@@ -136,7 +138,8 @@ def matte_video(
         else:
             _take_up_alphas(run, earlier)
             result = _write_whole(run, config.run.chunk_frames)
-        result = _warned(result, networks.detector, told)
+        result = _warned(result, networks.detector)
+        result = replace(result, warnings=(*told, *result.warnings))
 
         wall_s = time.monotonic() - started
         manifest = describe_run(clip, source, checksum, config, networks, result, clock, wall_s)
@@ -251,12 +254,8 @@ def _find_identities(
     return found
 
 
-def _warned(result: RunResult, detector: Detector, told: Sequence[str]) -> RunResult:
-    """Return a result with what was told before, and a word of a clip without people.
-
-    The log tells all its warnings.
-    """
-    result = replace(result, warnings=(*told, *result.warnings))
+def _warned(result: RunResult, detector: Detector) -> RunResult:
+    """Return a result with a word of a clip without people; the log tells all its warnings."""
     if not result.cast.identities and not result.corrections:
         result = replace(result, warnings=(*result.warnings, tell_of_nobody(detector)))
     for line in result.warnings:

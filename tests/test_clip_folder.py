@@ -243,3 +243,22 @@ def test_alphas_of_other_settings_are_not_taken_unasked(tmp_path: Path) -> None:
     (folder / "alphas" / "journal.jsonl").write_text("")  # broken off at its beginning
     with pytest.raises(OptionError, match="--resume goes on with it, --overwrite replaces it"):
         run(clip, tmp_path / "out")
+
+
+def test_what_an_overwriting_run_set_aside_stops_no_later_one(tmp_path: Path) -> None:
+    """It may have been stopped before there was anything to go on with."""
+    clip = write_clip(tmp_path / "walk.mp4", 8)
+    folder = tmp_path / "walk"
+    folder.mkdir()
+    (folder / "person_01_changed_1.mkv").write_text("graded")
+    resumed = replace(LIGHT, run=RunConfig(is_resumed=True))
+    assert len(run(clip, tmp_path, resumed).tracks) == 2
+    assert (folder / "person_01_changed_1.mkv").read_text() == "graded"
+
+
+def test_empty_folders_of_a_run_that_was_broken_off_are_removed(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", 8)
+    run(clip, tmp_path)
+    (tmp_path / "walk" / "person_07").mkdir()
+    run(clip, tmp_path, AGAIN)
+    assert not list((tmp_path / "walk").glob("person_07*"))

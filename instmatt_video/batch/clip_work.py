@@ -21,6 +21,7 @@ from ..manifest import load_manifest
 from ..networks import NetworkProvider
 from ..pipeline import matte_video
 from ..progress import Progress, Report
+from ..rendering.online_streams import INCOMPLETE
 from .finished import finished_manifest
 from .job import ClipJob, Outcome
 
@@ -44,7 +45,9 @@ def matte_clip(
             if manifest is not None:
                 return Outcome.of_manifest("skipped", manifest)
             _set_aside_if_unreadable(job.folder)
-            if config.run.is_online and not (job.folder / MANIFEST_FILE).exists():
+            is_told_of = (job.folder / MANIFEST_FILE).exists()
+            has_recording = any(job.folder.glob(f"*{INCOMPLETE}*"))  # nobody can make it again
+            if config.run.is_online and not is_told_of and not has_recording:
                 # What is left of an online run cannot be taken up.
                 config = replace(config, run=replace(config.run, is_overwriting=True))
         manifest = matte_video(

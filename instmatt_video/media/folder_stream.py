@@ -104,7 +104,7 @@ class FolderAlphaStream(AlphaStream):
                 raise AlphaWriteError(
                     f"{self.path}: is not replaced, it holds other files ({strangers[0]})"
                 )
-            shutil.rmtree(self.path)
+            remove_pictures(self.path)
         os.replace(self.partial_path, self.path)
 
     def _discard(self) -> None:
@@ -123,6 +123,17 @@ def files_of(path: Path) -> list[Path]:
 def holds_only_pictures(path: Path) -> bool:
     """Say whether a folder holds nothing but what an alpha stream of pictures leaves."""
     return not _strangers(path)
+
+
+def remove_pictures(path: Path) -> None:
+    """Remove a folder of pictures, under a passing name: a run that is killed leaves no half of it.
+
+    Such a half would be taken for somebody's work.
+    """
+    passing = path.with_name(f".{path.name}.former.partial")
+    if passing.exists():
+        shutil.rmtree(passing)
+    shutil.rmtree(path.rename(passing))
 
 
 def _strangers(path: Path) -> list[str]:

@@ -174,7 +174,8 @@ class OnlineStreams:
                 with contextlib.suppress(AlphaWriteError):
                     writer.finish()
                     writer.publish(path)
-                    kept.append(path)
+                    if writer.stream.path.exists():  # the one whose naming failed is gone
+                        kept.append(writer.stream.path)
         self.abort()
         return tuple(kept)
 

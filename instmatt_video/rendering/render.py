@@ -115,10 +115,9 @@ def render(
         for file, thread in zip(due_files, threads, strict=True):
             thread.wait()
             if thread.is_whole:  # though another may fail
-                writer = thread.writer
-                told = ledger.begin(file, writer.partial_path)
-                writer.publish()
-                ledger.add(file, keys[file], warnings=(*writer.warnings, *told))
+                ledger.begin(file, thread.writer.partial_path)
+                thread.writer.publish()
+                ledger.add(file, keys[file], warnings=thread.writer.warnings)
         threads.finish()
     except BaseException:
         threads.abort()

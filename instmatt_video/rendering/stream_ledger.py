@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import itertools
 import logging
-import shutil
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..alpha_store import FOLDER_NAME as STORE_FOLDER
 from ..checksums import digest, sha256_of
 from ..errors import OptionError
-from ..media.folder_stream import files_of, holds_only_pictures
+from ..media.folder_stream import files_of, holds_only_pictures, remove_pictures
 from ..whole_file import write_whole
 
 _log = logging.getLogger(__name__)
@@ -70,25 +70,27 @@ class StreamLedger:
         path = self._folder / file
         return path.exists() and stream_checksum(path) == entry.sha256
 
-    def begin(self, file: str, place: Path) -> tuple[str, ...]:
+    def begin(self, file: str, place: Path) -> None:
         """Note that a file is about to be replaced: until `add`, what lies there does not count.
 
         Not sooner: a run that fails before has left the file as it was noted. Wherever a run is
-        killed, what it leaves is the one or the other, and nobody's work.
+        killed, what it leaves is the one or the other, and nobody's work. What somebody has changed
+        gets another name.
 
         Args:
             file: Its name.
             place: Where the new one lies, finished.
-
-        Returns:
-            What there is to be told of the former one.
         """
         told = self._set_aside_if_changed(file)
         for text in told:
             _log.warning("%s %s", file, text)
-        former = None if told else self.checksum(file)
-        self._note(_Entry(file=file, sha256=former, coming=stream_checksum(place)))
-        return told
+        former = self._entries.get(file, _Entry(file=file))
+        if former.coming is not None:  # a run was killed here
+            told = (*former.warnings, *told)
+        entry = _Entry(
+            file=file, sha256=former.sha256, warnings=told, coming=stream_checksum(place)
+        )
+        self._note(entry)
 
     def add(
         self, file: str, key: str, place: Path | None = None, warnings: Iterable[str] = ()
@@ -99,11 +101,12 @@ class StreamLedger:
             file: Its name.
             key: What it was made from.
             place: Where it lies, if it is yet to get its name.
-            warnings: What its user should know of it.
+            warnings: What its user should know of it, beside what `begin` found out.
         """
-        coming = self._entries[file].coming if file in self._entries else None
-        checksum = coming or stream_checksum(place or self._folder / file)
-        self._note(_Entry(file=file, key=key, sha256=checksum, warnings=tuple(warnings)))
+        begun = self._entries.get(file, _Entry(file=file))
+        told = () if begun.coming is None else begun.warnings
+        checksum = begun.coming or stream_checksum(place or self._folder / file)
+        self._note(_Entry(file=file, key=key, sha256=checksum, warnings=(*warnings, *told)))
 
     def take_over(self, file: str, key: str, wanted: Collection[str]) -> str | None:
         """Rename a whole stream that was made from the same under a name nobody wants any more.
@@ -190,8 +193,10 @@ class StreamLedger:
         Raises:
             OptionError: Somebody put files into a stream's folder.
         """
-        for path in (self._folder / file for file in files):
-            if path.is_dir() and not holds_only_pictures(path):
+        for file in files:
+            path = self._folder / file
+            is_mixed = path.is_dir() and not holds_only_pictures(path)
+            if is_mixed and not self._is_changed(file):  # else all of it is set aside
                 raise OptionError(
                     f"{path} holds other files beside its pictures: move them away first"
                 )
@@ -217,7 +222,7 @@ class StreamLedger:
         """Remove a stream, but no folder that holds other files, too; say whether it is gone."""
         path = self._folder / file
         if path.is_dir() and not path.is_symlink() and holds_only_pictures(path):
-            shutil.rmtree(path)
+            remove_pictures(path)
         elif path.is_file():
             path.unlink()
         else:
@@ -259,6 +264,11 @@ def set_aside(path: Path) -> Path:
     stem, suffix = (path.name, "") if path.is_dir() else (path.stem, path.suffix)
     names = (path.with_name(f"{stem}_changed_{n}{suffix}") for n in itertools.count(1))
     return path.rename(next(name for name in names if not name.exists()))
+
+
+def is_set_aside(name: str) -> bool:
+    """Say whether `set_aside` gave a name."""
+    return re.search(r"_changed_\d+(\.\w+)?$", name) is not None
 
 
 def stream_checksum(path: Path) -> str | None:

@@ -159,6 +159,15 @@ def test_the_same_batch_again_loses_nothing_that_was_painted(
     assert b"painted by hand" in {path.read_bytes() for path in job.folder.rglob("*.png")}
 
 
+def test_a_batch_replaces_nothing_of_a_recording_that_was_broken_off(tmp_path: Path) -> None:
+    online = replace(LIGHT, run=RunConfig(is_online=True))
+    job = job_of(write_clip(tmp_path / "walk.mp4", FRAMES), tmp_path / "out", online)
+    job.folder.mkdir(parents=True)
+    (job.folder / "person_01.incomplete.mkv").write_bytes(b"all that is left")
+    assert matte_clip(job, ignore, StubNetworks()).state == "failed"
+    assert (job.folder / "person_01.incomplete.mkv").read_bytes() == b"all that is left"
+
+
 def test_a_worker_is_needed() -> None:
     with pytest.raises(ValueError, match="workers must be 1 or more, not 0"):
         ProcessEngine(0)

@@ -23,6 +23,7 @@ from instmatt_video.batch.segments import (
     segments_folder,
 )
 from instmatt_video.checksums import sha256_of
+from instmatt_video.config import RunConfig
 from instmatt_video.errors import AlphaWriteError, FrameDecodeError, OptionError, VideoOpenError
 from instmatt_video.media.source import open_source
 from instmatt_video.progress import ignore
@@ -142,6 +143,17 @@ def test_a_folder_of_somebody_elses_is_no_place_for_segments(shots: Path, tmp_pa
     assert isinstance(outcome, Outcome) and (outcome.state, outcome.exit_status) == ("failed", 2)
     assert "holds files, but no run to go on with" in str(outcome.error)
     assert sorted(path.name for path in job.folder.iterdir()) == ["report.html", "tracks.txt"]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_clip_whose_manifest_is_damaged_is_planned_all_the_same(
+    shots: Path, tmp_path: Path
+) -> None:
+    job = job_of(shots, tmp_path)
+    (job.folder / "alphas").mkdir(parents=True)
+    (job.folder / "manifest.json").write_text("{")
+    resumed = replace(job, config=replace(job.config, run=RunConfig(is_resumed=True)))
+    assert isinstance(cluster_work.plan_clip(resumed, 15, 1, ignore), cluster_work.ClipPlan)
 
 
 @pytest.mark.usefixtures("here")

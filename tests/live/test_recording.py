@@ -22,6 +22,7 @@ from instmatt_video.manifest import load_manifest
 from instmatt_video.media.alpha_reader import read_alpha
 from instmatt_video.media.frame import ClipInfo
 from instmatt_video.media.source import open_source
+from instmatt_video.media.video_stream import VideoAlphaStream
 from instmatt_video.people.finder import FoundPeople
 from instmatt_video.rendering import online_streams
 from tests.live.made_live import made_networks
@@ -113,6 +114,25 @@ def test_one_that_fails_at_its_end_leaves_no_final_name(
     # They are this program's own, and go when another recording takes their place.
     record_into(tmp_path, REPLACING).close(frozenset())
     assert not list(recording.folder.iterdir())
+
+
+def test_a_stream_that_has_its_name_already_is_told_by_it(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = VideoAlphaStream._publish
+
+    def publish_one(stream: VideoAlphaStream) -> None:
+        if stream.path.name == "person_02.mkv":
+            raise AlphaWriteError("no name can be given")
+        publish(stream)
+
+    monkeypatch.setattr(VideoAlphaStream, "_publish", publish_one)
+    for index in range(FRAMES):
+        people = seen(index, (1, True), (2, True), confirmed={1, 2})
+        recording.write(at(people, Fraction(index, 10)))
+    with pytest.raises(AlphaWriteError, match=r"no name can be given; kept: person_01\.mkv$"):
+        recording.close(frozenset())
+    assert (recording.folder / "person_01.mkv").is_file()
 
 
 def test_before_the_disk_is_full_it_ends_whole(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
 
 from instmatt_video.checksums import sha256_of
+from instmatt_video.clip_folder import remove_torn
+from instmatt_video.errors import OptionError
 from instmatt_video.rendering import stream_ledger
 from instmatt_video.rendering.stream_ledger import StreamLedger, stream_checksum
 
@@ -142,7 +145,7 @@ class TestLedger:
         ledger = self.ledger(folder)
         ledger.add("frames", "old")
         new = self.replacement(folder)
-        assert ledger.begin("frames", new) == ()
+        ledger.begin("frames", new)
         if is_named:
             (folder / "frames").rename(folder / "gone")
             new.rename(folder / "frames")
@@ -158,8 +161,12 @@ class TestLedger:
         ledger.add("frames", "old")
         ledger.begin("frames", self.replacement(folder))  # and then its name cannot be given
         self.paint(folder)
-        (told,) = self.ledger(folder).begin("frames", folder / ".new")
-        assert told == "was changed since it was written: now frames_changed_1"
+        self.ledger(folder).begin("frames", folder / ".new")  # and then the run is killed
+        ledger = self.ledger(folder)
+        ledger.begin("frames", folder / ".new")
+        ledger.add("frames", "new", folder / ".new", ["its own word"])
+        said = "was changed since it was written: now frames_changed_1"
+        assert self.ledger(folder).warnings("frames") == ("its own word", said)
         assert (folder / "frames_changed_1" / "000001.png").read_bytes() == b"painted"
         assert not (folder / "frames").exists()
 
@@ -188,7 +195,36 @@ class TestLedger:
         ledger.adopt({"frames": digest, "a.mkv": "another run's"})
         assert ledger.checksum("a.mkv") == sha256_of(folder / "a.mkv")
         self.paint(folder)
-        assert ledger.begin("frames", folder / "b.mkv") != ()
+        ledger.begin("frames", folder / "b.mkv")
+        assert (folder / "frames_changed_1").is_dir()
+
+    def test_what_is_set_aside_takes_along_whatever_lies_in_it(self, folder: Path) -> None:
+        ledger = self.ledger(folder)
+        ledger.add("frames", "key")
+        (folder / "frames" / "notes.txt").write_text("mine")
+        with pytest.raises(OptionError, match="frames holds other files beside its pictures"):
+            ledger.remove_all()
+        self.paint(folder)
+        ledger.remove_all()
+        assert (folder / "frames_changed_1" / "notes.txt").read_text() == "mine"
+        assert (folder / "frames_changed_1" / "000001.png").read_bytes() == b"painted"
+
+    def test_a_run_that_is_killed_while_it_removes_pictures_leaves_no_half_of_them(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def remove_one_and_die(path: Path) -> None:
+            (path / "000001.png").unlink()
+            raise KeyboardInterrupt
+
+        self.ledger(folder).add("frames", "key")
+        with monkeypatch.context() as patched:
+            patched.setattr(shutil, "rmtree", remove_one_and_die)
+            with pytest.raises(KeyboardInterrupt):
+                self.ledger(folder).prune([])
+        assert not (folder / "frames").exists()
+        self.ledger(folder).prune([])
+        remove_torn(folder)
+        assert sorted(path.name for path in folder.iterdir()) == ["a.mkv", "b.mkv", "streams.jsonl"]
 
     @pytest.mark.parametrize("line", [b"[]", b"7", b'{"file": 5}', b'"\xff"', b"\0\0\0"])
     def test_a_ledger_is_read_up_to_what_was_never_written_there(
