@@ -97,6 +97,8 @@ def fed(command: list[str], data: bytes) -> Iterator[subprocess.Popen[bytes]]:
         stderr=subprocess.STDOUT,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # A shell's job in the background ignores Ctrl-C, and so do its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdin is not None and process.stdout is not None
     limit = threading.Timer(LIMIT_S, process.kill)
