@@ -94,10 +94,11 @@ def run(args: argparse.Namespace) -> int:
         facts = {"path": str(made.path), "width": made.width, "height": made.height}
         print(json.dumps(facts | {"frame_count": made.frame_count, "people": made.people}))
     elif not args.is_quiet:
-        noun = "person" if len(made.people) == 1 else "people"
+        count = sum(number > 0 for number in made.people)
+        who = "1 person" if count == 1 else f"{count} people"
+        who += " and the rest" if 0 in made.people else ""
         print(
-            f"{len(made.people)} {noun}, {made.frame_count} frames, "
-            f"{made.width}x{made.height}: {made.path}",
+            f"{who}, {made.frame_count} frames, {made.width}x{made.height}: {made.path}",
             file=sys.stderr,
         )
     return 0

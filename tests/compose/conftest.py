@@ -44,11 +44,16 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Callabl
         is_trimmed: bool = False,
         source: Path = clip,
         frame_rate: Fraction | None = None,
+        has_rest: bool = False,
     ) -> Path:
-        key = (format, is_trimmed, source, frame_rate)
+        key = (format, is_trimmed, source, frame_rate, has_rest)
         if key not in made:
             output = OutputConfig(
-                format=format, is_trimmed=is_trimmed, has_preview=False, has_report=False
+                format=format,
+                is_trimmed=is_trimmed,
+                has_rest=has_rest,
+                has_preview=False,
+                has_report=False,
             )
             root = tmp_path_factory.mktemp("tracks")
             manifest = matte_video(

@@ -370,19 +370,25 @@ def test_command_says_what_it_made(
 
 
 @pytest.mark.parametrize(
-    ("without", "words"), [(["--without", "2"], "1 person, "), ([], "2 people, ")]
+    ("without", "has_rest", "words"),
+    [
+        (["--without", "2"], False, "1 person, "),
+        ([], False, "2 people, "),
+        ([], True, "2 people and the rest, "),
+    ],
 )
 def test_command_counts_who_is_in_it(
     make_folder: Callable[..., Path],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     without: list[str],
+    has_rest: bool,
     words: str,
 ) -> None:
     from instmatt_video.cli import main
 
     out = ["--out", str(tmp_path / "out.mp4"), "--background", "white"]
-    assert main(["compose", str(make_folder()), *out, *without]) == 0
+    assert main(["compose", str(make_folder(has_rest=has_rest)), *out, *without]) == 0
     assert capsys.readouterr().err.splitlines()[-1].startswith(words)
 
 
