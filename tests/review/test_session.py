@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
-import subprocess
-import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,55 +16,13 @@ import pytest
 from instmatt_video import matte_video
 from instmatt_video.config import DetectionConfig, MatteConfig, OutputConfig, RunConfig
 from instmatt_video.correction import Drop, Merge, Rename, Split, Swap
-from instmatt_video.errors import (
-    AlphaStoreError,
-    AlphaWriteError,
-    FrameDecodeError,
-    OptionError,
-    VideoOpenError,
-)
-from instmatt_video.folder_lock import rendering_alone
+from instmatt_video.errors import AlphaStoreError, FrameDecodeError, OptionError, VideoOpenError
 from instmatt_video.manifest import Manifest, load_manifest
 from instmatt_video.media import image_sequence
-from instmatt_video.media.alpha_reader import read_alpha
-from instmatt_video.media.video_stream import VideoAlphaStream
-from instmatt_video.progress import Progress
 from instmatt_video.review.session import Review
 from tests.review.conftest import FRAMES, LIGHT
-from tests.synthetic_clip import (
-    SIZE,
-    BoxMatter,
-    ColorDetector,
-    boxes_at,
-    picture,
-    write_clip,
-    write_frames,
-)
-
-ONE, TWO, THREE = "person_01_01.mkv", "person_02_02.mkv", "person_03_03.mkv"
-
-
-def alphas(path: Path) -> np.ndarray:
-    return np.stack(list(read_alpha(path)))
-
-
-def truth(*people: tuple[int, range]) -> np.ndarray:
-    """Return the mattes of people of the made clip, each in some frames, from 0."""
-    found = np.zeros((FRAMES, SIZE[1], SIZE[0]), np.float32)
-    for person, frames in people:
-        for frame in frames:
-            if person in boxes_at(frame):
-                left, top, right, bottom = boxes_at(frame)[person]
-                found[frame, top:bottom, left:right] = 1
-    return found
-
-
-def close(one: np.ndarray, two: np.ndarray) -> bool:
-    return bool(np.abs(one - two).mean(axis=(1, 2)).max() < 0.002)
-
-
-def streams(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.mkv"))}
+from tests.review.made_truth import ONE, THREE, TWO, alphas, close, streams, truth
+from tests.synthetic_clip import BoxMatter, ColorDetector, picture, write_clip, write_frames
 
 
 class SeesNobodyAtFirst(ColorDetector):
@@ -193,35 +146,11 @@ def test_a_renamed_stream_is_not_encoded_again(folder: Path) -> None:
     assert load_manifest(folder).tracks[1].file == "Anna_02.mkv"
 
 
-def test_other_files_among_pictures_are_told_of_before_any_stream_is_renamed(
-    tmp_path: Path,
-) -> None:
-    clip = write_clip(tmp_path / "walk.mp4", FRAMES)
-    pictures = replace(LIGHT.output, format="png", filename="{name}")
-    config = replace(LIGHT, output=pictures)
-    matte_video(clip, tmp_path, config, detector=ColorDetector(), matter=BoxMatter())
-    folder = tmp_path / "walk"
-    (folder / "person_03" / "notes.txt").write_text("mine")
-    review = Review(folder)
-    review.correct(Rename(track=1, name="Anna"))
-    review.correct(Split(track=3, frame=30))
-    before = sorted(folder.rglob("*"))
-    with pytest.raises(OptionError, match="person_03 holds other files beside its pictures"):
-        review.render()
-    assert sorted(folder.rglob("*")) == before
-
-
 def test_nothing_to_do_is_nothing_done(folder: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.is_file()}
     rendered = Review(folder).render()
     assert rendered.written == rendered.removed == ()
     assert {p: p.stat().st_mtime_ns for p in folder.iterdir() if p.is_file()} == before
-
-
-def test_a_damaged_stream_is_written_again(folder: Path) -> None:
-    (folder / ONE).write_bytes(b"torn")
-    assert Review(folder).render().written == (ONE,)
-    assert close(alphas(folder / ONE), truth((0, range(FRAMES))))
 
 
 def test_who_is_dropped_is_in_the_rest_if_asked(folder: Path) -> None:
@@ -237,126 +166,6 @@ def test_who_is_dropped_is_in_the_rest_if_asked(folder: Path) -> None:
     assert load_manifest(folder).settings["output"]["has_rest"] is True
     assert review.render(has_rest=False).removed == ("rest.mkv",)
     assert load_manifest(folder).rest_file is None
-
-
-def test_a_file_of_somebody_else_is_neither_removed_nor_replaced(folder: Path) -> None:
-    review = Review(folder)
-    (folder / "person_04_04.mkv").write_text("mine")
-    (folder / TWO).write_text("changed by hand")
-    review.correct(Split(track=1, frame=10))
-    with pytest.raises(AlphaWriteError, match=r"person_04_04\.mkv is in the way"):
-        review.render()
-    (folder / "person_04_04.mkv").rename(folder / "notes.txt")
-    review.undo()
-    review.correct(Drop(track=2))
-    assert review.render().removed == ()
-    assert (folder / TWO).read_text() == "changed by hand"
-    assert (folder / "notes.txt").read_text() == "mine"
-
-
-def test_a_ledger_cannot_lead_out_of_the_folder(folder: Path) -> None:
-    outside = folder.parent / "precious.mkv"
-    outside.write_text("precious")
-    line = {"file": "../precious.mkv", "key": "", "sha256": None}
-    with (folder / "alphas" / "streams.jsonl").open("a") as ledger:
-        ledger.write(json.dumps(line) + "\n")
-    Review(folder).render()
-    assert outside.read_text() == "precious"
-
-
-def test_a_rendering_that_finds_the_disk_full_is_undone_without_another(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    before = streams(folder)
-    review = Review(folder)
-    review.correct(Merge(track=3, other=2))
-    with monkeypatch.context() as patched:
-        patched.setattr(VideoAlphaStream, "_mux", full)
-        with pytest.raises(AlphaWriteError, match="disk is full"):
-            review.render()
-        assert streams(folder) == before
-        review.undo()
-        assert review.render().written == ()
-    assert streams(folder) == before and review.manifest.is_rendered
-
-
-@pytest.mark.parametrize(
-    "death",
-    [
-        pytest.param(
-            "at = lambda p: os._exit(9) if p.done == 12 else None", id="in the middle of the clip"
-        ),
-        pytest.param(
-            "StreamWriter.publish = lambda *_: os._exit(9)", id="before a stream is replaced"
-        ),
-        pytest.param(
-            "StreamLedger.add = lambda *_, **__: os._exit(9)", id="when a stream has been replaced"
-        ),
-    ],
-)
-def test_a_killed_rendering_is_finished_by_the_next(folder: Path, death: str) -> None:
-    review = Review(folder)
-    review.correct(Merge(track=3, other=2))
-    # The process dies without a word.
-    code = (
-        "import os, sys; from pathlib import Path; "
-        "from instmatt_video.rendering.stream_ledger import StreamLedger; "
-        "from instmatt_video.rendering.stream_writers import StreamWriter; "
-        "from instmatt_video.review.session import Review; "
-        f"at = lambda p: None; {death}; "
-        "Review(Path(sys.argv[1])).render(at)"
-    )
-    assert subprocess.run([sys.executable, "-c", code, str(folder)]).returncode == 9
-    assert list(folder.glob(".*.partial"))
-    assert not review.manifest.is_rendered and (folder / TWO).exists()
-    review.undo()
-    assert review.render().removed == ()
-    assert not list(folder.glob(".*.partial"))
-    everywhere = range(FRAMES)
-    assert close(alphas(folder / TWO), truth((1, everywhere)))
-    assert close(alphas(folder / THREE), truth((2, everywhere)))
-
-
-def test_one_rendering_at_a_time(folder: Path) -> None:
-    with (
-        rendering_alone(folder),
-        pytest.raises(OptionError, match="rendered by another process"),
-    ):
-        Review(folder).render()
-
-
-def test_no_correction_of_several_at_once_is_lost(folder: Path) -> None:
-    names = [f"person {k}" for k in range(12)]
-    together = threading.Barrier(len(names))
-
-    def rename(name: str) -> None:
-        review = Review(folder)
-        together.wait()
-        review.correct(Rename(track=1, name=name))
-
-    with ThreadPoolExecutor(len(names)) as pool:
-        list(pool.map(rename, names))
-    made = load_manifest(folder).corrections
-    assert sorted(c.name for c in made if isinstance(c, Rename)) == sorted(names)
-
-
-def test_nobody_corrects_people_whom_they_have_not_seen(folder: Path) -> None:
-    page, shell = Review(folder), Review(folder)
-    seen = page.document()["revision"]
-    shell.correct(Split(track=1, frame=10))
-    before = load_manifest(folder)
-    with pytest.raises(OptionError, match=r"somebody else has corrected .* look again"):
-        page.correct(Drop(track=1), seen)
-    with pytest.raises(OptionError, match="look again"):
-        page.undo(seen)
-    assert load_manifest(folder) == before
-    seen = page.document()["revision"]
-    page.correct(Drop(track=1), seen)
-    assert page.undo(page.document()["revision"]) == Drop(track=1)
-    assert page.document()["revision"] == seen
 
 
 def test_a_run_that_goes_on_keeps_the_corrections(folder: Path, matted: Path) -> None:
@@ -425,42 +234,6 @@ def test_whoever_was_split_off_a_clip_that_broke_off_stays_who_they_are(
     ]
     assert review.manifest.is_rendered
     assert review.manifest.corrections == (Split(track=1, frame=12), Rename(track=4, name="Bob"))
-
-
-def test_a_correction_during_a_run_is_not_lost(folder: Path, matted: Path) -> None:
-    rename = Rename(track=1, name="Ann")
-    (folder / ONE).unlink()
-
-    def correct(progress: Progress) -> None:
-        if progress.done == 12:
-            Review(folder).correct(rename)
-
-    resumed = replace(LIGHT, run=RunConfig(is_resumed=True))
-    clip = matted / "walk.mp4"
-    matte_video(clip, folder.parent, resumed, correct, detector=ColorDetector(), matter=BoxMatter())
-    review = Review(folder)
-    assert review.manifest.corrections == (rename,) and not review.manifest.is_rendered
-    assert review.render().manifest.tracks[0].name == "Ann"
-
-
-def test_a_correction_in_the_midst_of_a_rendering_waits_for_the_next(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    review, drop, rename = Review(folder), Drop(track=2), Rename(track=1, name="Ann")
-    review.correct(drop)
-    analysed = Review.analysed.fget
-
-    def rename_meanwhile(self: Review) -> object:
-        monkeypatch.undo()
-        Review(folder).correct(rename)
-        return analysed(self)
-
-    monkeypatch.setattr(Review, "analysed", property(rename_meanwhile))
-    rendered = review.render().manifest
-    assert rendered.rendered_corrections == (drop,)
-    assert rendered.corrections == (drop, rename) and not rendered.is_rendered
-    assert [track.name for track in rendered.tracks] == ["person_01", "person_03"]
-    assert review.render().manifest.tracks[0].name == "Ann"
 
 
 def test_what_was_said_of_a_stream_goes_with_it(tmp_path: Path) -> None:
