@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 from collections.abc import Collection
@@ -23,6 +24,8 @@ from .rendering.stream_ledger import is_set_aside, set_aside, stream_ledger
 from .rendering.stream_plans import PREVIEW_FILE
 from .rendering.tracks_file import FILE_NAME as TRACKS_FILE
 from .settings import config_of
+
+_log = logging.getLogger(__name__)
 
 _STREAM_NAME = re.compile(rf"(person_\d+|rest)({re.escape(INCOMPLETE)})?")
 """Of streams whose run was broken off before anything told of them."""
@@ -103,13 +106,15 @@ def make_room(folder: Path, config: MatteConfig) -> tuple[str, ...]:
     Called when nothing else can refuse the run: an earlier output is not lost to a typing error.
 
     Returns:
-        What there is to be told of it.
+        What the manifest is to tell of it; the log tells it at once.
     """
     with disk_errors(folder):
         is_replaced = config.run.is_overwriting and folder.is_dir()
         told = _remove_earlier(folder) if is_replaced else ()
         folder.mkdir(parents=True, exist_ok=True)
         remove_torn(folder)
+    for line in told:
+        _log.warning("%s", line)
     return told
 
 
@@ -135,11 +140,10 @@ def _remove_earlier(folder: Path) -> tuple[str, ...]:
     told = [*ledger.remove_all()]
     for path in [path for path in folder.iterdir() if _STREAM_NAME.fullmatch(path.stem)]:
         is_film = path.is_file() and path.suffix in _EXTENSIONS
-        if is_film and path.stem.endswith(INCOMPLETE):
-            path.unlink()
-        elif path.is_dir() and holds_only_pictures(path) and not files_of(path):
-            shutil.rmtree(path)
-        elif is_film or (path.is_dir() and holds_only_pictures(path)):
+        is_pictures = path.is_dir() and holds_only_pictures(path)
+        if (is_film and path.stem.endswith(INCOMPLETE)) or (is_pictures and not files_of(path)):
+            _remove(path)
+        elif is_film or is_pictures:
             aside = set_aside(path).name
             told.append(f"an earlier {path.name}, of which nothing tells, is now {aside}")
     _remove_segments(folder / SEGMENTS_FOLDER)

@@ -112,8 +112,6 @@ def matte_video(
         check_names(finder.names.values(), clip.info, config.output)
         held.enter_context(rendering_alone(folder))
         told = make_room(folder, config)
-        for line in told:
-            logger.warning("%s", line)
         earlier = load_manifest(folder) if (folder / MANIFEST_FILE).is_file() else None
 
         checksum = sha256_of(Path(source))

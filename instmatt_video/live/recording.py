@@ -85,8 +85,6 @@ class Recording:
         with ExitStack() as held:
             held.enter_context(rendering_alone(self.folder))
             self._told = make_room(self.folder, config)
-            for line in self._told:
-                _log.warning("%s", line)
             self._streams = OnlineStreams(
                 info,
                 self._config.output,

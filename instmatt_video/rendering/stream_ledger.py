@@ -23,6 +23,9 @@ from ..whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 
+_ASIDE = "_changed_"
+"""Before the number of what was set aside."""
+
 
 class _Entry(BaseModel):
     """What is noted of a stream: one line of the ledger."""
@@ -262,13 +265,13 @@ def stream_ledger(folder: Path) -> StreamLedger:
 def set_aside(path: Path) -> Path:
     """Give a stream that may be somebody's work another name beside it; return where it is."""
     stem, suffix = (path.name, "") if path.is_dir() else (path.stem, path.suffix)
-    names = (path.with_name(f"{stem}_changed_{n}{suffix}") for n in itertools.count(1))
+    names = (path.with_name(f"{stem}{_ASIDE}{n}{suffix}") for n in itertools.count(1))
     return path.rename(next(name for name in names if not name.exists()))
 
 
 def is_set_aside(name: str) -> bool:
     """Say whether `set_aside` gave a name."""
-    return re.search(r"_changed_\d+(\.\w+)?$", name) is not None
+    return re.search(rf"{_ASIDE}\d+(\.\w+)?$", name) is not None
 
 
 def stream_checksum(path: Path) -> str | None:
